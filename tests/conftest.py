@@ -1,0 +1,25 @@
+"""Fixtures shared by all rooms' tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party clips, photographs and weights; skips where it is absent."""
+    folder = Path(os.environ.get("STYLEBRIDGE_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data" / "MANIFEST.md").is_file():
+        pytest.skip("third-party test data is not here (set STYLEBRIDGE_SHARED to its folder)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
