@@ -99,7 +99,8 @@ class Analysis:
         if not found:
             known = ", ".join(f"{one.name} (id {one.id})" for one in self.instances) or "no instances at all"
             raise StylebridgeError(
-                Code.UNKNOWN_INSTANCE, f"The look selects '{text}', which the analysis does not have; it has {known}."
+                Code.UNKNOWN_INSTANCE,
+                f"The look selects '{text}', which the analysis does not have; it has {known}.",
             )
         return found
 

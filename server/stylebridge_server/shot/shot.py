@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -41,9 +42,11 @@ class Shot:
     """
 
     live = False
+    KEPT = 3  # the composite reads again what the stream has just read
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._recent: OrderedDict[int, Frame] = OrderedDict()
         self.info = source.info
         self.id = key("shot", source.content_hash(), self.info.first, self.info.last)
 
@@ -58,7 +61,11 @@ class Shot:
                 Code.NOT_FOUND,
                 f"Frame {number} is outside the shot, which runs from {self.info.first} to {self.info.last}.",
             )
-        return self._source.read(number)
+        if number not in self._recent:
+            self._recent[number] = self._source.read(number)
+            while len(self._recent) > self.KEPT:
+                self._recent.popitem(last=False)
+        return self._recent[number]
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
         """Frames first to last, inclusive, in order; raises as `read` does."""

@@ -8,9 +8,9 @@ of the window the tiles that the motion leads back to.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from stylebridge_server import colour, style, temporal
 from stylebridge_server.shot.cache import Cache, key
-from stylebridge_server.shot.shot import AnyShot, as_rgb8
+from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 Size = tuple[int, int]  # height, width
-Value = TypeVar("Value")
 
 SCENE_SAMPLES = 9  # frames of a scene whose mean statistics the network is given
 THUMBNAIL = 128  # short side of the pictures that the statistics are taken from
@@ -90,6 +89,7 @@ class Streams:
         self._scenes = list(scenes)
         self._workshop = workshop
         self._statistics: dict[tuple[int, Size], NDArray[np.float32]] = {}
+        self._scene_keys: dict[int, str] = {}
         self._moment = _Moment(shot.info.first - 1)
 
     def picture(self, spec: StreamSpec, number: int, detail: float, mattes: Iterable[Plane]) -> Rgb:
@@ -175,7 +175,7 @@ class Streams:
         found = moment.taps.get((size, len(window)))
         if found is None:
             pictures = [self._plate(k, size) for k in window]
-            pairs = [self._flow(a, b, size) for a, b in zip(window, window[1:], strict=False)]
+            pairs = [self._flow(a, b, size) for a, b in itertools.pairwise(window)]
             found = moment.taps[size, len(window)] = temporal.taps(pictures, pairs)
         return found
 
@@ -213,7 +213,11 @@ class Streams:
 
     def _scene_key(self, number: int) -> str:
         """Names the statistics of the frame's scene by what they are made from."""
-        return key("scene", [self._shot.content(k) for k in self._scene_samples(number)])
+        start, _ = self._scene(number)
+        if start not in self._scene_keys:
+            samples = self._scene_samples(number)
+            self._scene_keys[start] = key("scene", [self._shot.content(k) for k in samples])
+        return self._scene_keys[start]
 
     def _scene_statistics(self, number: int, size: Size) -> NDArray[np.float32]:
         """Content statistics fixed for the whole scene: what changes from frame to frame would boil."""
@@ -235,7 +239,8 @@ class Streams:
                 return frame
             return cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA)
 
-        return self._keep("plate", number, size, make)
+        name = key("plate", self._at(number, size))
+        return self._workshop.intermediates.get(name, make, lambda array: array.nbytes)
 
     def _features(self, number: int, size: Size) -> style.Features:
         def make() -> style.Features:
@@ -251,10 +256,6 @@ class Streams:
             lambda: temporal.flow_pair(self._plate(a, size), self._plate(b, size)),
             lambda pair: pair.nbytes,
         )
-
-    def _keep(self, what: str, number: int, size: Size, make: object) -> Rgb:
-        name = key(what, self._at(number, size))
-        return self._workshop.intermediates.get(name, make, lambda array: array.nbytes)  # type: ignore[arg-type]
 
 
 def _thumbnail(plate: Rgb) -> Rgb:
