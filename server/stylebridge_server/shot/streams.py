@@ -9,7 +9,7 @@ of the window the tiles that the motion leads back to.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -35,13 +35,13 @@ class StreamSpec:
         code: (D,) float32 style code.
         stroke: stroke size; 1 is the network's own at a short side of 540 lines.
         window: number of frames blended, the current one and window - 1 before it.
-        amount: share of the blend in the result; 0 is each frame by itself, bit for bit.
+        steadiness: weight of the earlier frames; 0 is each frame by itself, bit for bit.
     """
 
     code: NDArray[np.float32]
     stroke: float
     window: int
-    amount: float
+    steadiness: float
 
     @property
     def code_id(self) -> str:
@@ -71,7 +71,7 @@ class _Moment:
     """What the streams of one frame share, kept only until another frame is asked for."""
 
     number: int
-    taps: dict[tuple[Size, int], temporal.Taps] = field(default_factory=dict)
+    taps: dict[tuple[Size, int, float], temporal.Taps] = field(default_factory=dict)
     detail: dict[Size, Rgb] = field(default_factory=dict)
 
 
@@ -92,8 +92,8 @@ class Streams:
         self._scene_keys: dict[int, str] = {}
         self._moment = _Moment(shot.info.first - 1)
 
-    def picture(self, spec: StreamSpec, number: int, detail: float, mattes: Iterable[Plane]) -> Rgb:
-        """The stream at full size, right wherever one of the mattes is above 0.
+    def picture(self, spec: StreamSpec, number: int, detail: float, wanted: Plane) -> Rgb:
+        """The stream at full size, right wherever `wanted` is above 0.
 
         Above network size the picture is enlarged and given back the source's own fine detail, which is as steady
         as the source: S = up(stream) + detail (I - up(down(I))).
@@ -102,7 +102,7 @@ class Streams:
             spec: which stream.
             number: frame.
             detail: share of the source's detail above network size, in [0, 1].
-            mattes: (H, W) float32 planes that say where the picture is wanted.
+            wanted: (H, W) float32 plane that says where.
 
         Returns:
             (H, W, 3) float32 display-referred sRGB in [0, 1].
@@ -110,9 +110,8 @@ class Streams:
         info = self._shot.info
         full = (info.height, info.width)
         size = style.network_size(info.height, info.width, spec.stroke)
-        wanted = _touched(style.tiles(*size), size, full, mattes)
         canvas = np.zeros((*size, 3), np.float32)
-        for tile in wanted:
+        for tile in _touched(style.tiles(*size), size, full, wanted):
             canvas[tile.slices] = self._stream_tile(spec, number, size, tile)
         if size == full:
             return canvas
@@ -123,33 +122,27 @@ class Streams:
 
     def _stream_tile(self, spec: StreamSpec, number: int, size: Size, tile: Tile) -> Rgb:
         """One tile of the stream. Kept with 16 bits, always, so that a kept tile and a new one are the same."""
-        window = self._window(number, spec.window)
-        amount = spec.amount if len(window) > 1 else 0.0
-        parts = window if amount > 0 else window[:1]
+        window = self._window(number, spec.window if spec.steadiness > 0 else 1)
         name = key(
             "stream",
-            [self._shot.content(k) for k in parts],
+            [self._shot.content(k) for k in window],
             spec.code_id,
             self._scene_key(number),
             size,
-            amount,
+            spec.steadiness if len(window) > 1 else 0.0,
             (tile.x0, tile.y0, tile.x1, tile.y1),
             self._workshop.fingerprint,
         )
 
         def make() -> NDArray[np.uint16]:
-            now = self._styled(spec, number, size, [tile])
-            own = now[tile.slices]
-            if amount > 0:
-                taps = self._taps(window, size)
-                sources = [now]
-                for j, k in enumerate(window[1:], start=1):
-                    box = taps.footprint(j, tile)
-                    tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
-                    sources.append(self._styled(spec, k, size, tiles))
-                blended = temporal.blend(taps, tile, sources)
-                own = blended if amount == 1 else own + np.float32(amount) * (blended - own)
-            return np.rint(np.clip(own, 0, 1) * 65535).astype(np.uint16)
+            taps = self._taps(window, size, spec.steadiness)
+            sources = []
+            for j, k in enumerate(window):
+                box = taps.footprint(j, tile)
+                tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
+                sources.append(self._styled(spec, k, size, tiles))
+            steady = temporal.blend(taps, tile, sources)
+            return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
 
         packed = self._workshop.results.get(name, make, lambda array: array.nbytes)
         return packed.astype(np.float32) / np.float32(65535)
@@ -170,13 +163,14 @@ class Streams:
             )
         return canvas
 
-    def _taps(self, window: Sequence[int], size: Size) -> temporal.Taps:
+    def _taps(self, window: Sequence[int], size: Size, steadiness: float) -> temporal.Taps:
         moment = self._at_moment(window[0])
-        found = moment.taps.get((size, len(window)))
+        found = moment.taps.get((size, len(window), steadiness))
         if found is None:
             pictures = [self._plate(k, size) for k in window]
             pairs = [self._flow(a, b, size) for a, b in itertools.pairwise(window)]
-            found = moment.taps[size, len(window)] = temporal.taps(pictures, pairs)
+            found = temporal.taps(pictures, pairs, steadiness)
+            moment.taps[size, len(window), steadiness] = found
         return found
 
     def _detail(self, number: int, size: Size) -> Rgb:
@@ -265,15 +259,14 @@ def _thumbnail(plate: Rgb) -> Rgb:
     return cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
 
 
-def _touched(tiles: Sequence[Tile], size: Size, full: Size, mattes: Iterable[Plane]) -> list[Tile]:
-    """The tiles that matter where a matte is above 0, with what enlarging reads around each pixel."""
+def _touched(tiles: Sequence[Tile], size: Size, full: Size, plane: Plane) -> list[Tile]:
+    """The tiles that matter where the plane is above 0, with what enlarging reads around each pixel."""
     reach = 3  # network pixels: a cubic kernel's two, and one for rounding
     scale_y, scale_x = full[0] / size[0], full[1] / size[1]
-    planes = list(mattes)
     wanted = []
     for tile in tiles:
         rows = slice(max(0, int((tile.y0 - reach) * scale_y)), int(np.ceil((tile.y1 + reach) * scale_y)))
         columns = slice(max(0, int((tile.x0 - reach) * scale_x)), int(np.ceil((tile.x1 + reach) * scale_x)))
-        if any(plane[rows, columns].any() for plane in planes):
+        if plane[rows, columns].any():
             wanted.append(tile)
     return wanted
