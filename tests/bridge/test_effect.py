@@ -9,6 +9,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 

@@ -11,6 +11,7 @@ import msgpack
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Layer, Look

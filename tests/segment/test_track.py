@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from segment.scenes import Mattes, Scene, flow, overlap
+
 from stylebridge_server import segment
 from stylebridge_server.values import Instance, Prompt
 

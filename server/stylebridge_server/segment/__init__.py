@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.segment.interface import FrameReader, MatteStore, Segmenter
 
 __all__ = ["FrameReader", "MatteStore", "Segmenter", "load", "names"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.segment.interface import Cancelled, Flow, FrameReader, MatteStore, Progress
 from stylebridge_server.values import Instance, Prompt
 

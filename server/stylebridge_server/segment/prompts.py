@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.segment.planes import fill
 from stylebridge_server.values import Plane, Prompt, Rgb8
 

@@ -125,7 +125,9 @@ class Jobs:
         """Keep one frame of a declared shot."""
         shot = self._shot(request)
         if not isinstance(shot, PushedShot):
-            raise StylebridgeError(Code.BAD_REQUEST, "This shot reads its own media: frames cannot be put into it.")
+            raise StylebridgeError(
+                Code.BAD_REQUEST, "This shot reads its own media: frames cannot be put into it."
+            )
         shot.put(Frame(request["number"], request["pixels"]))
         if not shot.live:
             self._streams.pop(shot.id, None)
