@@ -36,6 +36,7 @@ class Job:
         frames: first and last to write, or None for the whole shot.
         server: address, or None for the running server or one started for the run.
         contact_sheet: where to write one, or None.
+        overwrite: replace a target that exists.
         quiet: no progress bars.
     """
 
@@ -45,6 +46,7 @@ class Job:
     frames: tuple[int, int] | None
     server: str | None
     contact_sheet: Path | None
+    overwrite: bool
     quiet: bool
 
 
