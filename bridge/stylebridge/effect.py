@@ -389,7 +389,8 @@ def _plain(number: float | None) -> str:
     return "any" if number is None else f"{number:.10g}"
 
 
-def _text_problem(value: object) -> str:
+def text_problem(value: object) -> str:
+    """What is wrong with a value as one line of text, as the end of a sentence; empty if nothing is."""
     if not isinstance(value, str):
         return "it must be text"
     if not value.strip():
@@ -410,11 +411,11 @@ def _selector_problem(value: object) -> str:
         return "" if 1 <= value < 2**31 else "the ids of instances start at 1"
     if not isinstance(value, str):
         return "it must be a name or the id of an instance"
-    return _text_problem(value)
+    return text_problem(value)
 
 
 def _style_problem(value: object) -> str:
-    problem = _text_problem(value)
+    problem = text_problem(value)
     return f"{problem}: the name of a preset or the path of a picture" if problem else ""
 
 
@@ -454,8 +455,8 @@ _NOUNS = {
 _CHECKS: dict[str, Callable[[object], str]] = {
     "bool": _bool_problem,
     "style": _style_problem,
-    "text": _text_problem,
-    "path": _text_problem,
+    "text": text_problem,
+    "path": text_problem,
     "selector": _selector_problem,
     "box": _box_problem,
     "points": _points_problem,

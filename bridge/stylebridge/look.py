@@ -395,10 +395,10 @@ def _shot(data: object) -> dict[str, Any]:
 def _models(data: object) -> dict[str, str]:
     table = _table(data, "[models]", ["models"])
     for name, version in table.items():
-        if not isinstance(name, str) or not isinstance(version, str):
-            raise _bad(
-                f"[models], {shown(name)} is {shown(version)}; a version is text", ["models", str(name)[:60]]
-            )
+        for text in (name, version):
+            problem = effect.text_problem(text)
+            if problem:
+                raise _bad(f"[models], {shown(name)} is {shown(version)}; {problem}", ["models", str(name)])
     return dict(table)
 
 

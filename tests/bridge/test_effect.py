@@ -9,17 +9,9 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
+from look_strategies import ODD
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-
-ODD = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.integers(), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
 
 
 @pytest.mark.parametrize("parameter", effect.PARAMETERS, ids=lambda parameter: parameter.name)

@@ -1,0 +1,1 @@
+"""The pure render function: shots, analyses, looks as text, and the keys of caches."""
