@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import click
 import typer
@@ -25,7 +25,8 @@ app = typer.Typer(
 )
 
 Server = Annotated[
-    Optional[str], typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL")
+    str | None,
+    typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
 ]
 
 
@@ -49,7 +50,11 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
     """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "values"]
+        own = [
+            one
+            for one in inspect.signature(command, eval_str=True).parameters.values()
+            if one.name != "values"
+        ]
         options = []
         for parameter in effect.scoped(*scopes).values():
             flags = [parameter.option]
@@ -57,13 +62,19 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
                 flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
             default = "" if parameter.default is None else f" [default: {parameter.default}]"
             about = typer.Option(*flags, help=parameter.hint + default, show_default=False)
-            kind = Annotated[Optional[parameter.python_type], about]  # type: ignore[valid-type]
-            options.append(inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind))
+            kind = Annotated[parameter.python_type | None, about]  # type: ignore[valid-type]
+            options.append(
+                inspect.Parameter(
+                    parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
+                )
+            )
         names = [option.name for option in options]
 
         def wrapped(**given: Any) -> Any:
             values = {name: given.pop(name) for name in names}
-            return command(**given, values={name: value for name, value in values.items() if value is not None})
+            return command(
+                **given, values={name: value for name, value in values.items() if value is not None}
+            )
 
         wrapped.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {one.name: one.annotation for one in own + options}
@@ -77,14 +88,19 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
 @app.command()
 @with_effect_options((effect.LAYER, effect.SHOT))
 def render(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")],
-    target: Annotated[str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")] = "",
-    look: Annotated[Optional[Path], typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
-    frames: Annotated[Optional[str], typer.Option("--frames", help="Write only these frames.", metavar="A-B")] = None,
-    contact_sheet: Annotated[
-        Optional[Path], typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")
+    ] = "",
+    look: Annotated[Path | None, typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Write only these frames.", metavar="A-B")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    contact_sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -99,9 +115,7 @@ def render(
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
     outcome = rendering.run(
-        rendering.Job(
-            source, target, chosen, rendering.frame_range(frames), server, contact_sheet, overwrite, quiet
-        )
+        rendering.Job(source, target, chosen, rendering.frame_range(frames), server, contact_sheet, quiet)
     )
     print(outcome.message)
     return outcome.status
@@ -110,8 +124,10 @@ def render(
 @app.command()
 def segment(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.png.")],
-    out: Annotated[Optional[Path], typer.Option("--out", help="Write mattes as PNG into this folder.")] = None,
-    look: Annotated[Optional[Path], typer.Option("--look", help="A look whose prompts point at the things.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write mattes as PNG into this folder.")] = None,
+    look: Annotated[
+        Path | None, typer.Option("--look", help="A look whose prompts point at the things.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
 ) -> int:
@@ -154,6 +170,8 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+    ] = False,
 ) -> None:
     pass

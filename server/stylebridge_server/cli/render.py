@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stylebridge.client import Client
+from stylebridge.client import Analysis, Client, OnProgress, Shot
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.look import Layer, Look
+from stylebridge.look import Look
 from stylebridge_server import composite, media
-from stylebridge_server.cli.progress import Report, progress
-from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay
-from stylebridge_server.shot.looks import read_look
+from stylebridge_server.cli.progress import progress
+from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay, shrunk
+from stylebridge_server.shot.looks import load_look
 from stylebridge_server.shot.shot import as_rgb8
-from stylebridge_server.values import Frame, Instance, SourceInfo
+from stylebridge_server.values import Frame, Instance, Rgb8, SourceInfo
 
 # What the command line can set without a look: parameters of the whole picture and of the shot.
 OPTIONS = effect.scoped(effect.LAYER, effect.SHOT)
@@ -36,7 +35,6 @@ class Job:
         frames: first and last to write, or None for the whole shot.
         server: address, or None for the running server or one started for the run.
         contact_sheet: where to write one, or None.
-        overwrite: replace a target that exists.
         quiet: no progress bars.
     """
 
@@ -46,7 +44,6 @@ class Job:
     frames: tuple[int, int] | None
     server: str | None
     contact_sheet: Path | None
-    overwrite: bool
     quiet: bool
 
 
@@ -88,7 +85,7 @@ def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:
             Code.BAD_VALUE,
             f"{clash[0]} and --look were both given: write it into the look, or leave the look out.",
         )
-    read = read_look(look)
+    read = load_look(look)
     for name, value in values.items():
         effect.check(name, value)
     return replace(read, shot_values={**read.shot_values, **values})
@@ -128,7 +125,7 @@ def run(job: Job) -> Outcome:
                 f"--frames {first}-{last} is outside {job.source}, which holds frames {info.first} to {info.last}.",
             )
         like = _output_like(info, job.look)
-        sound = source.name if info.sound else None
+        sound = Path(job.source) if info.sound else None
         sink = media.open_sink(job.target, like, first, last, sound_from=sound)
         try:
             with progress(job.quiet) as report, Client.connect(job.server) as client:
@@ -151,17 +148,23 @@ def run(job: Job) -> Outcome:
 
 
 def _fill(
-    job: Job, client: Client, source: media.Source, sink: media.Sink, first: int, last: int, report: Report
+    job: Job,
+    client: Client,
+    source: media.Source,
+    sink: media.Sink,
+    first: int,
+    last: int,
+    report: OnProgress,
 ) -> str | None:
     """Write all frames; returns the sentence that says where a truncated source ends, or None."""
-    shot = client.open_shot(path=str(Path(source.name).absolute()))
-    prompts = job.look.to_data().get("prompt", [])
+    shot = client.open_shot(job.source)
+    look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
-    analysis = client.analyse(shot, prompts=prompts, segmenter=segmenter, progress=report)
-    sheet = None if job.contact_sheet is None else _Sheet(job, client, source, analysis)
+    analysis = client.analyse(shot, look.get("prompt", []), segmenter, report)
+    sheet = None if job.contact_sheet is None else _Sheet(job, client, source, shot, analysis)
     marked = set(chosen(first, last))
     problem = None
-    frames = client.render(shot, analysis, job.look, first, last, progress=report)
+    frames = client.render(shot, look, range(first, last + 1), analysis=analysis, progress=report)
     try:
         for picture in frames:
             frame = Frame(picture.number, np.asarray(picture))
@@ -191,27 +194,42 @@ def _style_path(style: str) -> str:
 class _Sheet:
     """The contact sheet of a render: source, instances, result."""
 
-    def __init__(self, job: Job, client: Client, source: media.Source, analysis: Any) -> None:
+    def __init__(
+        self, job: Job, client: Client, source: media.Source, shot: Shot, analysis: Analysis
+    ) -> None:
         assert job.contact_sheet is not None
         self._path = job.contact_sheet
         self._client = client
         self._source = source
+        self._shot = shot
         self._analysis = analysis
-        self._layers: Sequence[Layer] = job.look.layers
-        title = Path(job.target).name
-        self._sheet = ContactSheet(title, ["source", "instances", "result"])
+        self._results: list[tuple[int, Rgb8]] = []
+        self._title = Path(job.target).name
 
     def add(self, result: Frame) -> None:
-        """Append one frame as a strip."""
-        original = as_rgb8(self._source.read(result.number))
-        mattes = self._client.mattes(self._analysis, result.number)
-        found = [
-            (Instance(**{**data, "colour": tuple(data["colour"])}), np.asarray(picture)[..., 0])
-            for data, picture in mattes
-        ]
-        self._sheet.add(f"frame {result.number}", [original, overlay(original, found), as_rgb8(result)])
+        """Remember one frame, shrunk."""
+        self._results.append((result.number, shrunk(as_rgb8(result))))
 
     def save(self) -> None:
-        """Write the sheet."""
+        """Fetch the mattes of the frames remembered, and write the sheet."""
+        numbers = [number for number, _ in self._results]
+        found = instances_of(self._analysis)
+        mattes = {
+            one.id: [
+                np.asarray(m)[..., 0]
+                for m in self._client.mattes(self._shot, self._analysis, one.id, numbers)
+            ]
+            for one in found
+        }
+        sheet = ContactSheet(self._title, ["source", "instances", "result"])
+        for place, (number, result) in enumerate(self._results):
+            original = as_rgb8(self._source.read(number))
+            drawn = overlay(original, [(one, mattes[one.id][place]) for one in found])
+            sheet.add(f"frame {number}", [original, drawn, result])
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._sheet.save(self._path)
+        sheet.save(self._path)
+
+
+def instances_of(analysis: Analysis) -> list[Instance]:
+    """The instances of an analysis as the rooms know them."""
+    return [Instance(**{**data, "colour": tuple(data["colour"])}) for data in analysis.instances]

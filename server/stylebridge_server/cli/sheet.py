@@ -28,6 +28,14 @@ def chosen(first: int, last: int) -> list[int]:
     return [round(first + (last - first) * i / (count - 1)) for i in range(count)]
 
 
+def shrunk(picture: Rgb8) -> Rgb8:
+    """The picture at the width that a sheet shows."""
+    height, width = picture.shape[:2]
+    size = (WIDTH, max(1, round(WIDTH * height / width)))
+    way = cv2.INTER_AREA if width > WIDTH else cv2.INTER_NEAREST
+    return cv2.resize(picture, size, interpolation=way)
+
+
 def overlay(
     picture: Rgb8, instances: Sequence[tuple[Instance, NDArray[np.uint8]]], opacity: float = 0.55
 ) -> Rgb8:
@@ -75,13 +83,7 @@ class ContactSheet:
 
     def add(self, caption: str, pictures: Sequence[Rgb8]) -> None:
         """Append a strip; pictures are (H, W, 3) uint8 of one size."""
-        shrunk = []
-        for picture in pictures:
-            height, width = picture.shape[:2]
-            size = (WIDTH, max(1, round(WIDTH * height / width)))
-            way = cv2.INTER_AREA if width > WIDTH else cv2.INTER_NEAREST
-            shrunk.append(cv2.resize(picture, size, interpolation=way))
-        self._strips.append((caption, shrunk))
+        self._strips.append((caption, [shrunk(picture) for picture in pictures]))
 
     def save(self, path: Path) -> None:
         """Write the sheet."""

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,8 +75,15 @@ class Analysis:
         return [self.scene(start) for start in (self.first, *self.cuts)]
 
     def matte(self, instance: int, number: int) -> NDArray[np.uint8]:
-        """(H, W) uint8 coverage of the instance on that frame, 0 where it is not in the picture."""
+        """(H, W) uint8 coverage of the instance on that frame, 0 where it is not in the picture.
+
+        Instance 0 is the background: what all the others leave over.
+        """
         matte = np.zeros((self.height, self.width), np.uint8)
+        if instance == 0:
+            for one in self.instances:
+                matte = cv2.add(matte, self.matte(one.id, number))
+            return 255 - matte
         span = self._spans.get((instance, number))
         if span is not None:
             offset, length, (x0, y0, x1, y1) = span

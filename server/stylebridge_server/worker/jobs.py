@@ -27,7 +27,7 @@ from stylebridge_server import colour, media, style
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
-from stylebridge_server.shot.render import render, resolve
+from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
@@ -105,21 +105,21 @@ class Jobs:
         }
 
     def open_shot(self, request: Data, context: Context) -> Data:
-        """Open media by `path`, or declare a shot whose `frames` the client will put."""
+        """Open media by `path`, or declare a shot whose frames the client will push."""
         shot: AnyShot
-        if "path" in request:
+        if request.get("path") is not None:
             shot = Shot(media.open_source(request["path"]))
             if shot.id in self._shots:
                 shot.close()
                 shot = self._shots[shot.id]
         else:
-            declared = dict(request["frames"])
+            declared = dict(request["pushed"])
             live = bool(declared.pop("live", False))
             rate = declared.pop("rate", None)
             info = SourceInfo(kind="frames", rate=None if rate is None else Fraction(*rate), **declared)
             shot = PushedShot(info, live)
         self._shots[shot.id] = shot
-        return {"shot": shot.id, **_info(shot.info)}
+        return {"shot": shot.id, "info": _info(shot.info)}
 
     def put_frame(self, request: Data, context: Context) -> Data:
         """Keep one frame of a declared shot."""
@@ -150,41 +150,46 @@ class Jobs:
         return _analysis(found)
 
     def mattes(self, request: Data, context: Context) -> Data:
-        """Send the mattes of one frame: a picture (H, W, 1) uint8 per instance, in order of id."""
+        """Send the soft mattes of one instance, (H, W, 1) uint8, for each of the `frames`; 0 is the background."""
         analysis = self._store.load(request["analysis"])
-        for instance in analysis.instances:
-            matte = analysis.matte(instance.id, request["frame"])
-            context.frame(request["frame"], matte[..., None], {"instance": instance.id})
-        return _analysis(analysis)
+        instance = request["instance"]
+        if instance not in (BACKGROUND, *(one.id for one in analysis.instances)):
+            raise StylebridgeError(
+                Code.UNKNOWN_INSTANCE,
+                f"The analysis has no instance {instance}; it has {len(analysis.instances)}.",
+            )
+        for number in request["frames"]:
+            context.check_cancelled()
+            context.frame(number, analysis.matte(instance, number)[..., None])
+        return {}
 
     def render(self, request: Data, context: Context) -> Data:
-        """Send the styled frames first to last, in order."""
+        """Send the styled `frames`, in the order asked for."""
         shot = self._shot(request)
-        if request.get("fingerprint") not in (None, self.fingerprint):
-            raise StylebridgeError(
-                Code.FINGERPRINT,
-                "This server's fingerprint is not the one asked for, so its pixels could differ: render all chunks "
-                "of a shot with one version on one kind of machine.",
-                fingerprint=self.fingerprint,
-            )
-        analysis = None if shot.live else self._store.load(request["analysis"])
+        analysis = None
+        if not shot.live:
+            if request.get("analysis") is None:
+                raise StylebridgeError(
+                    Code.BAD_REQUEST,
+                    "A render names the analysis of its shot, whose cuts it must know: analyse first.",
+                )
+            analysis = self._store.load(request["analysis"])
         look = resolve(Look.from_data(request["look"]), shot, analysis, self._code)
         streams = self._streams_of(shot, analysis)
-        first, last = request["first"], request["last"]
-        end = last if analysis is None else min(last, analysis.last)
-        for number in range(first, end + 1):
+        for done, number in enumerate(request["frames"]):
             context.check_cancelled()
+            if analysis is not None and analysis.last < number <= shot.info.last:
+                raise StylebridgeError(
+                    Code.PARTIAL,
+                    f"The source is cut off or damaged: it can be read up to frame {analysis.last}, "
+                    f"and was to be styled up to frame {max(request['frames'])}.",
+                    last=analysis.last,
+                )
+            context.progress(done, len(request["frames"]), "styling")
             context.frame(number, render(shot, analysis, look, number, streams).pixels)
             self._frames += 1
-            context.progress(number - first + 1, last - first + 1, "styling")
-        if end < last:
-            raise StylebridgeError(
-                Code.PARTIAL,
-                f"The source is damaged after frame {end}: frames {first} to {end} were made, "
-                f"frames {end + 1} to {last} cannot be read.",
-                last=end,
-            )
-        return {"first": first, "last": last}
+        context.progress(len(request["frames"]), len(request["frames"]), "styling")
+        return {"fingerprint": self.fingerprint}
 
     def status(self, request: Data, context: Context) -> Data:
         """Counters and limits: what ran, what is kept."""
