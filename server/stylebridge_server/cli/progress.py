@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import (
-    Progress,
-)
 from rich.text import Text
+
 from stylebridge.client import OnProgress
 from stylebridge.requests import Progress
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stylebridge.client import Analysis, Client, OnProgress, Shot
 
 from stylebridge import effect
+from stylebridge.client import Analysis, Client, OnProgress, Shot
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge_server import composite, media

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from stylebridge.client import Client
 
+from stylebridge.client import Client
 from stylebridge_server import media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.render import instances_of
