@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keyframes import INTERPOLATIONS, Curve, Key, bake
 
