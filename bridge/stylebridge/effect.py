@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stylebridge.errors import Code, StylebridgeError
-from stylebridge.keyframes import FRAME_LIMIT, Curve, finite
-from stylebridge.wording import shown, suggestion
+from .errors import Code, StylebridgeError
+from .keyframes import FRAME_LIMIT, Curve, finite
+from .wording import shown, suggestion
 
 SCHEMA = "effect.1"
 
@@ -115,7 +115,7 @@ class Parameter:
             return value
         problem = _CHECKS[self.kind](value)
         if problem:
-            raise StylebridgeError(Code.BAD_VALUE, f"{what} is {shown(value)}; {problem}", path=[])
+            raise StylebridgeError(Code.BAD_VALUE, f"{what} is {shown(value)}; {problem}.", path=[])
         return value
 
     def curve(self, data: object) -> Curve:
@@ -157,7 +157,7 @@ class Parameter:
             inside = False
         if not inside or (self.kind == "int" and not whole):
             raise StylebridgeError(
-                Code.BAD_VALUE, f"{what} is {shown(value)}; it must be {self.allowed}", path=[]
+                Code.BAD_VALUE, f"{what} is {shown(value)}; it must be {self.allowed}.", path=[]
             )
         return float(number) if self.kind == "float" else int(number)
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylebridge.errors import Code, StylebridgeError
-from stylebridge.wording import shown, suggestion
+from .errors import Code, StylebridgeError
+from .wording import shown, suggestion
 
 INTERPOLATIONS = ("linear", "smooth", "hold")
 FRAME_LIMIT = 10**9  # beyond it, fractions of a frame would no longer be told apart well
@@ -90,7 +90,7 @@ class Curve:
             check(data, name)
             return cls(constant=data, hold=hold)
         if not data:
-            raise StylebridgeError(Code.BAD_VALUE, f"{name} has an empty list of keys", path=[])
+            raise StylebridgeError(Code.BAD_VALUE, f"{name} has an empty list of keys.", path=[])
         keys: list[Key] = []
         seen: dict[float, int] = {}
         for index, entry in enumerate(data):
@@ -99,7 +99,7 @@ class Curve:
                 raise StylebridgeError(
                     Code.BAD_VALUE,
                     f"{name} has two keys at frame {shown(key.frame)}, its keys {seen[key.frame] + 1} and "
-                    f"{index + 1}; keep one of them",
+                    f"{index + 1}; keep one of them.",
                     path=[index],
                 )
             seen[key.frame] = index
@@ -118,7 +118,7 @@ class Curve:
     def evaluate(self, frame: float) -> Any:
         """The value at a frame: a float where values mix, else the value as it was written. Exact at keys."""
         if not math.isfinite(frame):
-            raise StylebridgeError(Code.BAD_VALUE, "the frame to evaluate at is not a finite number")
+            raise StylebridgeError(Code.BAD_VALUE, "The frame to evaluate at is not a finite number.")
         if not self.keys:
             return self._whole(self.constant)
         index = bisect_right(self._frames, frame) - 1
@@ -163,7 +163,7 @@ def bake(function: Callable[[float], Any], first: int, last: int, *, hold: bool 
     constant.
     """
     if last < first:
-        raise StylebridgeError(Code.BAD_VALUE, f"the last frame ({last}) lies before the first ({first})")
+        raise StylebridgeError(Code.BAD_VALUE, f"The last frame ({last}) lies before the first ({first}).")
     values = [function(float(frame)) for frame in range(first, last + 1)]
     if not hold:
         for value in values:
@@ -176,7 +176,7 @@ def bake(function: Callable[[float], Any], first: int, last: int, *, hold: bool 
 def finite(value: object, what: str) -> None:
     """Refuses what is not a finite number. True and false are not numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
-        raise StylebridgeError(Code.BAD_VALUE, f"{what} is {shown(value)}; it must be a number", path=[])
+        raise StylebridgeError(Code.BAD_VALUE, f"{what} is {shown(value)}; it must be a number.", path=[])
 
 
 def _is_finite(value: float) -> bool:
@@ -195,7 +195,7 @@ def _key(entry: object, index: int, name: str, check: Callable[[object, str], ob
     if not isinstance(entry, (list, tuple)) or len(entry) not in (2, 3):
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{what} is {shown(entry)}; a key is [frame, value] or [frame, value, interpolation]",
+            f"{what} is {shown(entry)}; a key is [frame, value] or [frame, value, interpolation].",
             path=[index],
         )
     frame, value = entry[0], entry[1]
@@ -203,7 +203,7 @@ def _key(entry: object, index: int, name: str, check: Callable[[object, str], ob
     if not finite_frame or abs(frame) > FRAME_LIMIT:
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{what} is at frame {shown(frame)}; a frame is a number no further than {FRAME_LIMIT} from 0",
+            f"{what} is at frame {shown(frame)}; a frame is a number no further than {FRAME_LIMIT} from 0.",
             path=[index, 0],
         )
     try:
@@ -220,7 +220,7 @@ def _key(entry: object, index: int, name: str, check: Callable[[object, str], ob
     if hold and interpolation not in (None, "hold"):
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{what} goes on with {shown(interpolation)}; {name} can only hold between keys",
+            f"{what} goes on with {shown(interpolation)}; {name} can only hold between keys.",
             path=[index, 2],
         )
     return Key(frame, value, interpolation)

@@ -23,10 +23,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from stylebridge import effect
-from stylebridge.errors import Code, StylebridgeError
-from stylebridge.keyframes import Curve
-from stylebridge.wording import shown, suggestion
+from . import effect
+from .errors import Code, StylebridgeError
+from .keyframes import Curve
+from .wording import shown, suggestion
 
 SCHEMA = "look.1"
 TABLES = ("schema", "models", "shot", "background", "instance", "prompt")
@@ -178,12 +178,12 @@ class Look:
                 `path` is the way to it (["instance", 1, "strength", 2], indices from 0), `key` the same as
                 text ("instance[1].strength[2]").
         """
-        table = _table(data, "the look", [])
+        table = _table(data, "The look", [])
         _known(table, TABLES, "", [])
         if "schema" not in table:
-            raise _bad(f'the look has no schema; add schema = "{SCHEMA}"', [])
+            raise _bad(f'The look has no schema; add schema = "{SCHEMA}".', [])
         if table["schema"] != SCHEMA:
-            raise _bad(f'schema is {shown(table["schema"])}; this version reads "{SCHEMA}"', ["schema"])
+            raise _bad(f'schema is {shown(table["schema"])}; this version reads "{SCHEMA}".', ["schema"])
         instances = tuple(
             _layer(entry, f"[[instance]] {index + 1}", ["instance", index], INSTANCE)
             for index, entry in enumerate(_list(table, "instance"))
@@ -220,7 +220,7 @@ class Look:
                 shot[name] = value
             else:
                 raise StylebridgeError(
-                    Code.BAD_VALUE, f"{name} belongs to one {parameter.scope} and needs a look"
+                    Code.BAD_VALUE, f"{name} belongs to one {parameter.scope} and needs a look."
                 )
         return cls(background=Layer(curves=curves), shot_values=shot)
 
@@ -310,14 +310,14 @@ def _within(place: str, path: list[str | int]) -> Iterator[None]:
 
 def _table(data: object, place: str, path: list[str | int]) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise _bad(f"{place} is {shown(data)}; it must be a table", path)
+        raise _bad(f"{place} is {shown(data)}; it must be a table.", path)
     return data
 
 
 def _list(table: dict[str, Any], name: str) -> list[Any]:
     entries = table.get(name, [])
     if not isinstance(entries, (list, tuple)):
-        raise _bad(f"{name} is {shown(entries)}; write each {name} as a table [[{name}]]", [name])
+        raise _bad(f"{name} is {shown(entries)}; write each {name} as a table [[{name}]].", [name])
     return list(entries)
 
 
@@ -330,7 +330,7 @@ def _known(table: dict[str, Any], names: Iterable[str], place: str, path: list[s
         where = f"{place}, " if place else ""
         if key in elsewhere:
             raise _bad(
-                f"{where}{shown(key)} does not belong here but in {_HOMES[elsewhere[key]]}", [*path, key]
+                f"{where}{shown(key)} does not belong here but in {_HOMES[elsewhere[key]]}.", [*path, key]
             )
         step = key if isinstance(key, str) else shown(key)
         raise _bad(f"{where}{shown(key)} is unknown; {suggestion(key, names)}", [*path, step])
@@ -346,10 +346,10 @@ def _layer(data: object, place: str, path: list[str | int], scopes: tuple[str, .
             curves[name] = parameters[name].curve(value)
     select = curves.pop("select").constant if "select" in curves else None
     if "select" in parameters and select is None:
-        raise _bad(f'{place} has no select; say which instance it is for, such as select = "person"', path)
+        raise _bad(f'{place} has no select; say which instance it is for, such as select = "person".', path)
     layer = Layer(select, curves)
     if table and "style" not in curves and not layer.is_off:
-        raise _bad(f"{place} has no style; name one, or set strength = 0 to leave the source as it is", path)
+        raise _bad(f"{place} has no style; name one, or set strength = 0 to leave the source as it is.", path)
     return layer
 
 
@@ -362,16 +362,16 @@ def _prompt(data: object, place: str, path: list[str | int]) -> Prompt:
             parameters[name].check(value)
     for name in ("name", "frame"):
         if name not in table:
-            raise _bad(f"{place} has no {name}; a prompt needs a name and a frame", path)
+            raise _bad(f"{place} has no {name}; a prompt needs a name and a frame.", path)
     if ":" in table["name"] or table["name"].isdigit():
         raise _bad(
-            f"{place}, name is {shown(table['name'])}; numbers and colons are kept for ids and labels",
+            f"{place}, name is {shown(table['name'])}; numbers and colons are kept for ids and labels.",
             [*path, "name"],
         )
     if "matte" in table and len(table) > 3:
-        raise _bad(f"{place} has a matte beside box or points; a matte replaces them", [*path, "matte"])
+        raise _bad(f"{place} has a matte beside box or points; a matte replaces them.", [*path, "matte"])
     if not {"box", "points", "matte"} & set(table):
-        raise _bad(f"{place} points at nothing; give it a box, points or a matte", path)
+        raise _bad(f"{place} points at nothing; give it a box, points or a matte.", path)
     return Prompt(
         table["name"],
         int(table["frame"]),
@@ -398,7 +398,7 @@ def _models(data: object) -> dict[str, str]:
         for text in (name, version):
             problem = effect.text_problem(text)
             if problem:
-                raise _bad(f"[models], {shown(name)} is {shown(version)}; {problem}", ["models", str(name)])
+                raise _bad(f"[models], {shown(name)} is {shown(version)}; {problem}.", ["models", str(name)])
     return dict(table)
 
 
@@ -408,6 +408,6 @@ def _refuse_twins(kind: str, key: str, keys: list[tuple[Any, ...]]) -> None:
         if first != index:
             named = " on frame ".join(shown(part) for part in entry)
             raise _bad(
-                f"[[{kind}]] {index + 1} repeats [[{kind}]] {first + 1}: both are for {named}; keep one",
+                f"[[{kind}]] {index + 1} repeats [[{kind}]] {first + 1}: both are for {named}; keep one.",
                 [kind, index, key],
             )

@@ -45,4 +45,4 @@ def suggestion(name: object, names: Iterable[str]) -> str:
     near = nearest(name, known)
     if near is not None:
         return f"did you mean {near!r}?"
-    return f"known are {', '.join(known)}" if known else "none are known"
+    return f"known are {', '.join(known)}." if known else "none are known."

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from look_strategies import LOOKS
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge_server.shot.looks import format_look, load_look, parse_look, resolve_paths
+from stylebridge_server.shot.looks import format_look, read_look, parse_look, resolve_paths
 from stylebridge_server.shot.toml_text import split
 
 WRITTEN = """\
@@ -236,7 +236,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_text(
         "\ufeff" + WRITTEN + '[[prompt]]\nname = "cup"\nframe = 1\nmatte = "cup/1.png"\n', "utf-8"
     )
-    look = load_look(path)
+    look = read_look(path)
     assert look.instances[0].at(0)["style"] == str(tmp_path / "my-painting.jpg")
     assert look.background.at(0)["style"] == "wheat-field"
     assert look.prompts[1].matte == str(tmp_path / "cup" / "1.png")
@@ -247,10 +247,10 @@ def test_files_that_are_no_looks(tmp_path: Path) -> None:
     picture = tmp_path / "dog.png"
     picture.write_bytes(b"\x89PNG\r\n\xff\xfe")
     for path, code, words in (
-        (tmp_path / "no.toml", Code.NOT_FOUND, "there is no look"),
+        (tmp_path / "no.toml", Code.NOT_FOUND, "There is no look"),
         (picture, Code.NOT_READABLE, "is not a look"),
         (tmp_path, Code.NOT_READABLE, "cannot be read"),
     ):
         with pytest.raises(StylebridgeError, match=words) as caught:
-            load_look(path)
+            read_look(path)
         assert caught.value.code == code

@@ -17,7 +17,7 @@ from stylebridge.look import Layer, Look
 from stylebridge_server.shot import toml_text
 
 
-def load_look(path: Path) -> Look:
+def read_look(path: Path) -> Look:
     """Reads a look's file; relative paths in it are taken from its folder.
 
     Raises:
@@ -26,15 +26,15 @@ def load_look(path: Path) -> Look:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise StylebridgeError(Code.NOT_FOUND, f"there is no look {str(path)!r}") from None
+        raise StylebridgeError(Code.NOT_FOUND, f"There is no look {str(path)!r}.") from None
     except UnicodeDecodeError:
         raise StylebridgeError(
-            Code.NOT_READABLE, f"{str(path)!r} is not a look; a look is a text file in TOML"
+            Code.NOT_READABLE, f"{str(path)!r} is not a look; a look is a text file in TOML."
         ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise StylebridgeError(
-            Code.NOT_READABLE, f"the look {str(path)!r} cannot be read: {reason}"
+            Code.NOT_READABLE, f"The look {str(path)!r} cannot be read: {reason}."
         ) from None
     return resolve_paths(parse_look(text, path), path.parent)
 

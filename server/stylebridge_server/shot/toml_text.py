@@ -295,16 +295,16 @@ def _explained(error: TOMLKitError, text: str) -> TomlError:
     problem = re.sub(r" at line \d+ col \d+$", "", str(error))
     twin = re.fullmatch(r'Key "(.*)" already exists\.', problem)
     if twin:
-        return TomlError(f"{twin[1]!r} is already given further up", _line_of_twin(text))
+        return TomlError(f"{twin[1]!r} is already given further up.", _line_of_twin(text))
     if "'\\x00'" in problem and "\x00" not in text:  # what tomlkit calls the end of the text
-        return TomlError("the text ends too early; a bracket or a quote is left open", len(text.splitlines()))
+        return TomlError("the text ends too early; a bracket or a quote is left open.", len(text.splitlines()))
     line, column = (error.line, error.col + 1) if isinstance(error, ParseError) else (1, None)
     if problem == "Unexpected character: '\\n'":
-        problem = "the line ends too early"
+        problem = "the line ends too early."
     elif problem.startswith("Control characters") and "u000a" in problem:
-        problem = "the line ends before its quote is closed"
+        problem = "the line ends before its quote is closed."
     else:
-        problem = f"this is not TOML: {problem[:1].lower()}{problem[1:]}"
+        problem = f"this is not TOML: {problem[:1].lower()}{problem[1:]}."
     return TomlError(problem, line, column)
 
 
