@@ -32,7 +32,7 @@ bench: $(DEV)
 	$(BIN)/python -m benchmarks.run
 
 docs: $(DEV)
-	$(BIN)/python -m stylebridge_server.cli.reference docs/effect-reference.md
+	$(BIN)/python docs/effect_reference.py
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info
