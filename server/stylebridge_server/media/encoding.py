@@ -14,6 +14,7 @@ from stylebridge_server.values import SourceInfo
 QUALITY = 14
 """Constant rate factor of H.264 and H.265: visually lossless, so that styling and not coding is seen."""
 
+_TINY = 16  # pixels a side below which half the chroma is too little of it, and slices too many
 _SMALLEST_H265 = 64  # pixels a side below which x265 is not asked
 
 
@@ -87,7 +88,9 @@ def _ffv1(like: SourceInfo, alpha: bool) -> Encoding:
         (True, True): "gbrap16le",
     }
     layout = Layout(name[deep, alpha], Coding(0, True, 16 if deep else 8), alpha=alpha)
-    options = {"level": "3", "slicecrc": "1", "slices": "4", "g": "1"}
+    options = {"level": "3", "slicecrc": "1", "g": "1"}
+    if min(like.width, like.height) >= _TINY:
+        options["slices"] = "4"  # coded side by side
     text = f"FFV1 lossless, {'RGBA' if alpha else 'RGB'}, {16 if deep else 8} bit"
     color = {"color_range": 2, "colorspace": 0, **_primaries(like)}
     return Encoding("ffv1", layout, options, text, lossless=True, color=color)
@@ -115,7 +118,8 @@ def _lossy(extension: str, like: SourceInfo, bits: int) -> Encoding:
     else:
         codec, label = "libx265", "H.265"
         options = {"crf": str(QUALITY), "preset": "fast", "x265-params": "log-level=error"}
-    if (sampling == "420" and odd) or (sampling == "422" and like.width % 2):
+    tiny = min(like.width, like.height) < _TINY
+    if tiny or (sampling == "420" and odd) or (sampling == "422" and like.width % 2):
         sampling = "444"
     coding = Coding(_matrix(like), full, bits, sampling != "444", sampling == "420")
     layout = Layout(f"yuv{sampling}p{'' if bits == 8 else '10le'}", coding)

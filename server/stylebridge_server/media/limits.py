@@ -22,7 +22,7 @@ def check_size(name: str, width: int, height: int) -> None:
     """
     if width < 1 or height < 1:
         raise StylebridgeError(
-            Code.NOT_READABLE, f"{name} holds a picture without pixels ({width}x{height})."
+            Code.NOT_READABLE, f"{name} holds no picture of a possible size ({width}x{height})."
         )
     if width > MAX_SIDE or height > MAX_SIDE:
         raise StylebridgeError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.video.frame import VideoFrame
 from stylebridge.errors import Code, StylebridgeError
 
@@ -74,7 +75,6 @@ class MovieSink(Sink):
                 self.name,
                 self._source_time(self.first),
                 self.first == self.like.first,
-                self.last == self.like.last,
             )
             if self._sound.count:
                 plural = "stream" if self._sound.count == 1 else "streams"
@@ -96,7 +96,12 @@ class MovieSink(Sink):
         return stream
 
     def _write(self, frame: Frame) -> None:
-        picture = to_picture(frame.pixels, self._encoding.layout)
+        pixels = frame.pixels
+        if pixels.dtype == np.uint8 and self._encoding.layout.coding.bits > 8:
+            pixels = pixels.astype(np.uint16) * 257
+        picture = to_picture(pixels, self._encoding.layout)
+        for name, value in self._encoding.color.items():
+            setattr(picture, name, value)
         picture.pts = self._stamp(frame.number) - self._stamp(self.first)
         picture.time_base = self._base
         picture.duration = self._stamp(frame.number + 1) - self._stamp(frame.number)
@@ -120,7 +125,7 @@ class MovieSink(Sink):
         try:
             self._mux(None)
             if self._sound is not None:
-                self._sound.finish(self._source_time(self.next))
+                self._sound.finish(self._source_time(self.next), whole_end=self.next > self.like.last)
             self._container.close()
             self._close_sound()
             self._temporary.replace(self._path)

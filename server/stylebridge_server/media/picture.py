@@ -25,6 +25,9 @@ _LIMITED_RANGE = 1
 # FFmpeg's numbers of the matrices in frames, and those that its scaler takes.
 _SWS_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
 
+PACKED = ("bgr0", "bgra")
+"""Formats that `to_picture` makes besides planar ones: what FFV1 takes for RGB of eight bits."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -133,9 +136,9 @@ class PictureReader:
             pixels = np.dstack([_full_scale(plane, coding) for plane in (red, green, blue, *alpha)])
             return turn.apply(pixels)
         if layout.grey:
-            chroma = np.full((*planes[0].shape, 2), 128 << (coding.bits - 8), planes[0].dtype)
+            chroma = [np.full_like(planes[0], 128 << (coding.bits - 8))] * 2
         else:
-            chroma = np.dstack(planes[1:3])
+            chroma = planes[1:3]
         pixels = to_rgb(planes[0], chroma, coding)
         if layout.alpha:
             pixels = np.dstack([pixels, _full_scale(planes[3], coding)])
@@ -163,16 +166,26 @@ def to_picture(pixels: Pixels, layout: Layout) -> VideoFrame:
     height, width, channels = pixels.shape
     coding = layout.coding
     rgb = np.repeat(pixels[..., :1], 3, axis=2) if channels < 3 else np.ascontiguousarray(pixels[..., :3])
+    if layout.format in PACKED:
+        return _packed_picture(rgb, pixels[..., -1:], layout)
     if coding.matrix == 0:
         planes = [_scaled_down(rgb[..., channel], coding) for channel in (1, 2, 0)]
     else:
-        luma, chroma = from_rgb(rgb, coding)
-        planes = [luma, chroma[..., 0], chroma[..., 1]]
+        planes = [*from_rgb(rgb, coding)]
     if layout.alpha:
         planes.append(_scaled_down(pixels[..., -1], coding))
     picture = VideoFrame(width, height, layout.format)
     for plane, target in zip(planes, _planes(picture, coding), strict=True):
         target[:] = plane
+    return picture
+
+
+def _packed_picture(rgb: Pixels, alpha: Pixels, layout: Layout) -> VideoFrame:
+    picture = VideoFrame(rgb.shape[1], rgb.shape[0], layout.format)
+    plane = picture.planes[0]
+    pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size // 4, 4)[:, : plane.width]
+    pixels[..., :3] = rgb[..., ::-1]
+    pixels[..., 3:] = alpha if layout.alpha else 0
     return picture
 
 

@@ -33,7 +33,6 @@ class SoundCopy:
         name: str,
         start: Fraction,
         whole_start: bool,
-        whole_end: bool,
     ) -> None:
         """Add the streams to `target`, before anything is written to it.
 
@@ -42,9 +41,8 @@ class SoundCopy:
             name: what sentences call the file written.
             start: time in the source, in seconds, that becomes 0.
             whole_start: take also what sounds before `start`.
-            whole_end: take also what sounds after the end of the span.
         """
-        self._start, self._whole_start, self._whole_end = start, whole_start, whole_end
+        self._start, self._whole_start = start, whole_start
         self._container = open_container(source)
         self._streams: dict[int, Stream] = {}
         for stream in self._container.streams:
@@ -74,13 +72,13 @@ class SoundCopy:
             self._copy(timed[1])
             self._held = None
 
-    def finish(self, end: Fraction) -> None:
-        """Copy the rest: up to `end`, or all there is where the span runs to the end of the source."""
+    def finish(self, end: Fraction, whole_end: bool) -> None:
+        """Copy the rest: what starts before `end`, or, for the `whole_end`, all there is."""
         self.copy_until(end)
         # Streams are not interleaved to the packet: later ones of another stream may still start before the end.
         while (timed := self._held or next(self._packets, None)) is not None:
             self._held = None
-            if self._whole_end or timed[0] < end:
+            if whole_end or timed[0] < end:
                 self._copy(timed[1])
             elif timed[0] > end + _INTERLEAVING:
                 break

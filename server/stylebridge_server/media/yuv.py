@@ -11,6 +11,7 @@ a picture that goes up and down again keeps its chroma.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -30,11 +31,6 @@ _COEFFICIENTS: dict[int, tuple[float, float]] = {
 }
 UNSPECIFIED = 2
 KNOWN_MATRICES = frozenset(_COEFFICIENTS)
-
-_EVEN_DOWN = np.array([-1, 3, 3, -1], np.float32) / 4  # to positions between two samples
-_ODD_DOWN = np.array([-1, 2, 6, 2, -1], np.float32) / 8  # to positions on every second sample
-_KEEP = np.ones(1, np.float32)
-
 
 @dataclass(frozen=True)
 class Coding:
@@ -86,46 +82,82 @@ def _from_codes(coding: Coding) -> NDArray[np.float64]:
     return np.hstack([inverse, -inverse @ forward[:, 3:]])
 
 
-def to_rgb(luma: Pixels, chroma: Pixels, coding: Coding) -> Pixels:
+def to_rgb(luma: Pixels, chroma: Sequence[Pixels], coding: Coding) -> Pixels:
     """RGB of one picture.
 
     Args:
         luma: (H, W) codes.
-        chroma: (h, w, 2) codes of Cb and Cr, of the resolution that `coding` says.
+        chroma: codes of Cb and of Cr, (h, w) each, of the resolution that `coding` says.
 
     Returns:
         (H, W, 3) uint8 or uint16 (full scale, whatever the bits of the codes).
     """
     height, width = luma.shape
-    if coding.half_width or coding.half_height:
-        across = (0.5, -0.25 if coding.centred else 0.0) if coding.half_width else (1.0, 0.0)
-        down = (0.5, -0.25) if coding.half_height else (1.0, 0.0)
-        where = np.array([[across[0], 0, across[1]], [0, down[0], down[1]]], np.float32)
-        chroma = cv2.warpAffine(
-            chroma,
-            where,
-            (width, height),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    codes = cv2.merge([luma, chroma[..., 0], chroma[..., 1]])
+    blue, red = (_enlarged(plane, width, height, coding) for plane in chroma)
+    codes = cv2.merge([luma, blue, red])
     return cv2.transform(codes, _from_codes(coding).astype(np.float32)).reshape(height, width, 3)
 
 
-def from_rgb(rgb: Pixels, coding: Coding) -> tuple[Pixels, Pixels]:
-    """Luma (H, W) and chroma (h, w, 2) codes of (H, W, 3) RGB, uint8 for eight bits, else uint16 of full scale."""
+def _enlarged(plane: Pixels, width: int, height: int, coding: Coding) -> Pixels:
+    """A plane of chroma at the resolution of luma, each sample in its true position."""
+    if not (coding.half_width or coding.half_height):
+        return plane
+    if coding.half_width and coding.centred:
+        rows = plane.shape[0] * (2 if coding.half_height else 1)
+        return cv2.resize(plane, (2 * plane.shape[1], rows), interpolation=cv2.INTER_LINEAR)[:height, :width]
+    if coding.half_height:
+        plane = cv2.resize(plane, (plane.shape[1], 2 * plane.shape[0]), interpolation=cv2.INTER_LINEAR)[:height]
+    padded = cv2.copyMakeBorder(plane, 0, 0, 0, 1, cv2.BORDER_REPLICATE)
+    between = cv2.addWeighted(padded[:, :-1], 0.5, padded[:, 1:], 0.5, 0)
+    return cv2.merge([plane, between]).reshape(height, -1)[:, :width]
+
+
+def from_rgb(rgb: Pixels, coding: Coding) -> tuple[Pixels, Pixels, Pixels]:
+    """Luma (H, W), Cb and Cr (h, w) codes of (H, W, 3) RGB, uint8 for eight bits, else uint16 of full scale."""
     codes = cv2.transform(rgb, _to_codes(coding).astype(np.float32)).reshape(rgb.shape)
     if coding.bits > 8:
         codes = np.minimum(codes, 2**coding.bits - 1)
-    chroma = np.ascontiguousarray(codes[..., 1:])
-    if coding.half_width or coding.half_height:
-        odd_across = coding.half_width and not coding.centred
-        across = _ODD_DOWN if odd_across else _EVEN_DOWN if coding.half_width else _KEEP
-        down = _EVEN_DOWN if coding.half_height else _KEEP
-        anchor = (2 if odd_across else 1 if coding.half_width else 0, 1 if coding.half_height else 0)
-        chroma = cv2.sepFilter2D(chroma, -1, across, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-        chroma = chroma.reshape(*codes.shape[:2], 2)
-        chroma = chroma[:: 2 if coding.half_height else 1, :: 2 if coding.half_width else 1]
-        if coding.bits > 8:
-            chroma = np.minimum(chroma, 2**coding.bits - 1)
-    return codes[..., 0], chroma
+    luma, blue, red = cv2.split(codes)
+    return luma, _reduced(blue, coding), _reduced(red, coding)
+
+
+def _reduced(plane: Pixels, coding: Coding) -> Pixels:
+    """A plane of chroma at its own resolution: `_enlarged` of the result gives back what that had made."""
+    if not (coding.half_width or coding.half_height):
+        return plane
+    reduced = plane.astype(np.float32)
+    if coding.half_height:
+        if len(reduced) % 2:
+            reduced = np.concatenate([reduced, reduced[-1:]])
+        reduced = _halved(reduced[0::2], reduced[1::2], 0, between=True)
+    if coding.half_width:
+        if reduced.shape[1] % 2:
+            reduced = np.concatenate([reduced, reduced[:, -1:]], axis=1)
+        even, odd = cv2.split(reduced.reshape(len(reduced), -1, 2))
+        reduced = _halved(even, odd, 1, between=coding.centred)
+    return np.clip(np.rint(reduced), 0, 2**coding.bits - 1).astype(plane.dtype)
+
+
+def _halved(
+    even: NDArray[np.float32], odd: NDArray[np.float32], axis: int, between: bool
+) -> NDArray[np.float32]:
+    """Low-pass filter along an axis, at the even samples or between them and the next; borders are mirrored."""
+    if between:  # -1 3 3 -1
+        outer = _shifted(odd, even, axis, 1) + _shifted(even, odd, axis, -1)
+        return ((even + odd) * 3 - outer) * np.float32(0.25)
+    before = _shifted(odd, odd, axis, 1)  # -1 2 6 2 -1
+    beside = before + odd
+    beyond = _shifted(even, even[:, 1:2] if even.shape[1] > 1 else even, axis, 1) + _shifted(even, even, axis, -1)
+    return (even * 6 + beside * 2 - beyond) * np.float32(0.125)
+
+
+def _shifted(
+    samples: NDArray[np.float32], border: NDArray[np.float32], axis: int, by: int
+) -> NDArray[np.float32]:
+    """The samples moved by one along an axis; the gap at the border is filled from the end of another array."""
+    first, last = (slice(None),) * axis + (slice(0, 1),), (slice(None),) * axis + (slice(-1, None),)
+    if by > 0:
+        rest = (slice(None),) * axis + (slice(0, -1),)
+        return np.concatenate([border[first], samples[rest]], axis)
+    rest = (slice(None),) * axis + (slice(1, None),)
+    return np.concatenate([samples[rest], border[last]], axis)
