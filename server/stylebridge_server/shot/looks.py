@@ -14,7 +14,6 @@ from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keyframes import Curve
 from stylebridge.look import Layer, Look
-
 from stylebridge_server.shot import toml_text
 
 
