@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
+
 from stylebridge import effect
 
 # One line of any letters, as titles, paths and versions are.
@@ -82,12 +83,12 @@ ODD = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6) | st.integers(), inner, max_size=3)
     ),
-    max_leaves=10,
+    max_leaves=5,
 )
 NAMES = st.sampled_from(
     [*effect.scoped(*effect.SCOPES), "schema", "background", "instance", "prompt", "shot", "models"]
 )
-NEARLY = st.dictionaries(
-    NAMES,
-    ODD | st.dictionaries(NAMES, ODD) | st.lists(st.dictionaries(NAMES, ODD), max_size=3),
-).map(lambda data: {**data, "schema": "look.1"})
+TABLES = st.dictionaries(NAMES, ODD, max_size=3)
+NEARLY = st.dictionaries(NAMES, ODD | TABLES | st.lists(TABLES, max_size=2), max_size=4).map(
+    lambda data: {**data, "schema": "look.1"}
+)

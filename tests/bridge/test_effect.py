@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from look_strategies import ODD
+
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 
@@ -49,22 +50,22 @@ def test_only_composite_parameters_animate_freely() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("strength", 1.7, "strength is 1.7; it must be a number from 0 to 1"),
-        ("strength", -0.001, "strength is -0.001; it must be a number from 0 to 1"),
-        ("strength", True, "strength is true; it must be a number from 0 to 1"),
-        ("strength", "1", "strength is '1'; it must be a number from 0 to 1"),
-        ("strength", math.nan, "strength is not a finite number; it must be a number from 0 to 1"),
-        ("strength", math.inf, "strength is not a finite number; it must be a number from 0 to 1"),
-        ("strength", 10**400, "strength is a number too large; it must be a number from 0 to 1"),
-        ("window", 2.5, "window is 2.5; it must be a whole number from 1 to 32 (frames)"),
-        ("window", 0, "window is 0; it must be a whole number from 1 to 32 (frames)"),
-        ("visibility", "False", "visibility is 'False'; it must be true or false"),
-        ("visibility", 1, "visibility is 1; it must be true or false"),
+        ("strength", 1.7, "strength is 1.7; it must be a number from 0 to 1."),
+        ("strength", -0.001, "strength is -0.001; it must be a number from 0 to 1."),
+        ("strength", True, "strength is true; it must be a number from 0 to 1."),
+        ("strength", "1", "strength is '1'; it must be a number from 0 to 1."),
+        ("strength", math.nan, "strength is not a finite number; it must be a number from 0 to 1."),
+        ("strength", math.inf, "strength is not a finite number; it must be a number from 0 to 1."),
+        ("strength", 10**400, "strength is a number too large; it must be a number from 0 to 1."),
+        ("window", 2.5, "window is 2.5; it must be a whole number from 1 to 32 (frames)."),
+        ("window", 0, "window is 0; it must be a whole number from 1 to 32 (frames)."),
+        ("visibility", "False", "visibility is 'False'; it must be true or false."),
+        ("visibility", 1, "visibility is 1; it must be true or false."),
         ("segmenter", "embeded", "segmenter is 'embeded'; did you mean 'embedded'?"),
-        ("segmenter", 3, "segmenter is 3; known are auto, embedded, none"),
-        ("frame", 1.5, "frame is 1.5; it must be a whole number from -1000000000 to 1000000000"),
-        ("select", 0, "select is 0; the ids of instances start at 1"),
-        ("name", "a\nb", "name is 'a\\nb'; it must be one line of readable text"),
+        ("segmenter", 3, "segmenter is 3; known are auto, embedded, none."),
+        ("frame", 1.5, "frame is 1.5; it must be a whole number from -1000000000 to 1000000000."),
+        ("select", 0, "select is 0; the ids of instances start at 1."),
+        ("name", "a\nb", "name is 'a\\nb'; it must be one line of readable text."),
         ("strenght", 1, "'strenght' is no parameter of the effect; did you mean 'strength'?"),
     ],
 )

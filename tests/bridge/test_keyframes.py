@@ -76,18 +76,18 @@ def test_curves_that_hold() -> None:
     [
         (
             [[1, 0], [5, 1], [1.0, 0.5]],
-            "strength has two keys at frame 1, its keys 1 and 3; keep one of them",
+            "strength has two keys at frame 1, its keys 1 and 3; keep one of them.",
         ),
-        ([], "strength has an empty list of keys"),
-        ([1, 0.5], "strength, key 1, is 1; a key is [frame, value] or [frame, value, interpolation]"),
+        ([], "strength has an empty list of keys."),
+        ([1, 0.5], "strength, key 1, is 1; a key is [frame, value] or [frame, value, interpolation]."),
         ([[1, 0.5, "smoth"]], "strength, key 1, goes on with 'smoth'; did you mean 'smooth'?"),
-        ([[1, 0.5, None]], "strength, key 1, goes on with nothing; known are linear, smooth, hold"),
-        ([[1, 0.5], [2, "x"]], "strength, key 2, is 'x'; it must be a number"),
+        ([[1, 0.5, None]], "strength, key 1, goes on with nothing; known are linear, smooth, hold."),
+        ([[1, 0.5], [2, "x"]], "strength, key 2, is 'x'; it must be a number."),
         (
             [[True, 0.5]],
-            "strength, key 1, is at frame true; a frame is a number no further than 1000000000 from 0",
+            "strength, key 1, is at frame true; a frame is a number no further than 1000000000 from 0.",
         ),
-        ("high", "strength is 'high'; it must be a number"),
+        ("high", "strength is 'high'; it must be a number."),
     ],
 )
 def test_bad_keys_are_named(data: object, sentence: str) -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from look_strategies import LOOKS
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge_server.shot.looks import format_look, read_look, parse_look, resolve_paths
+from stylebridge_server.shot.looks import format_look, parse_look, read_look, resolve_paths
 from stylebridge_server.shot.toml_text import split
 
 WRITTEN = """\
@@ -146,26 +147,26 @@ HEAD = 'schema = "look.1"\n'
         ),
         (
             WRITTEN.replace('[1024.5, 1, "smooth"]', '[1024.5, 1.5, "smooth"]'),
-            "dog.toml, line 14: [[instance]] 1, strength, key 2, is 1.5; it must be a number from 0 to 1",
+            "dog.toml, line 14: [[instance]] 1, strength, key 2, is 1.5; it must be a number from 0 to 1.",
         ),
         (
             WRITTEN.replace("1024.5", "1001.0"),
             "dog.toml, line 14: [[instance]] 1, strength has two keys at frame 1001, its keys 1 and 2; "
-            "keep one of them",
+            "keep one of them.",
         ),
         (
             WRITTEN.replace('style = "starry-night"\n', ""),
             "dog.toml, line 25: [[instance]] 2 has no style; name one, or set strength = 0 to leave the "
-            "source as it is",
+            "source as it is.",
         ),
         (
             HEAD + "background.strength = 2",
-            "dog.toml, line 2: [background], strength is 2; it must be a number from 0 to 1",
+            "dog.toml, line 2: [background], strength is 2; it must be a number from 0 to 1.",
         ),
         (
             HEAD + "background.strength = 1",
             "dog.toml, line 2: [background] has no style; name one, or set "
-            "strength = 0 to leave the source as it is",
+            "strength = 0 to leave the source as it is.",
         ),
         (
             HEAD + "instance = [\n {select=1, style='a'},\n {select=2, styl='a'}]",
@@ -173,38 +174,38 @@ HEAD = 'schema = "look.1"\n'
         ),
         (
             HEAD + "[shot]\nwindow = 1979-05-27",
-            "dog.toml, line 3: [shot], window is a date; it must be a whole number from 1 to 32 (frames)",
+            "dog.toml, line 3: [shot], window is a date; it must be a whole number from 1 to 32 (frames).",
         ),
         (
             HEAD + "[background.strength]\na = 1",
-            "dog.toml, line 2: [background], strength is a table; it must be a number from 0 to 1",
+            "dog.toml, line 2: [background], strength is a table; it must be a number from 0 to 1.",
         ),
         (
             HEAD + "[x]\n[y]\n",
-            "dog.toml, line 2: 'x' is unknown; known are schema, models, shot, background, instance, prompt",
+            "dog.toml, line 2: 'x' is unknown; known are schema, models, shot, background, instance, prompt.",
         ),
         (
             HEAD + "[instance]\nselect = 1",
-            "dog.toml, line 2: instance is a table; write each instance as a table [[instance]]",
+            "dog.toml, line 2: instance is a table; write each instance as a table [[instance]].",
         ),
-        (HEAD + "[[background]]\nstyle='a'", "dog.toml, line 2: [background] is a list; it must be a table"),
-        ("", 'dog.toml: the look has no schema; add schema = "look.1"'),
-        ('schema = "look.2"', "dog.toml, line 1: schema is 'look.2'; this version reads \"look.1\""),
+        (HEAD + "[[background]]\nstyle='a'", "dog.toml, line 2: [background] is a list; it must be a table."),
+        ("", 'dog.toml: The look has no schema; add schema = "look.1".'),
+        ('schema = "look.2"', "dog.toml, line 1: schema is 'look.2'; this version reads \"look.1\"."),
         (
             HEAD + "[background]\nstyle = ",
-            "dog.toml, line 3: the text ends too early; a bracket or a quote is left open",
+            "dog.toml, line 3: the text ends too early; a bracket or a quote is left open.",
         ),
-        (HEAD + "[background]\nstyle = \n", "dog.toml, line 3, column 9: the line ends too early"),
+        (HEAD + "[background]\nstyle = \n", "dog.toml, line 3, column 9: the line ends too early."),
         (
             HEAD + '[background]\nstyle = "a\n',
-            "dog.toml, line 3, column 11: the line ends before its quote is closed",
+            "dog.toml, line 3, column 11: the line ends before its quote is closed.",
         ),
         (
             HEAD + "[background]\n[shot]\n[background]\n",
-            "dog.toml, line 4: 'background' is already given further up",
+            "dog.toml, line 4: 'background' is already given further up.",
         ),
-        (HEAD + "[shot]\nwindow=1\n\nwindow=1\n", "dog.toml, line 5: 'window' is already given further up"),
-        ("schema: look.1\n", "dog.toml, line 1, column 7: this is not TOML: unexpected character: ':'"),
+        (HEAD + "[shot]\nwindow=1\n\nwindow=1\n", "dog.toml, line 5: 'window' is already given further up."),
+        ("schema: look.1\n", "dog.toml, line 1, column 7: this is not TOML: unexpected character: ':'."),
     ],
 )
 def test_mistakes_are_named_with_line_and_key(text: str, sentence: str) -> None:
