@@ -8,6 +8,7 @@ crash.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
@@ -198,6 +199,7 @@ class Jobs:
             "facts": self._facts,
             "shots": len(self._shots),
             "frames": self._frames,
+            "peak_memory": _peak_memory(),
             "network": dict(self._engine.runs),
             "caches": {
                 name: {"bytes": cache.bytes, "limit": cache.limit, "hits": cache.hits, "misses": cache.misses}
@@ -267,6 +269,16 @@ def jobs_from_environment() -> Jobs:
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "768")) * MEBIBYTE,
         analyses=folder,
     )
+
+
+def _peak_memory() -> int:
+    """Most bytes of memory that this process ever held; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _info(info: SourceInfo) -> Data:
