@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stylebridge.client import Client
+from stylebridge.launch import start_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FRAMES, WIDTH, HEIGHT = 12, 160, 96
@@ -27,19 +27,29 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np
     ground = cv2.GaussianBlur(np.random.default_rng(5).random((height, width, 3)), (0, 0), 5)
     ground = (ground - ground.min()) / (ground.max() - ground.min()) * 0.5
     rows, columns = np.mgrid[:height, :width]
-    disc = np.clip(height / 5 - np.hypot(columns - width * (0.3 + 0.03 * number), rows - height / 2), 0, 1)[..., None]
+    disc = np.clip(height / 5 - np.hypot(columns - width * (0.3 + 0.03 * number), rows - height / 2), 0, 1)[
+        ..., None
+    ]
     return np.rint((ground * (1 - disc) + disc * np.array([0.9, 0.5, 0.1])) * 255).astype(np.uint8)
 
 
-def write_movie(path: Path, frames: int = FRAMES, width: int = WIDTH, height: int = HEIGHT, sound: bool = True) -> Path:
+def write_movie(
+    path: Path, frames: int = FRAMES, width: int = WIDTH, height: int = HEIGHT, sound: bool = True
+) -> Path:
     """An H.264 movie at 24 frames a second, with a tone in AAC."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=24)
-        video.width, video.height, video.pix_fmt = width, height, "yuv444p" if width % 2 or height % 2 else "yuv420p"
+        video.width, video.height, video.pix_fmt = (
+            width,
+            height,
+            "yuv444p" if width % 2 or height % 2 else "yuv420p",
+        )
         video.options = {"crf": "12"}
         audio = container.add_stream("aac", rate=48000, layout="mono") if sound else None
         for number in range(frames):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")))
+            container.mux(
+                video.encode(av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24"))
+            )
         container.mux(video.encode())
         if audio is not None:
             time = np.arange(int(48000 * frames / 24)) / 48000
@@ -84,8 +94,9 @@ def server(home: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(home).items():
             patch.setenv(name, value)
-        with Client.connect(timeout=180) as client:
-            yield client.address.url
+        started = start_server(timeout=180)
+        yield started.address.url
+        started.stop()
 
 
 class Command:

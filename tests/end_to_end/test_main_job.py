@@ -86,7 +86,10 @@ def test_a_changed_keyframe_runs_no_network(stylebridge: Command, movie: Path) -
         assert stylebridge("render", movie, f"{name}.mp4", "--look", f"{name}.toml").status == 0
         looks.append(network())
     assert looks[0] == looks[1]
-    assert decoded(stylebridge.folder / "a.mp4")[3].tobytes() != decoded(stylebridge.folder / "b.mp4")[3].tobytes()
+    assert (
+        decoded(stylebridge.folder / "a.mp4")[3].tobytes()
+        != decoded(stylebridge.folder / "b.mp4")[3].tobytes()
+    )
 
 
 def test_strength_zero_gives_pictures_back_bit_for_bit(stylebridge: Command) -> None:
@@ -123,7 +126,7 @@ def test_frames_in_order_backwards_and_at_random_are_identical(
         straight = hashes(client, numbers)
         assert hashes(client, numbers[::-1]) == straight
     # A server of its own has seen nothing yet.
-    with Client.connect(start=True, private=True, timeout=180) as client:
+    with Client.connect(timeout=180) as client:
         assert hashes(client, random.Random(4).sample(numbers, FRAMES)) == straight
 
 
@@ -134,7 +137,10 @@ def test_a_range_writes_its_frames_and_their_piece_of_sound(stylebridge: Command
     names = sorted(one.name for one in stylebridge.folder.glob("part.*.png"))
     assert names == ["part.0008.png", "part.0009.png", "part.0010.png"]
     for number in (8, 9, 10):
-        a, b = (media.load_image(stylebridge.folder / f"{name}.{number:04d}.png").pixels for name in ("whole", "part"))
+        a, b = (
+            media.load_image(stylebridge.folder / f"{name}.{number:04d}.png").pixels
+            for name in ("whole", "part")
+        )
         np.testing.assert_array_equal(a, b)
     assert stylebridge("render", movie, "part.mp4", "--style", "great-wave", "--frames", "6-11").status == 0
     assert len(decoded(stylebridge.folder / "part.mp4")) == 6

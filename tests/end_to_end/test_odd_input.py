@@ -14,7 +14,10 @@ LOOKS = {
     "key": ("[background]\nstile = 'great-wave'", r"line 3.*stile.*style"),
     "type": ("[background]\nstyle = 'great-wave'\nstrength = 'much'", r"line 4.*strength"),
     "range": ("[background]\nstyle = 'great-wave'\nstrength = 1.5", r"line 4.*1\.5.*0 to 1"),
-    "twins": ("[background]\nstyle = 'great-wave'\nstrength = [[1, 0.0], [1, 1.0]]", r"line 4.*two keys at frame 1"),
+    "twins": (
+        "[background]\nstyle = 'great-wave'\nstrength = [[1, 0.0], [1, 1.0]]",
+        r"line 4.*two keys at frame 1",
+    ),
     "syntax": ("[background\n", r"line 2"),
 }
 

@@ -1,19 +1,19 @@
-"""What a worker does for each operation of the protocol.
+"""What a worker does for each request of the protocol.
 
-Handlers take a request's plain data and a context, and return plain data; pixels go out through the context.
-They run one at a time. Requests are pure functions of what they name, so a handler may be run again after a
-crash.
+Handlers take a context and a request's plain data, and return plain data; pixels go out through the context. They
+compute one at a time. Requests are pure functions of what they name, so a handler may be run again after a crash.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -32,25 +32,13 @@ from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
-from stylebridge_server.worker import fingerprint
+from stylebridge_server.worker import fingerprint as fingerprints
+from stylebridge_server.worker.context import Context, Handler
 
 LIVE_SCENE = (0, 2**31)  # a camera's only scene
 MEBIBYTE = 1 << 20
 
 Data = dict[str, Any]
-
-
-class Context(Protocol):
-    """What a handler may do while it runs."""
-
-    def progress(self, done: int, total: int, stage: str) -> None: ...
-
-    def check_cancelled(self) -> None: ...
-
-    def frame(self, number: int, pixels: NDArray[Any], extra: Data | None = None) -> None: ...
-
-
-Handler = Callable[[Data, Context], Data]
 
 
 class Jobs:
@@ -64,12 +52,12 @@ class Jobs:
     """
 
     def __init__(self, device: str, results: int, intermediates: int, analyses: Path) -> None:
-        fingerprint.settle_threads()
+        fingerprints.settle_threads()
         self._engine = style.load(device)
-        self._facts = fingerprint.facts(device, self._engine.checksum)
+        self._facts = fingerprints.facts(device, self._engine.checksum)
         self._workshop = Workshop(
             engine=self._engine,
-            fingerprint=fingerprint.fingerprint(self._facts),
+            fingerprint=fingerprints.fingerprint(self._facts),
             results=Cache(results),
             intermediates=Cache(intermediates),
         )
@@ -92,11 +80,10 @@ class Jobs:
             "analyse": self.analyse,
             "mattes": self.mattes,
             "render": self.render,
-            "status": self.status,
             "close_shot": self.close_shot,
         }
 
-    def describe(self, request: Data, context: Context) -> Data:
+    def describe(self, context: Context, request: Data) -> Data:
         """What this server offers: the effect's parameters and the preset styles."""
         presets = self._engine.presets().values()
         return {
@@ -105,11 +92,11 @@ class Jobs:
             "models": {"style": self._engine.checksum},
         }
 
-    def open_shot(self, request: Data, context: Context) -> Data:
+    def open_shot(self, context: Context, request: Data) -> Data:
         """Open media by `path`, or declare a shot whose frames the client will push."""
         shot: AnyShot
         if request.get("path") is not None:
-            shot = Shot(media.open_source(request["path"]))
+            shot = Shot(media.open_source(_readable(context, request["path"])))
             if shot.id in self._shots:
                 shot.close()
                 shot = self._shots[shot.id]
@@ -122,19 +109,19 @@ class Jobs:
         self._shots[shot.id] = shot
         return {"shot": shot.id, "info": _info(shot.info)}
 
-    def put_frame(self, request: Data, context: Context) -> Data:
+    def put_frame(self, context: Context, request: Data) -> Data:
         """Keep one frame of a declared shot."""
         shot = self._shot(request)
         if not isinstance(shot, PushedShot):
             raise StylebridgeError(
                 Code.BAD_REQUEST, "This shot reads its own media: frames cannot be put into it."
             )
-        shot.put(Frame(request["number"], request["pixels"]))
+        shot.put(Frame(request["number"], np.asarray(request["picture"])))
         if not shot.live:
             self._streams.pop(shot.id, None)
         return {}
 
-    def analyse(self, request: Data, context: Context) -> Data:
+    def analyse(self, context: Context, request: Data) -> Data:
         """Find the shot's cuts and instances, or find the analysis that was made before."""
         shot = self._shot(request)
         if shot.live:
@@ -142,7 +129,7 @@ class Jobs:
         prompts = Look.from_data({"schema": "look.1", "prompt": request.get("prompts", [])}).prompts
         found = analyse(
             shot,
-            [_prompt(one) for one in prompts],
+            [_prompt(context, one) for one in prompts],
             request.get("segmenter", "auto"),
             self._store,
             context.progress,
@@ -150,7 +137,7 @@ class Jobs:
         )
         return _analysis(found)
 
-    def mattes(self, request: Data, context: Context) -> Data:
+    def mattes(self, context: Context, request: Data) -> Data:
         """Send the soft mattes of one instance, (H, W, 1) uint8, for each of the `frames`; 0 is the background."""
         analysis = self._store.load(request["analysis"])
         instance = request["instance"]
@@ -164,7 +151,7 @@ class Jobs:
             context.frame(number, analysis.matte(instance, number)[..., None])
         return {}
 
-    def render(self, request: Data, context: Context) -> Data:
+    def render(self, context: Context, request: Data) -> Data:
         """Send the styled `frames`, in the order asked for."""
         shot = self._shot(request)
         analysis = None
@@ -175,7 +162,7 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
-        look = resolve(Look.from_data(request["look"]), shot, analysis, self._code)
+        look = resolve(Look.from_data(request["look"]), shot, analysis, partial(self._code, context))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -192,7 +179,7 @@ class Jobs:
         context.progress(len(request["frames"]), len(request["frames"]), "styling")
         return {"fingerprint": self.fingerprint}
 
-    def status(self, request: Data, context: Context) -> Data:
+    def status(self) -> Data:
         """Counters and limits: what ran, what is kept."""
         return {
             "fingerprint": self.fingerprint,
@@ -210,7 +197,7 @@ class Jobs:
             },
         }
 
-    def close_shot(self, request: Data, context: Context) -> Data:
+    def close_shot(self, context: Context, request: Data) -> Data:
         """Forget a shot and close its media."""
         shot = self._shot(request)
         del self._shots[shot.id]
@@ -235,7 +222,7 @@ class Jobs:
             kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
         return kept[1]
 
-    def _code(self, name: str) -> NDArray[np.float32]:
+    def _code(self, context: Context, name: str) -> NDArray[np.float32]:
         """The style code of a preset or of a picture; a picture's is kept until the file changes."""
         presets = self._engine.presets()
         if name in presets:
@@ -246,29 +233,53 @@ class Jobs:
                 f"There is no style named '{name}': {suggestion(name, presets)} "
                 "A picture as style is given by its path.",
             )
-        path = Path(name)
+        path = context.readable(name)
         try:
             state = path.stat()
         except OSError:
             raise StylebridgeError(
                 Code.NOT_FOUND, f"The style image {name} does not exist: check the path, or name a preset."
             ) from None
-        mark = (str(path.resolve()), state.st_mtime_ns, state.st_size)
+        mark = (str(path), state.st_mtime_ns, state.st_size)
         if mark not in self._codes:
-            self._codes[mark] = self._engine.code(colour.to_working(media.load_image(name).pixels))
+            self._codes[mark] = self._engine.code(colour.to_working(media.load_image(path).pixels))
         return self._codes[mark]
 
 
-def jobs_from_environment() -> Jobs:
-    """Jobs as the server's options, handed down in the environment, say."""
+@functools.cache
+def _jobs() -> Jobs:
+    """This process's jobs, as the environment sets them."""
     analyses = os.environ.get("STYLEBRIDGE_ANALYSES")
-    folder = Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses"
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "768")) * MEBIBYTE,
-        analyses=folder,
+        analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
     )
+
+
+# What `process.Worker` asks of the module that does its work.
+
+
+def handlers() -> dict[str, Handler]:
+    """Request to handler."""
+    return _jobs().handlers()
+
+
+def fingerprint() -> str:
+    """Names everything outside a request that its result depends on."""
+    return _jobs().fingerprint
+
+
+def status() -> Data:
+    """Counters and limits: what ran, what is kept."""
+    return _jobs().status()
+
+
+def _readable(context: Context, path: str) -> str:
+    """The path or pattern, where the client may have its folder read."""
+    context.readable(Path(path).parent)
+    return path
 
 
 def _peak_memory() -> int:
@@ -307,10 +318,10 @@ def _analysis(analysis: Analysis) -> Data:
     }
 
 
-def _prompt(prompt: LookPrompt) -> Prompt:
+def _prompt(context: Context, prompt: LookPrompt) -> Prompt:
     """A look's prompt with its matte read from its file."""
     matte = None
     if prompt.matte is not None:
-        pixels = colour.to_working(media.load_image(prompt.matte).pixels)
+        pixels = colour.to_working(media.load_image(context.readable(prompt.matte)).pixels)
         matte = np.rint(np.clip(pixels.mean(-1), 0, 1) * 255).astype(np.uint8)
     return Prompt(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)
