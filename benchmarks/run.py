@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def rooms() -> list[str]:
     code = next(iter(engine.presets().values())).code
     features = engine.features(plates[0])
     scene = engine.statistics(plates[:1])
-    pairs = [temporal.flow_pair(a, b) for a, b in zip(plates, plates[1:], strict=False)]
+    pairs = [temporal.flow_pair(a, b) for a, b in pairwise(plates)]
     taps = temporal.taps(plates, pairs)
     matte = np.full((height, width), 0.5, np.float32)
     steps = {

@@ -140,14 +140,15 @@ def segment(
 
 @app.command()
 def serve(
-    bind: Annotated[
-        str, typer.Option("--bind", help="Address to listen on.", metavar="URL")
-    ] = "tcp://127.0.0.1:*",
+    bind: Annotated[str, typer.Option("--bind", help="Address to listen on.", metavar="URL")] = "tcp://127.0.0.1:*",
+    root: Annotated[
+        list[str] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
+    ] = None,
 ) -> int:
     """Run the server in the foreground until it is stopped."""
     from stylebridge_server.cli import service
 
-    return service.serve(bind)
+    return service.serve(bind, root or [])
 
 
 @app.command()
