@@ -106,11 +106,12 @@ def render(
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
 ) -> int:
     """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
+    from stylebridge_server import media
     from stylebridge_server.cli import live
     from stylebridge_server.cli import render as rendering
 
     chosen = rendering.look_from_options(look, values)
-    if live.is_live(source):
+    if media.is_live(source):
         return live.run(source, chosen, server)
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
