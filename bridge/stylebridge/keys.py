@@ -1,0 +1,172 @@
+"""Who may talk to whom: CURVE keys in a folder that only its user can read.
+
+    HOME/keys/server.secret     the server's key; clients of the same user read it and so know their server
+    HOME/keys/client.secret     this user's key as a client; the same user's server lets it in
+    HOME/allowed/NAME.public    keys of other users or machines that the server lets in, one in each file
+    HOME/run/                   what the running server says of itself
+
+HOME is `STYLEBRIDGE_HOME`, or the user's folder for settings. Keys are made when they are first asked for.
+A key is written as 64 hexadecimal digits, which need no quoting in a shell or a URL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+from zmq.utils import z85
+
+from .errors import Code, StylebridgeError
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A CURVE key, each half 32 raw bytes."""
+
+    public: bytes
+    secret: bytes
+
+    @classmethod
+    def make(cls) -> KeyPair:
+        """A new key, never seen before."""
+        public, secret = zmq.curve_keypair()
+        return cls(z85.decode(public), z85.decode(secret))
+
+    @classmethod
+    def of_secret(cls, secret: bytes) -> KeyPair:
+        return cls(z85.decode(zmq.curve_public(z85.encode(secret))), secret)
+
+    def __repr__(self) -> str:
+        return f"KeyPair({self.public.hex()})"
+
+
+def home() -> Path:
+    """The user's folder for keys and the running server."""
+    named = os.environ.get("STYLEBRIDGE_HOME")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming")) / "Stylebridge"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Stylebridge"
+    return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "stylebridge"
+
+
+def private_folder(*names: str) -> Path:
+    """A folder under `home`, made where absent, that only its user can enter.
+
+    Raises:
+        StylebridgeError: `NOT_WRITABLE` where it cannot be made, `DENIED` where others can enter it.
+    """
+    folder = home().joinpath(*names)
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StylebridgeError(
+            Code.NOT_WRITABLE,
+            f"The folder {folder} cannot be made ({error.strerror}): set STYLEBRIDGE_HOME to a folder that "
+            "you can write.",
+        ) from None
+    _refuse_shared(folder)
+    return folder
+
+
+def server_key() -> KeyPair:
+    """This user's key as a server; see `client_key`."""
+    return _key("server.secret")
+
+
+def client_key() -> KeyPair:
+    """This user's key as a client, made when it is absent.
+
+    Raises:
+        StylebridgeError: `DENIED` where others can read it, `NOT_READABLE` where it is no key,
+            `NOT_WRITABLE` where it cannot be made.
+    """
+    return _key("client.secret")
+
+
+def allowed_keys() -> set[bytes]:
+    """The public keys that the server of this user lets in: the user's own, and those in HOME/allowed.
+
+    Raises:
+        StylebridgeError: as `client_key`; `NOT_READABLE` names the file that holds no key.
+    """
+    folder = private_folder("allowed")
+    return {client_key().public, *(read_key(path) for path in sorted(folder.glob("*.public")))}
+
+
+def parse_key(text: str, origin: str) -> bytes:
+    """The 32 bytes of a key written in hexadecimal.
+
+    Raises:
+        StylebridgeError: `NOT_READABLE`, naming where the text came from.
+    """
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise StylebridgeError(Code.NOT_READABLE, f"{origin} holds no key: 64 hexadecimal digits are needed.")
+    return key
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file; see `parse_key`."""
+    try:
+        text = path.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return parse_key(text, f"The file {path}")
+
+
+def write_private(path: Path, text: str, replace: bool = True) -> bool:
+    """Writes a file that only its user can read, whole or not at all. Returns False, with the file as it was,
+    where it existed and is not to be replaced.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if replace:
+            Path(name).replace(path)
+            return True
+        try:
+            os.link(name, path)  # fails where another process was first
+        except FileExistsError:
+            return False
+        return True
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _key(name: str) -> KeyPair:
+    path = private_folder("keys") / name
+    if not path.exists():
+        write_private(path, KeyPair.make().secret.hex() + "\n", replace=False)
+    _refuse_shared(path)
+    return KeyPair.of_secret(read_key(path))
+
+
+def _refuse_shared(path: Path) -> None:
+    """Refuses a file or folder that others can read. Windows has no such bits; there the user's own folder
+    for settings is closed to others.
+    """
+    if sys.platform == "win32":
+        return
+    state = path.stat()
+    if state.st_uid != os.geteuid():
+        raise StylebridgeError(
+            Code.DENIED,
+            f"{path} belongs to another user: set STYLEBRIDGE_HOME to a folder of your own.",
+        )
+    if stat.S_IMODE(state.st_mode) & 0o077:
+        kind = "700" if path.is_dir() else "600"
+        raise StylebridgeError(Code.DENIED, f"Others can read {path}: run `chmod {kind} '{path}'`.")

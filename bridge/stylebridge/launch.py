@@ -1,0 +1,260 @@
+"""Finding the user's running server, and starting one.
+
+A server that was started for one run is tied to its client by a pipe: however the client ends, the pipe
+closes and the server stops. A server that is to stay writes where it is into HOME/run/server.json and holds
+HOME/run/server.lock while it lives, so that a file left behind by a killed server is known to be stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import parse_qs, urlsplit
+
+from .errors import Code, StylebridgeError
+from .keys import home, parse_key, private_folder, server_key, write_private
+
+#: Lines of a failed server's log that are shown.
+LOG_LINES = 12
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server is, and how it is known.
+
+    Attributes:
+        endpoint: "tcp://host:port".
+        public: its public key, hexadecimal.
+        pid: its process, 0 where that is not known.
+        fingerprint: of its results, empty where that is not known.
+    """
+
+    endpoint: str
+    public: str
+    pid: int = 0
+    fingerprint: str = ""
+
+    @property
+    def url(self) -> str:
+        """What another user's or machine's client needs."""
+        return f"{self.endpoint}?key={self.public}"
+
+    @property
+    def key(self) -> bytes:
+        return parse_key(self.public, f"The address of the server at {self.endpoint}")
+
+
+def parse_url(url: str) -> Address:
+    """The server of "tcp://host:port?key=HEX"; without a key, the key of this user's own server.
+
+    Raises:
+        StylebridgeError: `BAD_VALUE` for anything else; as `keys.server_key`.
+    """
+    try:
+        parts = urlsplit(url)
+        named = parse_qs(parts.query)
+        wrong = parts.scheme != "tcp" or not parts.hostname or not parts.port or set(named) - {"key"}
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'"{url}" is no server: give tcp://HOST:PORT?key=KEY, as `stylebridge serve` prints.',
+        )
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    public = named["key"][0] if "key" in named else server_key().public.hex()
+    parse_key(public, f'The URL "{url}"')
+    return Address(f"tcp://{host}:{parts.port}", public)
+
+
+def find_server() -> Address | None:
+    """The server that runs for this user, None where none does."""
+    folder = private_folder("run")
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        with ServerLock(folder) as lock:
+            if lock.held:
+                return None  # nobody else has it: what the file says is stale
+        return Address(**json.loads((folder / "server.json").read_text("utf-8")))
+    return None
+
+
+def announce(address: Address) -> None:
+    """Lets this user's clients find the server. The caller holds the `ServerLock`."""
+    write_private(private_folder("run") / "server.json", json.dumps(asdict(address)))
+
+
+def withdraw() -> None:
+    """Takes back what `announce` said."""
+    with contextlib.suppress(OSError):
+        (home() / "run" / "server.json").unlink()
+
+
+class ServerLock:
+    """HOME/run/server.lock, held by the one server of the user; a context manager.
+
+    Attributes:
+        held: whether this process has it now.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.held = False
+        self._file: IO[bytes] = (folder / "server.lock").open("ab")
+
+    def __enter__(self) -> ServerLock:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                import msvcrt
+
+                self._file.seek(0)
+                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.held = True
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._file.close()  # closing lets go of the lock
+        self.held = False
+
+
+class StartedServer:
+    """A server process that this process started.
+
+    Attributes:
+        address: where it is.
+        pid: its process.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], address: Address, log: Path, tied: bool) -> None:
+        self.address = address
+        self.pid = process.pid
+        self._process, self._log, self._tied = process, log, tied
+
+    def last_words(self) -> str:
+        """The end of its log, to be shown after an error; empty where it said nothing."""
+        return _log_end(self._log)
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Ends a server that is tied to this process, kindly first; lets any other be."""
+        if not self._tied:
+            return
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        with contextlib.suppress(OSError):
+            self._log.unlink()
+
+
+def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ...] = ()) -> StartedServer:
+    """Starts a server of this user on this machine and waits until it listens.
+
+    The Python that runs it is `STYLEBRIDGE_PYTHON` where that is set (a host's own Python seldom has the
+    server installed), else this one.
+
+    Args:
+        stay: it goes on without this process, can be found by others, and stops by itself when unused for
+            long; otherwise it ends with this process.
+        timeout: seconds until it must listen.
+        extra: further arguments of `python -m stylebridge_server.broker`.
+
+    Raises:
+        StylebridgeError: `MISSING_EXTRA` where no server is installed; `UNREACHABLE` with the end of its log
+            where it does not start.
+    """
+    command = [_python(), "-m", "stylebridge_server.broker", "--announce"]
+    command += ["--stay", "--idle-exit", "1800"] if stay else ["--exit-with-parent"]
+    folder = private_folder("run")
+    if stay:
+        log = folder / "server.log"
+        log_file: IO[Any] = log.open("wb")
+    else:
+        handle, name = tempfile.mkstemp(prefix="run-", suffix=".log", dir=folder)
+        log, log_file = Path(name), os.fdopen(handle, "wb")
+    flags: dict[str, Any] = {"start_new_session": True}  # so that Ctrl-C reaches the client alone
+    if sys.platform == "win32":
+        flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    with log_file:
+        process = subprocess.Popen(
+            [*command, *extra],
+            stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            env=_environment(),
+            **flags,
+        )
+    line = _first_line(process, timeout)
+    try:
+        address = Address(**json.loads(line))
+    except (ValueError, TypeError):
+        process.kill()
+        process.wait()
+        words = _log_end(log)
+        raise StylebridgeError(
+            Code.UNREACHABLE,
+            f"The server did not start ({command[0]}); its log {log} ends with:\n{words or '(nothing)'}",
+            log=words,
+        ) from None
+    return StartedServer(process, address, log, tied=not stay)
+
+
+def _python() -> str:
+    named = os.environ.get("STYLEBRIDGE_PYTHON")
+    if named:
+        return named
+    if importlib.util.find_spec("stylebridge_server") is None:
+        raise StylebridgeError(
+            Code.MISSING_EXTRA,
+            'The server is not installed here: run `pip install "stylebridge[server]"`, or set '
+            "STYLEBRIDGE_PYTHON to the Python that has it.",
+        )
+    return sys.executable
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with a PYTHONPATH to the packages where they are imported from a checkout."""
+    if "STYLEBRIDGE_PYTHON" in os.environ:
+        return dict(os.environ)  # that Python has its own
+    folders = []
+    for name in ("stylebridge", "stylebridge_server", "stylebridge_models"):
+        spec = importlib.util.find_spec(name)
+        if spec and spec.origin:
+            folder = str(Path(spec.origin).parent.parent)
+            if not folder.endswith("-packages") and folder not in folders:
+                folders.append(folder)
+    folders += filter(None, [os.environ.get("PYTHONPATH")])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+
+
+def _first_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
+    """What the process says first, empty where it ends or says nothing in time."""
+    said: list[bytes] = []
+    assert process.stdout is not None
+    with process.stdout as pipe:
+        reader = threading.Thread(target=lambda: said.append(pipe.readline()), daemon=True)
+        reader.start()
+        reader.join(timeout)
+        if not said:
+            process.kill()
+            reader.join()
+    return said[0] if said else b""
+
+
+def _log_end(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        return "\n".join(log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
+    return ""

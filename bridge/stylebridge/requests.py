@@ -1,0 +1,132 @@
+"""A request on its way: what has come back for it, and what of it is still owed."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Code, StylebridgeError
+from .pixels import Assembly, Picture
+from .protocol import WINDOW, Message, cost
+
+#: Requests that answer one frame for each entry of their `frames`, in that order.
+STREAMS = ("render", "mattes")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a request is.
+
+    Attributes:
+        done, total: frames of the present stage.
+        stage: what is being done, in a word or two.
+        fps: frames a second, 0 where none is done yet.
+    """
+
+    done: int
+    total: int
+    stage: str
+    fps: float
+
+
+class Lost(Exception):  # noqa: N818 (it never leaves the bridge)
+    """The server is gone, or what it knew is."""
+
+
+class Request:
+    """One request of a client, from its first message to its result.
+
+    Args:
+        op, fields: the request. `frames` of a stream shrinks as frames arrive, so that the same request can
+            be made again and brings only the rest.
+        send: sends a message (op, fields) under the client's own numbering.
+    """
+
+    def __init__(
+        self, op: str, fields: dict[str, Any], on_progress: Callable[[Progress], None] | None
+    ) -> None:
+        self.op = op
+        self.fields = dict(fields)
+        self.number = 0
+        self.finished = False
+        self.cancelled = False
+        self._on_progress = on_progress
+        self._total = len(fields["frames"]) if op in STREAMS else 0
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._assembly = Assembly()
+        self._owed = 0
+
+    def begin(self, number: int) -> None:
+        """Starts, or starts over, under a number that was never used before."""
+        self.number = number
+        self._inbox = queue.SimpleQueue()
+        self._assembly = Assembly()
+        self._owed = 0
+
+    def deliver(self, message: Message | None) -> None:
+        """Puts an event in, from any thread; None says that the server is gone."""
+        self._inbox.put(message)
+
+    def step(
+        self, timeout: float, credit: Callable[[int, int, int], None]
+    ) -> Picture | dict[str, Any] | None:
+        """Waits for the next event: a whole picture, the result, or None for all else and after `timeout`.
+
+        Args:
+            timeout: seconds.
+            credit: called with (number, attempt, bytes) to let the server send more.
+
+        Raises:
+            Lost: the server is gone.
+            StylebridgeError: what the server answered.
+        """
+        try:
+            message = self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if message is None:
+            raise Lost
+        if message.op == "frame":
+            return self._frame(message, credit)
+        if message.op == "progress":
+            self._progress(message.fields)
+        elif message.op == "result":
+            self.finished = True
+            return dict(message.fields["value"])
+        elif message.op == "error":
+            self.finished = True
+            raise StylebridgeError(
+                message.fields["code"], message.fields["message"], **_details(message.fields["details"])
+            )
+        return None
+
+    def _frame(self, message: Message, credit: Callable[[int, int, int], None]) -> Picture | None:
+        fields = message.fields
+        self._owed += cost(message.payload)
+        if self._owed >= WINDOW // 4 or self._inbox.empty():
+            credit(self.number, fields["attempt"], self._owed)
+            self._owed = 0
+        data = self._assembly.add(message.layout, fields["offset"], message.payload)
+        if data is None:
+            return None
+        frames = self.fields.get("frames")
+        if not frames or frames[0] != fields["number"]:
+            raise StylebridgeError(
+                Code.BAD_REQUEST, f"The server sent frame {fields['number']}, which was not asked for next."
+            )
+        del frames[0]
+        return Picture(fields["number"], message.layout, data, fields["extra"])
+
+    def _progress(self, fields: dict[str, Any]) -> None:
+        if self._on_progress is None:
+            return
+        done, total = fields["done"], fields["total"]
+        if 0 < total < self._total:  # made again for the rest: count what came before
+            done, total = done + self._total - total, self._total
+        self._on_progress(Progress(done, total, fields["stage"], float(fields["fps"])))
+
+
+def _details(details: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in details.items() if name not in ("self", "code", "message")}

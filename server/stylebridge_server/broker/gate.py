@@ -1,0 +1,51 @@
+"""Who is let in: answers ZeroMQ's questions (ZAP, rfc.zeromq.org/spec/27) about CURVE keys."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from stylebridge.errors import StylebridgeError
+
+log = logging.getLogger("stylebridge.broker")
+
+#: ZAP domains of the two kinds of sockets.
+CLIENTS = "clients"
+WORKERS = "workers"
+
+
+class Gate:
+    """Decides on each handshake by the client's public key; the sockets of this context then stamp every
+    message with it, as `User-Id` in hexadecimal.
+
+    Args:
+        allowed: for each domain, what returns the public keys that are let in. Asked each time, so that a key
+            put into the folder works at once.
+    """
+
+    def __init__(self, context: zmq.Context[Any], allowed: dict[str, Callable[[], set[bytes]]]) -> None:
+        self.socket = context.socket(zmq.REP)
+        self.socket.linger = 0
+        self.socket.bind("inproc://zeromq.zap.01")
+        self._allowed = allowed
+
+    def answer(self) -> None:
+        """Answers the one question that waits."""
+        parts = self.socket.recv_multipart()
+        request = parts[1] if len(parts) > 1 else b""
+        key = b""
+        if len(parts) == 7 and parts[5] == b"CURVE":
+            key = parts[6]
+        try:
+            known = key in self._allowed[parts[2].decode()]()
+        except (StylebridgeError, KeyError, IndexError, UnicodeDecodeError) as error:
+            log.error("nobody is let in: %s", error)
+            known = False
+        if not known:
+            log.warning(
+                "refused key=%s from=%s", key.hex(), parts[3].decode("ascii", "replace") if key else ""
+            )
+        status, text = (b"200", b"OK") if known else (b"400", b"key not allowed")
+        self.socket.send_multipart([b"1.0", request, status, text, key.hex().encode(), b""])

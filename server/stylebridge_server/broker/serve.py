@@ -1,0 +1,174 @@
+"""The server, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import zmq
+from stylebridge import launch
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.keys import KeyPair, allowed_keys, client_key, private_folder, server_key
+from stylebridge.launch import Address, ServerLock
+from stylebridge.link import prepare
+from zmq.utils import z85
+
+from .broker import Broker
+from .gate import CLIENTS, WORKERS, Gate
+from .supervisor import WorkerProcess
+
+log = logging.getLogger("stylebridge.broker")
+
+#: Messages that one client may leave unread before it counts as gone. Credit bounds pixels long before.
+UNREAD_LIMIT = 10_000
+#: Seconds between looks at the worker and the clock.
+TICK = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a server is run.
+
+    Attributes:
+        bind: where it listens: "tcp://HOST:PORT", port 0 or "*" for any. Loopback unless said otherwise.
+        stay: whether it is the user's one server, which their clients find; otherwise only who started it
+            knows.
+        exit_with_parent: stops when its standard input is closed.
+        idle_exit: seconds without a request after which it stops, None for never.
+        announce: prints its address to standard output as one line of JSON, then closes it.
+        roots: folders that clients of other users may have read.
+        jobs: the module that does the work, see `worker.process`.
+    """
+
+    bind: str = "tcp://127.0.0.1:*"
+    stay: bool = True
+    exit_with_parent: bool = False
+    idle_exit: float | None = None
+    announce: bool = False
+    roots: tuple[str, ...] = ()
+    jobs: str = "stylebridge_server.worker.jobs"
+
+
+def serve(options: Options, on_ready: Any = None) -> None:
+    """Runs a server until it is told to stop: by a signal, by its owner, or as the options say.
+
+    Args:
+        on_ready: called with the `Address` when it listens.
+
+    Raises:
+        StylebridgeError: `BAD_VALUE` where it cannot listen there, `NOT_WRITABLE` or `DENIED` for its
+            folders, `DENIED` where a server of this user runs already.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    with contextlib.ExitStack() as stack:
+        if options.stay:
+            _be_the_one(stack)
+        key, owner = server_key(), client_key().public.hex()
+        context: zmq.Context[Any] = zmq.Context()
+        stack.callback(context.destroy)
+        gate = Gate(context, {CLIENTS: allowed_keys, WORKERS: lambda: broker.worker_keys})
+        front = _listen(context, options.bind, key)
+        address = Address(front.getsockopt_string(zmq.LAST_ENDPOINT), key.public.hex(), os.getpid())
+
+        def tell(fingerprint: str) -> None:
+            if options.stay:
+                launch.announce(replace(address, fingerprint=fingerprint))
+
+        broker = Broker(front, owner, lambda: WorkerProcess(context, options.jobs, options.roots), tell)
+        stack.callback(broker.stop)
+        _watch(broker, options.exit_with_parent)
+        if options.stay:
+            stack.callback(launch.withdraw)
+        tell("")
+        if options.announce:
+            print(json.dumps(asdict(address)), flush=True)
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # who started us reads one line
+        if on_ready:
+            on_ready(address)
+        log.info("listening endpoint=%s pid=%d", address.endpoint, address.pid)
+        _loop(broker, gate, front, options.idle_exit)
+        log.info("stopping: %s", broker.stopping)
+
+
+def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], idle_exit: float | None) -> None:
+    while not broker.stopping:
+        poller = zmq.Poller()
+        poller.register(front, zmq.POLLIN)
+        poller.register(gate.socket, zmq.POLLIN)
+        if broker.worker:
+            poller.register(broker.worker.socket, zmq.POLLIN)
+        until = time.monotonic() + TICK
+        while not broker.stopping and time.monotonic() < until:
+            for socket, _ in poller.poll(int(TICK * 1000)):
+                if socket is front:
+                    broker.from_client(front.recv_multipart(copy=False))
+                elif socket is gate.socket:
+                    gate.answer()
+                else:
+                    broker.from_worker()
+        broker.tick()
+        if idle_exit is not None and broker.idle > idle_exit:
+            broker.stopping = f"unused for {idle_exit:g} seconds"
+
+
+def _listen(context: zmq.Context[Any], bind: str, key: KeyPair) -> zmq.Socket[Any]:
+    front = context.socket(zmq.ROUTER)
+    prepare(front)
+    front.sndhwm = UNREAD_LIMIT
+    front.router_mandatory = True
+    front.linger = 500
+    front.curve_server = True
+    front.curve_secretkey = z85.encode(key.secret)
+    front.zap_domain = CLIENTS.encode()
+    try:
+        front.bind(bind)
+    except zmq.ZMQError as error:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'The server cannot listen at "{bind}" ({error.strerror}): give tcp://HOST:PORT, port free.',
+        ) from None
+    return front
+
+
+def _be_the_one(stack: contextlib.ExitStack) -> None:
+    """Holds the user's lock while the server runs."""
+    folder: Path = private_folder("run")
+    for _ in range(20):
+        lock = stack.enter_context(ServerLock(folder))
+        if lock.held:
+            launch.withdraw()  # what a killed server left behind
+            return
+        time.sleep(0.05)  # a client that looks for a server holds it for a moment
+    running = launch.find_server()
+    where = f" at {running.endpoint} (process {running.pid})" if running else ""
+    raise StylebridgeError(
+        Code.DENIED, f"A server of this user runs already{where}: use that one, or stop it first."
+    )
+
+
+def _watch(broker: Broker, with_parent: bool) -> None:
+    def stop(number: int, frame: object) -> None:
+        broker.stopping = signal.Signals(number).name
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+    def wait_for_parent() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        broker.stopping = "the process that started it ended"
+
+    if with_parent:
+        threading.Thread(target=wait_for_parent, daemon=True).start()

@@ -1,0 +1,118 @@
+"""The worker process as the broker sees it: started, spoken to, buried."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zmq
+from stylebridge.keys import KeyPair, private_folder
+from stylebridge.link import prepare
+from stylebridge.pixels import Bytes
+from stylebridge.protocol import Message, decode, encode
+from zmq.utils import z85
+
+from ..worker import ledger
+from ..worker.messages import FROM_WORKER
+from ..worker.process import Orders
+from .gate import WORKERS
+
+log = logging.getLogger("stylebridge.broker")
+
+
+class WorkerProcess:
+    """One worker, from its start to its end, with a socket and keys of its own: what a dead worker left on
+    its way cannot be taken for its successor's.
+
+    Attributes:
+        key: the only public key that its socket lets in.
+        fingerprint: empty until it is ready.
+        begun: when it was started (`time.monotonic`).
+    """
+
+    def __init__(self, context: zmq.Context[Any], jobs: str, roots: tuple[str, ...]) -> None:
+        ours, theirs = KeyPair.make(), KeyPair.make()
+        self.key = theirs.public
+        self.fingerprint = ""
+        self.begun = time.monotonic()
+        self.socket = context.socket(zmq.DEALER)
+        prepare(self.socket)
+        self.socket.curve_server = True
+        self.socket.curve_secretkey = z85.encode(ours.secret)
+        self.socket.zap_domain = WORKERS.encode()
+        port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+        self._folder = tempfile.TemporaryDirectory(prefix="worker-", dir=private_folder("run"))
+        self._ledger = Path(self._folder.name) / "ledger"
+        ledger.make(self._ledger)
+        orders = Orders(
+            endpoint=f"tcp://127.0.0.1:{port}",
+            broker=ours.public.hex(),
+            secret=theirs.secret.hex(),
+            ledger=str(self._ledger),
+            jobs=jobs,
+            roots=roots,
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "stylebridge_server.worker"],
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
+        )
+        assert self._process.stdin is not None
+        self._pipe = self._process.stdin
+        with contextlib.suppress(OSError):  # it may be dead already, which `dead` will say
+            self._pipe.write(orders.line())
+            self._pipe.flush()
+        log.info("worker pid=%d started", self.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.fingerprint)
+
+    @property
+    def dead(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, where it is dead."""
+        return self._process.poll()
+
+    def send(self, op: str, job: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
+        with contextlib.suppress(zmq.Again):  # it is gone, and will be buried
+            self.socket.send_multipart(encode(op, job, fields, payload), zmq.NOBLOCK, copy=False)
+
+    def messages(self) -> Iterator[Message]:
+        """All that it has said and nobody has read yet."""
+        while True:
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            yield decode([part.buffer for part in parts], FROM_WORKER)
+
+    def computing(self) -> int:
+        """The job that it computed last, 0 for none; also when it is dead."""
+        return ledger.read(self._ledger)
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Ends it, kindly first, and clears away what it leaves."""
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.socket.close()
+        self._folder.cleanup()

@@ -1,0 +1,5 @@
+"""`python -m stylebridge_server.worker`, as the broker starts it."""
+
+from .process import main
+
+main()

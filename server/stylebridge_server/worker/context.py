@@ -1,0 +1,158 @@
+"""What a handler is given: progress, frames, cancelling, and whose request it is."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.pixels import read_array, split
+from stylebridge.protocol import WINDOW, Message, cost
+
+from .baton import Baton, Credit
+from .ledger import Ledger
+
+#: Seconds between two progress events of a job.
+PROGRESS_EVERY = 0.1
+
+#: Sends an event: op, job, fields, payload.
+Send = Callable[..., None]
+#: Does a request: gets its context and fields, returns plain data. Raises `StylebridgeError`, which the
+#: client sees.
+Handler = Callable[["Context", dict[str, Any]], "dict[str, Any] | None"]
+
+
+class Context:
+    """One job, as its handler sees it.
+
+    Only one handler computes at a time. In `frame` and `progress` another may get its turn, so a handler
+    leaves what it shares with others (caches) whole when it calls them; `check_cancelled` never changes
+    turns.
+
+    Attributes:
+        session: the client's session, for logs.
+        owner: whether the client is the server's own user.
+        interactive: whether somebody waits for one picture, so that nothing but this should be computed.
+    """
+
+    def __init__(
+        self, run: Message, send: Send, baton: Baton, ledger: Ledger, roots: tuple[Path, ...]
+    ) -> None:
+        named = run.fields
+        self.number = run.id
+        self.session: str = named["session"]
+        self.owner: bool = named["owner"]
+        self.interactive: bool = named["interactive"]
+        self.attempt: int = named["attempt"]
+        self.credit = Credit(named["fields"].get("window") or WINDOW)
+        self._send, self._baton, self._ledger, self._roots = send, baton, ledger, roots
+        self._cancelled = threading.Event()
+        self._begun = time.monotonic()
+        self._first = 0
+        self._said: tuple[float, str] = (0.0, "")
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Tells the client how far the present stage is. Cheap enough to be called for every frame.
+
+        Raises:
+            StylebridgeError: `CANCELLED`.
+        """
+        self.check_cancelled()
+        now = time.monotonic()
+        if stage != self._said[1]:
+            self._begun, self._first = now, done
+        if done >= total or stage != self._said[1] or now - self._said[0] >= PROGRESS_EVERY:
+            fps = (done - self._first) / (now - self._begun) if now > self._begun else 0.0
+            self._send(
+                "progress", self.number, {"done": done, "total": total, "stage": stage, "fps": max(fps, 0.0)}
+            )
+            self._said = now, stage
+        self._step_aside()
+
+    def check_cancelled(self) -> None:
+        """Returns at once, unless nobody wants the result any more.
+
+        Raises:
+            StylebridgeError: `CANCELLED`.
+        """
+        if self._cancelled.is_set():
+            raise StylebridgeError(Code.CANCELLED, "The request was cancelled.")
+
+    def frame(self, number: int, pixels: Any, extra: Mapping[str, Any] | None = None) -> None:
+        """Sends one picture, when the client has taken enough of the ones before it.
+
+        Args:
+            number: the source's own frame number. Frames are sent in the order in which they were asked for.
+            pixels: (H, W), or (H, W, 1 to 4), uint8, uint16, float16 or float32, C-contiguous; copied.
+            extra: plain data that goes with it.
+
+        Raises:
+            StylebridgeError: `CANCELLED`; `BAD_VALUE` where it is no picture.
+        """
+        layout, data = read_array(pixels)
+        fields = {
+            "number": number,
+            **layout.header(),
+            "attempt": self.attempt,
+            "extra": dict(extra or {}),
+        }
+        for offset, part in split(data):
+            size = cost(part)
+            if not self.credit.spend(size, self._cancelled.is_set, wait=False):
+                self._pause(partial(self.credit.spend, size, self._cancelled.is_set, wait=True))
+            self.check_cancelled()
+            self._send("frame", self.number, {**fields, "offset": offset}, bytes(part))
+        self._step_aside()
+
+    def readable(self, path: str | Path) -> Path:
+        """The path, where this request's client may have it read: the owner everything, others what lies in
+        the folders that the server was given.
+
+        Raises:
+            StylebridgeError: `DENIED`.
+        """
+        real = Path(os.path.realpath(path))
+        if not self.owner and not any(real.is_relative_to(root) for root in self._roots):
+            raise StylebridgeError(
+                Code.DENIED,
+                f"{path} lies outside the folders that this server shows to other users: ask its owner for "
+                "`stylebridge serve --root FOLDER`.",
+            )
+        return real
+
+    def cancel(self) -> None:
+        """Nobody wants the result any more. From any thread."""
+        self._cancelled.set()
+        self.credit.wake()
+
+    def run(self, handler: Handler, fields: dict[str, Any]) -> dict[str, Any] | None:
+        """Runs the handler when its turn has come, in the calling thread."""
+        self._resume()
+        try:
+            self.check_cancelled()
+            return handler(self, fields)
+        finally:
+            self._ledger.note(0)
+            self._baton.give()
+
+    def _step_aside(self) -> None:
+        if not self.interactive and self._baton.wanted():
+            self._pause(lambda: None)
+
+    def _pause(self, meanwhile: Callable[[], object]) -> None:
+        """Lets other jobs compute."""
+        self._ledger.note(0)
+        self._baton.give()
+        try:
+            meanwhile()
+        finally:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._baton.take(self.number, self.interactive)
+        self._ledger.note(self.number)

@@ -1,0 +1,34 @@
+"""The messages between broker and worker: the envelopes and checks of `stylebridge.protocol`, other tables.
+
+`id` is the broker's number of a job; 0 speaks of the worker itself.
+"""
+
+from __future__ import annotations
+
+from stylebridge.protocol import EVENTS, REQUESTS, Field, Table
+
+_COUNT = Field("int", least=0)
+
+#: From the broker. A job's pixels, where it has any, come before its `run`, in parts.
+TO_WORKER: Table = {
+    "part": REQUESTS["put_frame"],
+    "run": {
+        "request": Field("text", most=50),
+        "fields": Field("map"),
+        "session": Field("text", most=50),
+        "attempt": _COUNT,
+        "interactive": Field("flag"),
+        "owner": Field("flag"),
+    },
+    "cancel": {},
+    "credit": {"attempt": _COUNT, "bytes": _COUNT},
+    "status": {},
+}
+
+#: From the worker. All but the last three speak of a job.
+FROM_WORKER: Table = {
+    **{op: EVENTS[op] for op in ("progress", "frame", "result", "error")},
+    "ready": {"fingerprint": Field("text", most=200)},
+    "failed": {"code": Field("text", most=50), "message": Field("text", most=20_000)},
+    "status": {"value": Field("map")},
+}

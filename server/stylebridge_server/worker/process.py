@@ -1,0 +1,209 @@
+"""The worker process: one thread receives, jobs compute one at a time.
+
+The module that does the work is named when the process starts and has three functions:
+
+    handlers() -> dict[str, Handler]     what each request does; see `context.Handler`
+    fingerprint() -> str                 of everything that results depend on
+    status() -> dict[str, Any]           counters, as plain data; called in the receiving thread, any time
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.keys import KeyPair
+from stylebridge.link import Link
+from stylebridge.pixels import Assembly, Bytes, Picture
+from stylebridge.protocol import Message, decode, encode
+
+from .baton import Baton
+from .context import Context, Handler
+from .ledger import Ledger
+from .messages import TO_WORKER
+
+log = logging.getLogger("stylebridge.worker")
+
+#: Threads for jobs; only one of them computes, the others wait for their turn or their client.
+THREADS = 64
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the broker tells a new worker, in one line of JSON on its standard input, where no other process
+    can read the keys.
+
+    Attributes:
+        endpoint: where the broker listens for this worker alone.
+        broker: the broker's public key for it, hexadecimal.
+        secret: the worker's secret key, hexadecimal.
+        ledger: the file that says which job is being computed.
+        jobs: the module that does the work.
+        roots: the folders that clients of other users may have read.
+    """
+
+    endpoint: str
+    broker: str
+    secret: str
+    ledger: str
+    jobs: str
+    roots: tuple[str, ...] = ()
+
+    def line(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def read(cls, pipe: IO[bytes]) -> Orders:
+        return cls(**json.loads(pipe.readline()))
+
+
+class Worker:
+    """Receives jobs from the broker and runs them."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._baton = Baton()
+        self._ledger = Ledger(Path(orders.ledger))
+        self._roots = tuple(Path(os.path.realpath(root)) for root in orders.roots)
+        self._jobs: dict[int, Context] = {}
+        self._uploads: dict[int, Assembly] = {}
+        self._pictures: dict[int, Picture] = {}
+        self._handlers: dict[str, Handler] = {}
+        self._status: Callable[[], dict[str, Any]] = dict
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
+        self._link = Link(
+            orders.endpoint,
+            bytes.fromhex(orders.broker),
+            KeyPair.of_secret(bytes.fromhex(orders.secret)),
+            self._receive,
+            lambda: leave("the broker's connection is gone"),
+        )
+
+    def start(self) -> None:
+        """Loads the module that does the work and says so to the broker, or why it could not be loaded."""
+        self._link.open(10.0)
+        try:
+            module = importlib.import_module(self._orders.jobs)
+            self._handlers = module.handlers()
+            self._status = module.status
+            fingerprint = module.fingerprint()
+        except Exception as error:
+            log.exception("the work's module %s does not load", self._orders.jobs)
+            self._send("failed", 0, _failure(error))
+            self._link.close()
+            raise SystemExit(1) from None
+        self._send("ready", 0, {"fingerprint": fingerprint})
+
+    def _send(self, op: str, job: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
+        self._link.send(encode(op, job, fields, payload))
+
+    def _receive(self, parts: list[Bytes]) -> None:
+        """In the link's thread. The broker has checked what comes."""
+        message = decode(parts, TO_WORKER)
+        context = self._jobs.get(message.id)
+        if message.op == "run":
+            self._run(message)
+        elif message.op == "part":
+            self._part(message)
+        elif message.op == "status":
+            self._send("status", message.id, {"value": self._status()})
+        elif message.op == "cancel":
+            self._uploads.pop(message.id, None)
+            if context:
+                context.cancel()
+        elif message.op == "credit" and context and context.attempt == message.fields["attempt"]:
+            context.credit.add(message.fields["bytes"])
+
+    def _part(self, message: Message) -> None:
+        assembly = self._uploads.setdefault(message.id, Assembly())
+        try:
+            data = assembly.add(message.layout, message.fields["offset"], message.payload)
+        except StylebridgeError:
+            del self._uploads[message.id]  # its `run` will say so
+            return
+        if data is not None:
+            del self._uploads[message.id]
+            self._pictures[message.id] = Picture(message.fields["number"], message.layout, data)
+
+    def _run(self, message: Message) -> None:
+        fields = dict(message.fields["fields"])
+        if message.fields["request"] == "put_frame":
+            fields["picture"] = self._pictures.pop(message.id, None)
+        context = Context(message, self._send, self._baton, self._ledger, self._roots)
+        self._jobs[message.id] = context
+        self._threads.submit(self._do, message.fields["request"], context, fields)
+
+    def _do(self, request: str, context: Context, fields: dict[str, Any]) -> None:
+        """In a thread of its own: one job, from its turn to its result."""
+        try:
+            if request == "put_frame" and fields["picture"] is None:
+                raise StylebridgeError(Code.BAD_REQUEST, "A pushed frame came incomplete: send it again.")
+            handler = self._handlers.get(request)
+            if handler is None:
+                raise StylebridgeError(Code.BAD_REQUEST, f'This server cannot do "{request}".')
+            value = context.run(handler, fields)
+            answer = encode("result", context.number, {"value": value or {}})
+        except StylebridgeError as error:
+            answer = encode(
+                "error",
+                context.number,
+                {"code": error.code, "message": error.message, "details": error.details},
+            )
+        except Exception as error:
+            log.exception("request=%s session=%s failed", request, context.session)
+            answer = encode("error", context.number, {**_failure(error), "details": {}})
+        del self._jobs[context.number]
+        self._link.send(answer)
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    """Code and sentence of an exception that nobody foresaw, or of a part that is missing."""
+    if isinstance(error, StylebridgeError):
+        return {"code": error.code, "message": error.message}
+    if isinstance(error, ModuleNotFoundError):
+        return {
+            "code": Code.MISSING_EXTRA,
+            "message": f'The server lacks the package "{error.name}": run '
+            '`pip install "stylebridge[server]"` for the Python that it runs in.',
+        }
+    return {
+        "code": Code.INTERNAL,
+        "message": f"The server failed at this request ({type(error).__name__}: {error}); "
+        "its log says where. Please report it.",
+    }
+
+
+def leave(why: str) -> None:
+    """Ends the process at once; jobs have nothing to put in order."""
+    log.info("leaving: %s", why)
+    logging.shutdown()
+    os._exit(0)
+
+
+def main() -> None:
+    """Runs a worker until the broker closes its standard input, or ends."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
+    orders = Orders.read(sys.stdin.buffer)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    Worker(orders).start()
+    threading.Event().wait()
+
+
+def _outlive_nobody() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    leave("the broker closed the pipe")

@@ -1,0 +1,90 @@
+"""The work of a server under test: pictures of known bytes, and ways to go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.pixels import Layout, Picture
+from stylebridge_server.worker.context import Context, Handler
+
+_rendered: list[int] = []
+_pushed: dict[tuple[str, int], Picture] = {}
+
+
+def picture(number: int, layout: Layout) -> Picture:
+    """What the toy renders: every byte tells the frame."""
+    return Picture(number, layout, bytes([number % 251]) * layout.nbytes)
+
+
+def open_shot(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
+    if fields.get("path"):
+        context.readable(fields["path"])
+    pushed = fields.get("pushed") or {"first": 0, "last": 9}
+    return {"shot": "toy", "info": {**pushed}}
+
+
+def put_frame(context: Context, fields: dict[str, Any]) -> None:
+    _pushed[fields["shot"], fields["number"]] = fields["picture"]
+
+
+def analyse(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
+    """Counts to 50, slowly, and says so; names of prompts go wrong on purpose."""
+    for prompt in fields["prompts"]:
+        if prompt["name"] == "unforeseen":
+            raise ZeroDivisionError("a defect")
+        if prompt["name"] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+    for done in range(50):
+        context.progress(done + 1, 50, "counting")
+        time.sleep(0.01)
+    return {"analysis": "a" * 64, "cuts": [3], "instances": [{"id": 1, "name": "thing:1"}]}
+
+
+def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
+    """Frames of the size in the look; a number of seconds each; dies at a frame, once or always."""
+    look = fields["look"]
+    layout = Layout(look.get("dtype", "uint8"), *look.get("size", [4, 6]), 3)
+    frames = fields["frames"]
+    for done, number in enumerate(frames):
+        if (fields["shot"], number) in _pushed:
+            context.frame(number, _pushed[fields["shot"], number])
+            continue
+        marker = Path(look["die_once"]) if "die_once" in look else None
+        if number == look.get("die_at") and not (marker and marker.exists()):
+            if marker:
+                marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == look.get("refuse_at"):
+            raise StylebridgeError(Code.NOT_FOUND, f"Frame {number} is not there.", frame=number)
+        time.sleep(look.get("seconds", 0))
+        _rendered.append(number)
+        context.frame(number, picture(number, layout), {"pid": os.getpid()})
+        context.progress(done + 1, len(frames), "rendering")
+    return {"networks": 0}
+
+
+def handlers() -> dict[str, Handler]:
+    return {
+        "describe": lambda context, fields: {"parameters": [], "session": context.session},
+        "open_shot": open_shot,
+        "put_frame": put_frame,
+        "analyse": analyse,
+        "render": render,
+        "mattes": lambda context, fields: context.frame(
+            fields["frames"][0], picture(fields["instance"], Layout("uint8", 2, 2, 1))
+        ),
+        "close_shot": lambda context, fields: {},
+    }
+
+
+def fingerprint() -> str:
+    return "toy-1"
+
+
+def status() -> dict[str, Any]:
+    return {"rendered": len(_rendered), "pid": os.getpid()}
