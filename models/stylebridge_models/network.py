@@ -24,6 +24,8 @@ pieces that it cuts with their surroundings, which is what makes pieces exact.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -134,7 +136,7 @@ class ContentEncoder(nn.Module):
         self.middle = Conv(_HALF, _HALF, 3)
         self.down = Down()
         self.quarter = Conv(_HALF, CHANNELS, 3)
-        self.blocks = nn.ModuleList(Residual(CHANNELS) for _ in range(ENCODER_BLOCKS))
+        self.blocks = nn.ModuleList([Residual(CHANNELS) for _ in range(ENCODER_BLOCKS)])
 
     def forward(self, x: Tensor, same: bool = True) -> Tensor:
         x = F.relu(self.stem((x - 0.5) * 4, same))
@@ -152,7 +154,7 @@ class StyleEncoder(nn.Module):
         super().__init__()
         widths = (24, 48, 64, 96)
         self.stem = Stem(widths[0])
-        self.convs = nn.ModuleList(Conv(a, b, 3) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.convs = nn.ModuleList(Conv(a, b, 3) for a, b in itertools.pairwise(widths))
         self.down = Down()
         pooled = 2 * (3 + sum(widths))
         self.norm = nn.LayerNorm(pooled)

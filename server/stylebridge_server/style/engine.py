@@ -84,7 +84,7 @@ class Engine:
         self._network = network.StyleNetwork()
         self._network.load_state_dict(weights)
         self._network.eval().requires_grad_(False)
-        self._network.to(device=device, memory_format=torch.channels_last)
+        self._network.to(device).to(memory_format=torch.channels_last)
 
     def presets(self) -> dict[str, Preset]:
         """The styles that ship, by name."""

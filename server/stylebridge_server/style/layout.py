@@ -5,6 +5,8 @@ Everything here depends on sizes alone, never on memory, load or what is cached,
 
 from __future__ import annotations
 
+import itertools
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.values import Tile
 
@@ -46,4 +48,4 @@ def bands(rows: int, columns: int) -> list[tuple[int, int]]:
     most = max(16, _BAND_CELLS // columns)
     count = -(-rows // most)
     edges = [rows * i // count for i in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

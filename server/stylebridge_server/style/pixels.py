@@ -40,7 +40,7 @@ def to_rgb(image: NDArray[Any]) -> Rgb:
     array = array[..., :3] if array.shape[2] >= 3 else array[..., :1]
     scale = np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1
     rgb = np.clip(np.nan_to_num(array.astype(np.float32), nan=0.0) / np.float32(scale), 0, 1)
-    return np.ascontiguousarray(np.broadcast_to(rgb, (*rgb.shape[:2], 3)))
+    return rgb if rgb.shape[2] == 3 else np.repeat(rgb, 3, 2)
 
 
 def shrunk(rgb: Rgb, side: int) -> Rgb:

@@ -6,7 +6,7 @@ from .export import export
 from .pictures import Scenes, Styles
 from .recipe import Recipe
 from .recipe import load as load_recipe
-from .run import Folders, run
+from .launch import Folders, run
 from .trainer import Materials, Trainer, train
 
 __all__ = [

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 from torch import Tensor
+
+from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from . import losses
 from .pictures import Rgb8, shortened

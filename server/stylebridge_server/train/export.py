@@ -8,10 +8,10 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from stylebridge_models import registry
-from stylebridge_models.network import STYLE_SIDE, StyleNetwork
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import registry
+from stylebridge_models.network import STYLE_SIDE, StyleNetwork
 
 from .pictures import find, load, shortened
 from .trainer import tensor
@@ -58,7 +58,7 @@ def export(network: StyleNetwork, styles: Path, folder: Path = registry.FOLDER) 
     network.load_state_dict({name: value.float() for name, value in rounded.items()})
     network.eval()
     weights = folder / f"{WEIGHTS}.safetensors"
-    safetensors.torch.save_file(rounded, weights)
+    weights.write_bytes(safetensors.torch.save(rounded))
     files = {path.stem: path for path in find(styles)}
     presets = {}
     for name, stem, title, credit in PAINTINGS:

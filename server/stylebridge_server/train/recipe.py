@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,6 @@ class Recipe:
 
     def rate_at(self, step: int) -> float:
         """Warm-up, then constant, then a cosine to `last_rate` over the last `decay` of the steps."""
-        import math
-
         begin = self.steps * (1 - self.decay)
         if step < self.warm_up:
             return self.rate * (step + 1) / self.warm_up

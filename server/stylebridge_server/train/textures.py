@@ -13,9 +13,9 @@ Rgb8 = NDArray[np.uint8]
 def _noise(rng: np.random.Generator, side: int, stretch: tuple[float, float]) -> NDArray[np.float32]:
     """Smooth noise, (side, side), normalised to [0, 1], with features about `stretch` (x, y) pixels long."""
     field = rng.standard_normal((side, side)).astype(np.float32)
-    field = cv2.GaussianBlur(field, (0, 0), sigmaX=stretch[0], sigmaY=stretch[1])
-    low, high = np.percentile(field, (1, 99))
-    return np.clip((field - low) / (high - low), 0, 1).astype(np.float32)
+    smooth = cv2.GaussianBlur(field, (0, 0), sigmaX=stretch[0], sigmaY=stretch[1])
+    low, high = np.percentile(smooth, (1, 99))
+    return np.clip((smooth - low) / (high - low), 0, 1).astype(np.float32)
 
 
 def _warped(rng: np.random.Generator, field: NDArray[np.float32], amount: float) -> NDArray[np.float32]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -105,7 +104,9 @@ class Trainer:
         self.average = StyleNetwork().to(device).to(memory_format=torch.channels_last)
         self.average.load_state_dict(self.network.state_dict())
         self.average.requires_grad_(False)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.rate, betas=(0.9, 0.99))
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=recipe.rate, betas=(0.9, 0.99), fused=True
+        )
         self.step = 0
         self.seconds = 0.0
         self._styles: dict[int, Style] = {}
@@ -148,7 +149,7 @@ class Trainer:
         }
         temporary = self.checkpoint.with_suffix(".part")
         torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint)
+        temporary.replace(self.checkpoint)
 
     # -- pictures ------------------------------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ class Trainer:
                 f"{self.checkpoint}; lower the rate and start again.",
             )
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
         self.optimiser.step()
         keep = min(recipe.average, (self.step + 1) / (self.step + 10))
