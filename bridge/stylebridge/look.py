@@ -33,7 +33,6 @@ TABLES = ("schema", "models", "shot", "background", "instance", "prompt")
 BACKGROUND = (effect.LAYER,)  # scopes of the parameters of [background]
 INSTANCE = (effect.INSTANCE, effect.LAYER)  # and of [[instance]]
 
-
 # Where a look writes the parameters of a scope.
 _HOMES = {
     effect.LAYER: "[background] and [[instance]]",
@@ -265,24 +264,32 @@ class Look:
         A selector that names one instance (by id or name) goes before one that selects all of a label.
 
         Raises:
-            StylebridgeError: `UNKNOWN_INSTANCE` for a selector without an instance, with the nearest name.
+            StylebridgeError: `UNKNOWN_INSTANCE` for a selector without an instance, with the nearest name;
+                `BAD_LOOK` for two that name the same one.
         """
         found = list(instances)
-        resolved: dict[int, Layer] = {}
-        for fits in (_is_label_of, _is_name_of):
-            for layer in self.instances:
-                resolved.update((instance.id, layer) for instance in found if fits(layer.select, instance))
+        by_label: dict[int, Layer] = {}
+        by_name: dict[int, Layer] = {}
         for index, layer in enumerate(self.instances):
-            if not any(_is_label_of(layer.select, one) or _is_name_of(layer.select, one) for one in found):
+            named = [one for one in found if _is_name_of(layer.select, one)]
+            labelled = [one for one in found if _is_label_of(layer.select, one)]
+            path: list[str | int] = ["instance", index, "select"]
+            if not named and not labelled:
                 names = dict.fromkeys(name for one in found for name in (one.name, one.label) if name)
-                raise StylebridgeError(
+                known = suggestion(layer.select, names)
+                raise _bad(
+                    f"[[instance]] {index + 1}, select is {shown(layer.select)}, which is not in the shot; {known}",
+                    path,
                     Code.UNKNOWN_INSTANCE,
-                    f"[[instance]] {index + 1}, select is {shown(layer.select)}, which is not in the shot; "
-                    + suggestion(layer.select, names),
-                    key=f"instance[{index}].select",
-                    path=["instance", index, "select"],
                 )
-        return resolved
+            for one in named:
+                if one.id in by_name:
+                    raise _bad(
+                        f"[[instance]] {index + 1} selects {one.name!r} a second time; keep one.", path
+                    )
+            by_label.update((one.id, layer) for one in labelled)
+            by_name.update((one.id, layer) for one in named)
+        return {**by_label, **by_name}
 
 
 def _is_name_of(select: str | int | None, instance: Described) -> bool:
@@ -293,9 +300,9 @@ def _is_label_of(select: str | int | None, instance: Described) -> bool:
     return select in (instance.label, instance.name.partition(":")[0])
 
 
-def _bad(message: str, path: list[str | int]) -> StylebridgeError:
+def _bad(message: str, path: list[str | int], code: str = Code.BAD_LOOK) -> StylebridgeError:
     key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return StylebridgeError(Code.BAD_LOOK, message, key=key.lstrip("."), path=path)
+    return StylebridgeError(code, message, key=key.lstrip("."), path=path)
 
 
 @contextmanager

@@ -169,6 +169,13 @@ def test_selectors_without_an_instance(selector: str | int, sentence: str) -> No
     assert caught.value.message == sentence
 
 
+def test_one_instance_has_one_layer() -> None:
+    with pytest.raises(StylebridgeError) as caught:
+        selecting("person", "person:2", 2).resolve(SHOT)
+    assert caught.value.code == Code.BAD_LOOK
+    assert caught.value.message == "[[instance]] 3 selects 'person:2' a second time; keep one."
+
+
 # --- data that is wrong ---
 
 
@@ -278,6 +285,17 @@ def test_bad_looks_are_named(data: object, key: str, sentence: str) -> None:
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(ODD | NEARLY)
 def test_anything_is_a_look_or_one_sentence(data: object) -> None:
+    assert_look_or_sentence(data)
+
+
+@pytest.mark.long
+@settings(max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ODD | NEARLY)
+def test_much_of_anything_is_a_look_or_one_sentence(data: object) -> None:
+    assert_look_or_sentence(data)
+
+
+def assert_look_or_sentence(data: object) -> None:
     try:
         Look.from_data(data).parameters_at(3)
     except StylebridgeError as error:

@@ -222,12 +222,38 @@ def test_without_a_path_the_line_comes_first() -> None:
 
 
 PLACES = st.integers(0, len(WRITTEN))
+BITS = st.sampled_from(
+    ["", "[", "]", "{", "}", '"', "'", "#", "=", ".", ",", "\n", "\\", "1", '"""', "[x]\n", "nan"]
+)
 
 
-@given(st.tuples(PLACES, PLACES).map(lambda cut: WRITTEN[: cut[0]] + WRITTEN[cut[1] :]) | st.text())
+def spliced(cuts: list[tuple[int, int, str]]) -> str:
+    text = WRITTEN
+    for start, length, bit in cuts:
+        text = text[:start] + bit + text[start + length :]
+    return text
+
+
+DAMAGED = (
+    st.lists(st.tuples(PLACES, st.integers(0, 40), BITS), min_size=1, max_size=3).map(spliced) | st.text()
+)
+
+
+@given(DAMAGED)
 def test_any_text_is_a_look_or_one_sentence(text: str) -> None:
+    assert_look_or_sentence(text)
+
+
+@pytest.mark.long
+@settings(max_examples=5000, deadline=None)
+@given(DAMAGED)
+def test_much_of_any_text_is_a_look_or_one_sentence(text: str) -> None:
+    assert_look_or_sentence(text)
+
+
+def assert_look_or_sentence(text: str) -> None:
     try:
-        parse_look(text)
+        assert format_look(parse_look(text), text) == text
     except StylebridgeError as error:
         assert error.code == Code.BAD_LOOK and "\n" not in error.message
 
