@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "shot": COMMON | LEAVES,
     "train": COMMON | LEAVES,
     "worker": COMMON | LEAVES | {"shot"},
-    "broker": {"bridge", "worker"},
+    "broker": {"bridge", "worker", "shot"},
     "cli": COMMON | LEAVES | {"shot", "worker", "broker", "train"},
 }
 # The command of the base install hands over to the server's command line where that is installed.

@@ -112,7 +112,7 @@ class Command:
         if server and words[0] in ("render", "segment", "status"):
             words += ["--server", self._server]
         done = subprocess.run(
-            [sys.executable, "-m", "stylebridge.command", *words],
+            [sys.executable, "-m", "stylebridge", *words],
             cwd=self.folder,
             env=self._environment,
             capture_output=True,

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 
-REFUSED, PARTIAL, INTERRUPTED = 2, 3, 130
+REFUSED, PARTIAL = 2, 3
 
 app = typer.Typer(
     help="Neural style transfer as an effect on the timeline.",
@@ -33,17 +32,13 @@ Server = Annotated[
 def run() -> int:
     """Run the command line; what goes wrong is one sentence on standard error and an exit status."""
     try:
-        outcome = app(standalone_mode=False)
-        return int(outcome or 0)
+        app()
+    except SystemExit as end:
+        return int(end.code or 0)
     except StylebridgeError as error:
         print(f"stylebridge: {error.message}", file=sys.stderr)
         return PARTIAL if error.code == Code.PARTIAL else REFUSED
-    except click.ClickException as error:
-        error.show()
-        return REFUSED
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        print("stylebridge: interrupted; nothing was left behind.", file=sys.stderr)
-        return INTERRUPTED
+    return 0
 
 
 def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -104,7 +99,7 @@ def render(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
-) -> int:
+) -> None:
     """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
     from stylebridge_server import media
     from stylebridge_server.cli import live
@@ -112,14 +107,15 @@ def render(
 
     chosen = rendering.look_from_options(look, values)
     if media.is_live(source):
-        return live.run(source, chosen, server)
+        live.run(source, chosen, server)
+        return
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
     outcome = rendering.run(
         rendering.Job(source, target, chosen, rendering.frame_range(frames), server, contact_sheet, quiet)
     )
     print(outcome.message)
-    return outcome.status
+    raise typer.Exit(outcome.status)
 
 
 @app.command()
@@ -131,12 +127,11 @@ def segment(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
-) -> int:
+) -> None:
     """Find the instances of a clip; write a contact sheet and their mattes."""
     from stylebridge_server.cli import segment as segmenting
 
     print(segmenting.run(source, out, look, server, quiet))
-    return 0
 
 
 @app.command()
@@ -145,23 +140,22 @@ def serve(
     root: Annotated[
         list[str] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
     ] = None,
-) -> int:
+) -> None:
     """Run the server in the foreground until it is stopped."""
     from stylebridge_server.cli import service
 
-    return service.serve(bind, root or [])
+    service.serve(bind, root or [])
 
 
 @app.command()
 def status(
     server: Server = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> int:
+) -> None:
     """Show what a running server is doing."""
     from stylebridge_server.cli import service
 
     print(service.status(server, json))
-    return 0
 
 
 def _version(asked: bool) -> None:

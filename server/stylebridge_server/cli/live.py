@@ -16,7 +16,7 @@ from stylebridge_server.values import Frame
 LAST = 2**31  # a camera has no last frame
 
 
-def run(source: str, look: Look, server: str | None) -> int:
+def run(source: str, look: Look, server: str | None) -> None:
     """Style a camera until it ends or the user interrupts.
 
     Args:
@@ -48,7 +48,6 @@ def run(source: str, look: Look, server: str | None) -> int:
             pass
         seconds = max(1e-9, time.monotonic() - started)
     print(f"{source}: {shown} frames shown, {shown / seconds:.1f} frames/s.")
-    return 0
 
 
 def _declared(client: Client, frame: Frame) -> Shot:

@@ -15,7 +15,7 @@ from stylebridge_server.broker.serve import Options
 from stylebridge_server.broker.serve import serve as run_server
 
 
-def serve(bind: str, roots: list[str]) -> int:
+def serve(bind: str, roots: list[str]) -> None:
     """Run the user's server in the foreground until it is stopped.
 
     Args:
@@ -32,7 +32,6 @@ def serve(bind: str, roots: list[str]) -> int:
         sys.stdout.flush()
 
     run_server(Options(bind=bind, roots=tuple(roots)), on_ready=ready)
-    return 0
 
 
 def status(server: str | None, as_json: bool) -> str:

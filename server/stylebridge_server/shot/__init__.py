@@ -1,1 +1,1 @@
-"""The pure render function: shots, analyses, looks as text, and the keys of caches."""
+"""The pure render function, analyses, streams and cache keys; looks as text. Importing this loads nothing heavy."""
