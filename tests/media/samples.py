@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def colours(count: int, width: int, height: int, seed: int = 0, dtype: str = "uint8") -> NDArray[Any]:
-    """(count, H, W, 3): soft moving gradients, so that lossy codecs keep them closely; each frame is different."""
+    """(count, H, W, 3): soft moving gradients that lossy codecs keep closely; each frame is different."""
     top = np.iinfo(dtype).max
     y, x = np.mgrid[0:height, 0:width] / max(width, height, 2)
     frames = []
@@ -41,7 +41,7 @@ def make_movie(
     metadata: dict[str, str] | None = None,
     timecode: str | None = None,
 ) -> Path:
-    """A movie of `colours`, with sine tones in the sound codecs named. `times` in `time_base` for a varying rate."""
+    """A movie of `colours`, with tones in the sound codecs named; `times` in `time_base` vary the rate."""
     with av.open(str(path), "w") as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate, options=options or {})

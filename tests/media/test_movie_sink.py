@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from media.samples import colours, frame_times, make_movie, sound_packets
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.media import open_sink, open_source
 from stylebridge_server.media.timecode import shifted_timecode
 from stylebridge_server.values import Frame, SourceInfo
 
 
-def copy(source_path: Path, target: Path, first: int | None = None, last: int | None = None, **more: Any) -> str:
+def copy(
+    source_path: Path, target: Path, first: int | None = None, last: int | None = None, **more: Any
+) -> str:
     """Source to sink, nothing done to the pixels."""
     with open_source(source_path) as source:
         first = source.info.first if first is None else first
@@ -60,7 +61,9 @@ def test_sound_packets_are_identical(tmp_path: Path, ending: str, sound: tuple[s
     for one, other in zip(before, after, strict=True):
         assert [payload for _, payload in one] == [payload for _, payload in other]
         offset = other[0][0] - one[0][0]
-        assert all(abs((b - a) - offset) <= Fraction(1, 1000) for (a, _), (b, _) in zip(one, other, strict=True))
+        assert all(
+            abs((b - a) - offset) <= Fraction(1, 1000) for (a, _), (b, _) in zip(one, other, strict=True)
+        )
     video, video_after = frame_times(path), frame_times(tmp_path / f"b.{ending}")
     shift = video_after[0] - video[0]
     assert abs(shift - offset) <= Fraction(1, 500)  # in step with the pictures
@@ -131,9 +134,7 @@ def test_rate_times_aspect_and_tags_are_kept(tmp_path: Path, ending: str) -> Non
         assert kept["title"] == "A plate" and kept["comment"] == "made here"
     before, after = frame_times(source), frame_times(tmp_path / f"b.{ending}")
     tolerance = Fraction(1, 1000) if ending == "mkv" else 0
-    assert all(
-        abs((y - after[0]) - (x - before[0])) <= tolerance for x, y in zip(before, after, strict=True)
-    )
+    assert all(abs((y - after[0]) - (x - before[0])) <= tolerance for x, y in zip(before, after, strict=True))
 
 
 def test_varying_rate_keeps_its_times(tmp_path: Path) -> None:
@@ -160,7 +161,13 @@ def test_no_colour_shift(tmp_path: Path, matrix: int, span: int, size: tuple[int
     if size != (64, 48):
         flat = flat.repeat(15, 1).repeat(12, 2)[:, :720, :1280]
         flat = np.ascontiguousarray(flat)
-    tags = {"sampling": "444", "colorspace": matrix, "color_range": span, "color_primaries": 1, "color_trc": 1}
+    tags = {
+        "sampling": "444",
+        "colorspace": matrix,
+        "color_range": span,
+        "color_primaries": 1,
+        "color_trc": 1,
+    }
     info = pushed(flat, rate=Fraction(25), tags=tags)
     with open_sink(tmp_path / "a.mp4", info, 0, 0) as sink:
         sink.write(Frame(0, flat[0]))
@@ -277,7 +284,10 @@ def test_exception_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> No
 def test_missing_frames_are_an_error_unless_partial_is_asked_for(tmp_path: Path) -> None:
     path = make_movie(tmp_path / "a.mp4", count=30, sound=("aac",))
     with open_source(path) as source:
-        with pytest.raises(StylebridgeError) as caught, open_sink(tmp_path / "b.mp4", source.info, 0, 29) as sink:
+        with (
+            pytest.raises(StylebridgeError) as caught,
+            open_sink(tmp_path / "b.mp4", source.info, 0, 29) as sink,
+        ):
             sink.write(source.read(0))
         assert caught.value.code == Code.PARTIAL
         assert not (tmp_path / "b.mp4").exists()
@@ -359,7 +369,9 @@ def test_source_is_never_overwritten(tmp_path: Path, link: str | None) -> None:
     ("name", "channels", "more"),
     [("a.mp4", 4, {}), ("a.webm", 4, {}), ("a.mp4", 3, {"lossless": True}), ("a.xyz", 3, {}), ("a", 3, {})],
 )
-def test_what_cannot_be_kept_is_refused(tmp_path: Path, name: str, channels: int, more: dict[str, Any]) -> None:
+def test_what_cannot_be_kept_is_refused(
+    tmp_path: Path, name: str, channels: int, more: dict[str, Any]
+) -> None:
     frames = np.zeros((1, 8, 8, channels), np.uint8)
     with pytest.raises(StylebridgeError) as caught:
         open_sink(tmp_path / name, pushed(frames), 0, 0, **more)

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from media.samples import all_frames, colours, make_movie
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.media import open_source
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -1,8 +1,9 @@
 """Media: movies, pictures, sequences and sound, in and out; a live picture on a local page.
 
-    with open_source("plate.mp4") as source, open_sink("out.mp4", source.info, 0, 9, Path("plate.mp4")) as sink:
-        for frame in source.frames(0, 9):
-            sink.write(frame)
+    with open_source("plate.mp4") as source:
+        with open_sink("out.mp4", source.info, 0, 9, sound_from=Path("plate.mp4")) as sink:
+            for frame in source.frames(0, 9):
+                sink.write(frame)
 
 Pixels leave here as the source holds them; colour spaces are the colour room's business.
 """

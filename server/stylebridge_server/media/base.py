@@ -44,6 +44,7 @@ class Source(ABC):
         for number in range(start, end + 1):
             yield self.read(number)
 
+    @abstractmethod
     def close(self) -> None:
         """Give back decoder and file. Reading afterwards is an error."""
 
@@ -123,7 +124,8 @@ class Sink(ABC):
         if pixels.shape != wanted or pixels.dtype != self.like.dtype:
             raise StylebridgeError(
                 Code.BAD_VALUE,
-                f"{self.name} was given a frame {pixels.shape} of {pixels.dtype}, not {wanted} of {self.like.dtype}.",
+                f"{self.name} was given a frame {pixels.shape} of {pixels.dtype}, "
+                f"not {wanted} of {self.like.dtype}.",
             )
         self._write(frame)
         self.next += 1
@@ -132,7 +134,7 @@ class Sink(ABC):
         """Complete the output and move it into place.
 
         Args:
-            partial: keep what was written although frames are missing at the end; of nothing, nothing is kept.
+            partial: keep what was written although frames are missing at the end; nothing where nothing was.
         """
         if self._closed:
             return
@@ -140,7 +142,7 @@ class Sink(ABC):
             self.abort()
             raise StylebridgeError(
                 Code.PARTIAL,
-                f"{self.name} was given frames {self.first} to {self.next - 1} of {self.first} to {self.last}, "
+                f"{self.name} was given {self.written} of the frames {self.first} to {self.last}, "
                 "and was not written.",
                 last=self.next - 1,
             )

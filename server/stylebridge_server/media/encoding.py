@@ -51,7 +51,7 @@ def choose_encoding(path: Path, like: SourceInfo, lossless: bool) -> Encoding:
     Chroma keeps the source's sampling; sizes that 4:2:0 cannot hold are written as 4:4:4.
 
     Raises:
-        StylebridgeError: BAD_VALUE where the container cannot hold what was asked; the sentence names one that can.
+        StylebridgeError: BAD_VALUE where the container cannot hold what was asked, naming one that can.
     """
     extension = path.suffix.lower()
     if like.dtype not in ("uint8", "uint16"):
@@ -68,8 +68,8 @@ def choose_encoding(path: Path, like: SourceInfo, lossless: bool) -> Encoding:
     if alpha and extension not in (".mkv", ".mov"):
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{path.name} cannot hold the alpha channel of the source: write {path.stem}.mov, {path.stem}.mkv "
-            "or a sequence of PNG files.",
+            f"{path.name} cannot hold the alpha channel of the source: write {path.stem}.mov, "
+            f"{path.stem}.mkv or a sequence of PNG files.",
         )
     bits = 8 if like.dtype == "uint8" else 10
     if extension == ".mkv" and (lossless or alpha):

@@ -60,7 +60,7 @@ def not_writable(path: Path, error: OSError) -> StylebridgeError:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Make an empty file of an unused name beside `path`, on the same disk, so that a move replaces at once."""
+    """Make an empty file of an unused name beside `path`: on the same disk, a move replaces at once."""
     temporary = path.with_name(f".{path.name[:180]}.{secrets.token_hex(6)}.part")
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

@@ -27,7 +27,7 @@ def check_size(name: str, width: int, height: int) -> None:
     if width > MAX_SIDE or height > MAX_SIDE:
         raise StylebridgeError(
             Code.TOO_LARGE,
-            f"{name} claims {width}x{height} pixels; at most {MAX_SIDE} a side are read, so scale it down first.",
+            f"{name} claims {width}x{height} pixels; at most {MAX_SIDE} a side are read, so scale it down.",
             width=width,
             height=height,
             limit=MAX_SIDE,

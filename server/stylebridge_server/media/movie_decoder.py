@@ -19,7 +19,7 @@ from stylebridge_server.media.limits import MAX_PIXELS
 from stylebridge_server.media.movie_index import MovieIndex
 
 # Containers only: playlists and the like would open other files and addresses.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mxf,ogg,flv,asf,gif,nut,ivf,h264,hevc,m4v,mpegvideo"
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mxf,ogg,flv,asf,gif,nut,ivf,h264,hevc,m4v"
 _THREADS = min(os.cpu_count() or 1, 8)
 _NEAR = 8  # frames: nearer ones are decoded on the way rather than sought
 
@@ -36,12 +36,13 @@ def open_container(path: Path) -> InputContainer:
     except av.error.FFmpegError as error:
         raise StylebridgeError(
             Code.NOT_READABLE,
-            f"{path} is not a movie that can be read ({_reason(error)}); check that it is whole and plays elsewhere.",
+            f"{path} is not a movie that can be read ({_reason(error)}); check that it is whole "
+            "and plays elsewhere.",
         ) from error
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first stream of moving pictures, cover art not counted; everything else is skipped while reading."""
+    """The first stream of moving pictures, cover art not counted; everything else is skipped in reading."""
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams or streams[0].codec_context is None:
         what = (
@@ -64,6 +65,9 @@ class MovieDecoder:
         self._path = path
         self._index = index
         self._container: InputContainer | None = None
+        self._last: tuple[int, VideoFrame] | None = None  # what was decoded last, and its number
+        self._fed = 0  # position of the packet after the ones given to the decoder
+        self._pictures: Iterator[VideoFrame] = iter(())
         self._restart()
 
     def picture(self, number: int) -> VideoFrame | None:
@@ -122,7 +126,7 @@ class MovieDecoder:
         self._begin(self._container.demux(self._stream), 0)
 
     def _begin(self, packets: Iterator[Packet[VideoStream]], fed: int) -> None:
-        self._last: tuple[int, VideoFrame] | None = None
+        self._last = None
         self._fed = fed
         self._pictures = self._decode(packets)
 

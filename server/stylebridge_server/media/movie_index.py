@@ -58,7 +58,7 @@ class MovieIndex:
         return position if position < len(self.times) and self.times[position] == pts else None
 
     def key_before(self, time: int, below: int) -> int:
-        """Position of the last key packet from which the frame at `time` can be decoded, before position `below`.
+        """Position, before `below`, of the last key packet from which the frame at `time` can be decoded.
 
         A frame that follows a key packet in the file but is shown before it may refer to what came
         before the key (open groups of pictures), so the key must be shown no later than the frame.

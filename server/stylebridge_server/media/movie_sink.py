@@ -26,8 +26,8 @@ DEFAULT_RATE = Fraction(24)
 class MovieSink(Sink):
     """Writes one movie; see `Sink`.
 
-    Same rate, time base, frame times, pixel aspect, colour tags and metadata as the source; upright pixels, hence
-    no rotation; timecode moved on to the first frame written.
+    Same rate, time base, frame times, pixel aspect, colour tags and metadata as the source; upright pixels,
+    hence no rotation; timecode moved on to the first frame written.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class MovieSink(Sink):
     def _video_stream(self) -> Any:
         encoding, like = self._encoding, self.like
         stream = self._container.add_stream(encoding.codec, self._rate, options=encoding.options)
-        context = stream.codec_context
+        context: Any = stream.codec_context
         context.width, context.height, context.pix_fmt = like.width, like.height, encoding.layout.format
         context.time_base = stream.time_base = self._base
         context.sample_aspect_ratio = like.pixel_aspect

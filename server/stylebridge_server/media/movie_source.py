@@ -23,10 +23,12 @@ class MovieSource(Source):
     """A movie file. Frame numbers count from 0 in the order of showing.
 
     `info.tags` holds what `movie_sink` needs to write the same kind of movie:
-        path, codec, pixel_format, bits, sampling ("420"), color_range, colorspace, color_primaries, color_trc
-        (as FFmpeg and H.273 number them), time_base, start (seconds at which frame 0 is shown), rotation (degrees clockwise that were applied to the
-        pixels), mirrored, metadata, timecode, duration_last (in units of time_base), and, where the frame
-        rate varies, times: presentation times of all frames in units of time_base from the first.
+        path, codec, pixel_format, bits, sampling ("420"), metadata, timecode,
+        color_range, colorspace, color_primaries, color_trc: as FFmpeg and H.273 number them,
+        time_base, start: seconds at which frame 0 is shown,
+        rotation, mirrored: degrees clockwise that were applied to the pixels, after mirroring,
+        duration_last: of the last frame, in units of time_base,
+        times: where the rate varies, when each frame is shown, in units of time_base from the first.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
@@ -16,6 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge_server.media.planes import plane_rows
 from stylebridge_server.media.yuv import KNOWN_MATRICES, UNSPECIFIED, Coding, default_matrix, from_rgb, to_rgb
 from stylebridge_server.values import Pixels
 
@@ -86,7 +88,8 @@ def layout_of(
     if matrix not in KNOWN_MATRICES:
         raise StylebridgeError(
             Code.NOT_READABLE,
-            f"{name} codes its colours in a way that is not read (matrix {colorspace}); convert it to BT.709.",
+            f"{name} codes its colours in a way that is not read (matrix {colorspace}); "
+            "convert it to BT.709.",
         )
     grey = len(components) == 1
     full = color_range == _FULL_RANGE or format_name.startswith("yuvj")
@@ -135,10 +138,8 @@ class PictureReader:
             green, blue, red, *alpha = planes
             pixels = np.dstack([_full_scale(plane, coding) for plane in (red, green, blue, *alpha)])
             return turn.apply(pixels)
-        if layout.grey:
-            chroma = [np.full_like(planes[0], 128 << (coding.bits - 8))] * 2
-        else:
-            chroma = planes[1:3]
+        neutral = 128 << (coding.bits - 8)
+        chroma = [np.full_like(planes[0], neutral)] * 2 if layout.grey else planes[1:3]
         pixels = to_rgb(planes[0], chroma, coding)
         if layout.alpha:
             pixels = np.dstack([pixels, _full_scale(planes[3], coding)])
@@ -183,7 +184,7 @@ def to_picture(pixels: Pixels, layout: Layout) -> VideoFrame:
 def _packed_picture(rgb: Pixels, alpha: Pixels, layout: Layout) -> VideoFrame:
     picture = VideoFrame(rgb.shape[1], rgb.shape[0], layout.format)
     plane = picture.planes[0]
-    pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size // 4, 4)[:, : plane.width]
+    pixels = plane_rows(plane, np.uint8).reshape(plane.height, -1, 4)[:, : plane.width]
     pixels[..., :3] = rgb[..., ::-1]
     pixels[..., 3:] = alpha if layout.alpha else 0
     return picture
@@ -222,7 +223,8 @@ class Orientation:
 
 def orientation(picture: VideoFrame) -> Orientation:
     """From the picture's display matrix (16.16 fixed point). Only right angles are turned."""
-    data = picture.side_data.get(SideDataType.DISPLAYMATRIX)
+    side_data: Any = picture.side_data
+    data = side_data.get(SideDataType.DISPLAYMATRIX)
     if data is None:
         return Orientation()
     a, b, _, c, d, *_ = struct.unpack("<9i", bytes(data)[:36])
@@ -233,12 +235,8 @@ def orientation(picture: VideoFrame) -> Orientation:
 
 def _planes(picture: VideoFrame, coding: Coding) -> list[Pixels]:
     """Views of the picture's planes, (h, w) each, writable where the picture is."""
-    dtype = np.dtype(np.uint8 if coding.bits == 8 else np.uint16)
-    views = []
-    for plane in picture.planes:
-        rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
-        views.append(rows[:, : plane.width])
-    return views
+    dtype = np.uint8 if coding.bits == 8 else np.uint16
+    return [plane_rows(plane, dtype)[:, : plane.width] for plane in picture.planes]
 
 
 def _full_scale(plane: Pixels, coding: Coding) -> Pixels:

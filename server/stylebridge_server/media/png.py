@@ -9,16 +9,18 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
 from av.codec import CodecContext
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from stylebridge.errors import Code, StylebridgeError
 
 from stylebridge_server.media.limits import check_size
+from stylebridge_server.media.planes import encode_packed, plane_rows
 from stylebridge_server.values import Pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -56,7 +58,7 @@ def decode_png(data: bytes, name: str) -> tuple[Pixels, Chunks]:
             kept.append((kind, bytes(body)))
         transparent = transparent or kind == b"tRNS"
     try:
-        decoder = CodecContext.create("png", "r")
+        decoder: Any = CodecContext.create("png", "r")
         pictures = decoder.decode(Packet(data)) + decoder.decode(None)
     except av.error.FFmpegError as error:
         raise _damaged(name) from error
@@ -67,18 +69,8 @@ def decode_png(data: bytes, name: str) -> tuple[Pixels, Chunks]:
 
 def encode_png(pixels: Pixels, chunks: Chunks, text: Mapping[str, str]) -> bytes:
     """A PNG file of (H, W, 1 to 4) uint8 or uint16 pixels, with those chunks and texts."""
-    height, width, channels = pixels.shape
-    picture = VideoFrame(width, height, _FORMATS[str(pixels.dtype), channels])
-    plane = picture.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
-    stored = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False))
-    rows[:, : width * channels * pixels.itemsize] = stored.view(np.uint8).reshape(height, -1)
-    encoder = CodecContext.create("png", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, picture.format.name
-    encoder.time_base = Fraction(1)
-    encoder.options = {"pred": "up" if pixels.itemsize == 2 else "mixed"}
-    picture.pts = 0
-    data = b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+    options = {"pred": "up" if pixels.itemsize == 2 else "mixed"}
+    data = encode_packed("png", _FORMATS[str(pixels.dtype), pixels.shape[2]], pixels, options)
     parts = [SIGNATURE]
     for kind, body in _chunks(data, "the encoded picture"):
         if kind in (b"IHDR", b"IDAT", b"IEND"):
@@ -136,14 +128,19 @@ def _damaged(name: str) -> StylebridgeError:
 def _pixels(picture: VideoFrame, transparent: bool) -> Pixels:
     width, height, form = picture.width, picture.height, picture.format.name
     plane = picture.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
+    rows = plane_rows(plane, np.uint8)
     if form == "monob":
         return np.unpackbits(rows, axis=1)[:, :width, None] * np.uint8(255)
     if form == "pal8":
-        palette = np.frombuffer(picture.planes[1], np.uint8).reshape(256, 4)
+        palette = _palette(picture.planes[1])
         colours = palette[:, [2, 1, 0, 3]] if transparent else palette[:, [2, 1, 0]]
         return np.ascontiguousarray(colours[rows[:, :width]])
     dtype, channels = next(key for key, value in _FORMATS.items() if value == form)
     stored = np.dtype(dtype).newbyteorder(">")
     packed = np.ascontiguousarray(rows[:, : width * channels * stored.itemsize])
     return packed.view(stored).reshape(height, width, channels).astype(dtype)
+
+
+def _palette(plane: VideoPlane) -> Pixels:
+    buffer: Any = plane
+    return np.frombuffer(buffer, np.uint8).reshape(256, 4)

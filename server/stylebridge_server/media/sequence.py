@@ -34,7 +34,8 @@ class SequenceSource(Source):
             gap = next(first + place for place, number in enumerate(numbers) if number != first + place)
             raise StylebridgeError(
                 Code.NOT_FOUND,
-                f"{pattern} lacks frame {gap} (it runs from {first} to {last}); put {pattern.path(gap).name} there.",
+                f"{pattern} lacks frame {gap} (it runs from {first} to {last}); "
+                f"put {pattern.path(gap).name} there.",
                 frame=gap,
                 missing=last - first + 1 - len(numbers),
             )
@@ -50,8 +51,8 @@ class SequenceSource(Source):
             height, width, channels = frame.pixels.shape
             raise StylebridgeError(
                 Code.NOT_READABLE,
-                f"{path} is {width}x{height} with {channels} channels of {frame.pixels.dtype}, but the sequence "
-                f"begins with {info.width}x{info.height}, {info.channels} of {info.dtype}; make them alike.",
+                f"{path} is {width}x{height} with {channels} channels of {frame.pixels.dtype}, but the "
+                f"sequence begins with {info.width}x{info.height}, {info.channels} of {info.dtype}.",
                 frame=number,
             )
         return frame
@@ -61,6 +62,9 @@ class SequenceSource(Source):
         for number in range(self.info.first, self.info.last + 1):
             digest.update(f"{number}:{content_hash(readable_file(self._pattern.path(number)))};".encode())
         return digest.hexdigest()
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class StillSource(Source):
@@ -78,6 +82,9 @@ class StillSource(Source):
 
     def content_hash(self) -> str:
         return content_hash(self._path)
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class PictureSink(Sink):
@@ -97,7 +104,8 @@ class PictureSink(Sink):
             numbered = target.with_name(f"{target.stem}.####{target.suffix}")
             raise StylebridgeError(
                 Code.BAD_VALUE,
-                f"{target.name} is one picture, but {last - first + 1} frames are to be written; write {numbered}.",
+                f"{target.name} is one picture, but {last - first + 1} frames are to be written; "
+                f"write {numbered}.",
             )
         path = writable_place(self._path(first))
         check_writable(path, like.channels, like.dtype)

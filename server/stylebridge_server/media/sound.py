@@ -20,7 +20,7 @@ FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 
 class SoundCopy:
-    """Copies the packets of all sound streams that lie in a span of time, shifted so that the span starts at 0.
+    """Copies the packets of all sound streams in a span of time, shifted so that the span starts at 0.
 
     A packet belongs to the span in which it starts, so that the pieces of a movie cut into spans hold
     each packet exactly once. Packets before the first and after the last frame belong to the first and last.
@@ -75,7 +75,7 @@ class SoundCopy:
     def finish(self, end: Fraction, whole_end: bool) -> None:
         """Copy the rest: what starts before `end`, or, for the `whole_end`, all there is."""
         self.copy_until(end)
-        # Streams are not interleaved to the packet: later ones of another stream may still start before the end.
+        # Streams are not interleaved to the packet: another stream's may still start before the end.
         while (timed := self._held or next(self._packets, None)) is not None:
             self._held = None
             if whole_end or timed[0] < end:
@@ -125,6 +125,7 @@ def _refuse_unless_held(stream: Stream, source: Path, target: OutputContainer, n
     ]
     raise StylebridgeError(
         Code.NOT_WRITABLE,
-        f"{name} cannot hold the sound of {source} ({codec}); write {' or '.join(others or ['.mkv'])} instead.",
+        f"{name} cannot hold the sound of {source} ({codec}); "
+        f"write {' or '.join(others or ['.mkv'])} instead.",
         codec=codec,
     )

@@ -23,7 +23,7 @@ WRITTEN = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 READ = (*WRITTEN, ".webp", ".bmp", ".gif", ".avif", ".jp2", ".tga", ".ppm", ".pgm", ".exr")
 """Extensions by which `open_source` knows a picture; what is in the file decides how it is read."""
 
-_PILLOW_FORMATS = ("JPEG", "WEBP", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "TGA")
+_PILLOW_FORMATS = ("JPEG", "WEBP", "BMP", "GIF", "AVIF", "TIFF", "JPEG2000", "PPM", "TGA")
 _EXR_SIGNATURE = b"\x76\x2f\x31\x01"
 _JPEG_QUALITY = 97
 
@@ -42,7 +42,7 @@ class Picture:
 
 
 def read_picture(path: str | Path) -> Picture:
-    """A picture file: PNG and TIFF bit for bit, JPEG and others as Pillow reads them, upright by their EXIF tag.
+    """A picture file: PNG and TIFF bit for bit, JPEG and others upright by their EXIF tag.
 
     Raises:
         StylebridgeError: NOT_FOUND, NOT_READABLE or TOO_LARGE, in a sentence.
@@ -60,8 +60,8 @@ def read_picture(path: str | Path) -> Picture:
         if profile := png.icc_of(chunks):
             tags["icc"] = profile
         return Picture(pixels, tags)
-    if data.startswith(tiff.SIGNATURES):
-        return Picture(tiff.decode_tiff(data, name))
+    if data.startswith(tiff.SIGNATURES) and tiff.check_tiff(data, name) > 8:
+        return Picture(tiff.decode_deep_tiff(data, name))
     if data.startswith(_EXR_SIGNATURE) or path.suffix.lower() == ".exr":
         raise StylebridgeError(
             Code.NOT_READABLE,

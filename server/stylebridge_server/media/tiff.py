@@ -1,17 +1,15 @@
-"""TIFF of 8 and 16 bits: read by libtiff through OpenCV, written by FFmpeg; size before memory."""
+"""TIFF: size before memory, 16 bits read by libtiff through OpenCV, written by FFmpeg."""
 
 from __future__ import annotations
 
 import struct
-from fractions import Fraction
 
 import cv2
 import numpy as np
-from av.codec import CodecContext
-from av.video.frame import VideoFrame
 from stylebridge.errors import Code, StylebridgeError
 
 from stylebridge_server.media.limits import check_size
+from stylebridge_server.media.planes import encode_packed
 from stylebridge_server.values import Pixels
 
 SIGNATURES = (b"II*\0", b"MM\0*")
@@ -23,11 +21,12 @@ _FORMATS = {
     ("uint16", 3): "rgb48le",
     ("uint16", 4): "rgba64le",
 }
-_WIDTH, _HEIGHT, _SAMPLES = 256, 257, 277
+_WIDTH, _HEIGHT, _BITS, _SAMPLES = 256, 257, 258, 277
+_VALUES = {3: ("H", 2), 4: ("I", 4)}  # type of a field: how a value is packed, and its bytes
 
 
-def decode_tiff(data: bytes, name: str) -> Pixels:
-    """Pixels (H, W, 1, 3 or 4), uint8, uint16 or float32."""
+def check_tiff(data: bytes, name: str) -> int:
+    """Bits per sample of a TIFF whose size and channels can be read; refuses others."""
     fields = _first_fields(data, name)
     check_size(name, fields.get(_WIDTH, 0), fields.get(_HEIGHT, 0))
     if fields.get(_SAMPLES, 1) not in (1, 3, 4):
@@ -35,12 +34,20 @@ def decode_tiff(data: bytes, name: str) -> Pixels:
             Code.NOT_READABLE,
             f"{name} holds {fields[_SAMPLES]} channels; grey, RGB and RGBA are read from TIFF.",
         )
+    return fields.get(_BITS, 1)
+
+
+def decode_deep_tiff(data: bytes, name: str) -> Pixels:
+    """Pixels (H, W, 1, 3 or 4), uint16 or float32, of a TIFF of more than 8 bits.
+
+    Not for fewer: libtiff then multiplies colour with alpha.
+    """
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise StylebridgeError(
             Code.NOT_READABLE, f"{name} is a TIFF that is cut off, damaged or of a rare kind."
         )
-    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+    if pixels.dtype not in (np.uint16, np.float32):
         raise StylebridgeError(
             Code.NOT_READABLE, f"{name} holds {pixels.dtype} pixels; convert it to 8 or 16 bits."
         )
@@ -52,39 +59,32 @@ def decode_tiff(data: bytes, name: str) -> Pixels:
 
 def encode_tiff(pixels: Pixels, name: str) -> bytes:
     """A TIFF file of (H, W, 1, 3 or 4) uint8 or uint16 pixels."""
-    height, width, channels = pixels.shape
+    channels = pixels.shape[2]
     form = _FORMATS.get((str(pixels.dtype), channels))
     if form is None:
         raise StylebridgeError(
             Code.BAD_VALUE,
             f"{name} cannot be written with {channels} channels of {pixels.dtype}; write a PNG.",
         )
-    picture = VideoFrame(width, height, form)
-    plane = picture.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
-    stored = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False))
-    rows[:, : width * channels * pixels.itemsize] = stored.view(np.uint8).reshape(height, -1)
-    encoder = CodecContext.create("tiff", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, form
-    encoder.time_base = Fraction(1)
-    encoder.options = {"compression_algo": "deflate"}
-    picture.pts = 0
-    return b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+    return encode_packed("tiff", form, pixels, {"compression_algo": "deflate"})
 
 
 def _first_fields(data: bytes, name: str) -> dict[int, int]:
-    """Single-valued short and long fields of the first directory (TIFF 6.0, section 2)."""
+    """The first value of every short and long field of the first directory (TIFF 6.0, section 2)."""
     order = "<" if data[:2] == b"II" else ">"
     try:
-        (at,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, at)
+        (directory,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, directory)
         fields = {}
-        for entry in range(count):
-            tag, kind, length = struct.unpack_from(order + "HHI", data, at + 2 + 12 * entry)
-            if length == 1 and kind in (3, 4):
-                (fields[tag],) = struct.unpack_from(
-                    order + ("H" if kind == 3 else "I"), data, at + 10 + 12 * entry
-                )
+        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, kind, length = struct.unpack_from(order + "HHI", data, entry)
+            if kind not in _VALUES:
+                continue
+            form, size = _VALUES[kind]
+            at = entry + 8
+            if length * size > 4:
+                (at,) = struct.unpack_from(order + "I", data, at)
+            (fields[tag],) = struct.unpack_from(order + form, data, at)
         return fields
     except struct.error as error:
         raise StylebridgeError(Code.NOT_READABLE, f"{name} is a TIFF that is cut off or damaged.") from error

@@ -3,16 +3,17 @@
 The matrices are those of ITU-T H.273 (equations 38 to 45 and its table of kr and kb). They are evaluated in
 float32 here and not by libswscale, which is off by up to one code in full range and by four in ten bits.
 
-Chroma at half resolution is brought up by linear interpolation at its true position (to the left horizontally as
-MPEG-2, H.264 and H.265 place it, or centred as JPEG does; always centred vertically), and brought down by
-the biorthogonal counterpart of that filter (LeGall 5/3 and spline 3.1: Cohen, Daubechies, Feauveau 1992), so that
-a picture that goes up and down again keeps its chroma.
+Chroma at half resolution is brought up by linear interpolation at its true position (to the left horizontally
+as MPEG-2, H.264 and H.265 place it, or centred as JPEG does; always centred vertically), and brought down by
+the biorthogonal counterpart of that filter (LeGall 5/3 and spline 3.1: Cohen, Daubechies, Feauveau 1992),
+so that a picture that goes up and down again keeps its chroma.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,7 @@ _COEFFICIENTS: dict[int, tuple[float, float]] = {
 }
 UNSPECIFIED = 2
 KNOWN_MATRICES = frozenset(_COEFFICIENTS)
+
 
 @dataclass(frozen=True)
 class Coding:
@@ -58,7 +60,7 @@ class Coding:
 
 
 def default_matrix(width: int, height: int) -> int:
-    """The matrix of a movie that does not say: BT.709 for high definition, BT.601 below, as players take it."""
+    """The matrix of a movie that does not say: BT.709 for high definition, BT.601 below, as in players."""
     return 1 if max(width, height) >= 1280 or min(width, height) > 576 else 6
 
 
@@ -106,14 +108,16 @@ def _enlarged(plane: Pixels, width: int, height: int, coding: Coding) -> Pixels:
         rows = plane.shape[0] * (2 if coding.half_height else 1)
         return cv2.resize(plane, (2 * plane.shape[1], rows), interpolation=cv2.INTER_LINEAR)[:height, :width]
     if coding.half_height:
-        plane = cv2.resize(plane, (plane.shape[1], 2 * plane.shape[0]), interpolation=cv2.INTER_LINEAR)[:height]
+        plane = cv2.resize(plane, (plane.shape[1], 2 * plane.shape[0]), interpolation=cv2.INTER_LINEAR)[
+            :height
+        ]
     padded = cv2.copyMakeBorder(plane, 0, 0, 0, 1, cv2.BORDER_REPLICATE)
     between = cv2.addWeighted(padded[:, :-1], 0.5, padded[:, 1:], 0.5, 0)
     return cv2.merge([plane, between]).reshape(height, -1)[:, :width]
 
 
 def from_rgb(rgb: Pixels, coding: Coding) -> tuple[Pixels, Pixels, Pixels]:
-    """Luma (H, W), Cb and Cr (h, w) codes of (H, W, 3) RGB, uint8 for eight bits, else uint16 of full scale."""
+    """Luma (H, W), Cb and Cr (h, w) codes of (H, W, 3) RGB: uint8 for eight bits, else full-scale uint16."""
     codes = cv2.transform(rgb, _to_codes(coding).astype(np.float32)).reshape(rgb.shape)
     if coding.bits > 8:
         codes = np.minimum(codes, 2**coding.bits - 1)
@@ -133,28 +137,30 @@ def _reduced(plane: Pixels, coding: Coding) -> Pixels:
     if coding.half_width:
         if reduced.shape[1] % 2:
             reduced = np.concatenate([reduced, reduced[:, -1:]], axis=1)
-        even, odd = cv2.split(reduced.reshape(len(reduced), -1, 2))
-        reduced = _halved(even, odd, 1, between=coding.centred)
+        columns: Any = cv2.split(reduced.reshape(len(reduced), -1, 2))
+        reduced = _halved(columns[0], columns[1], 1, between=coding.centred)
     return np.clip(np.rint(reduced), 0, 2**coding.bits - 1).astype(plane.dtype)
 
 
 def _halved(
     even: NDArray[np.float32], odd: NDArray[np.float32], axis: int, between: bool
 ) -> NDArray[np.float32]:
-    """Low-pass filter along an axis, at the even samples or between them and the next; borders are mirrored."""
+    """Low-pass filter along an axis, at the even samples or between them and the next; mirrored borders."""
     if between:  # -1 3 3 -1
         outer = _shifted(odd, even, axis, 1) + _shifted(even, odd, axis, -1)
         return ((even + odd) * 3 - outer) * np.float32(0.25)
     before = _shifted(odd, odd, axis, 1)  # -1 2 6 2 -1
     beside = before + odd
-    beyond = _shifted(even, even[:, 1:2] if even.shape[1] > 1 else even, axis, 1) + _shifted(even, even, axis, -1)
+    beyond = _shifted(even, even[:, 1:2] if even.shape[1] > 1 else even, axis, 1) + _shifted(
+        even, even, axis, -1
+    )
     return (even * 6 + beside * 2 - beyond) * np.float32(0.125)
 
 
 def _shifted(
     samples: NDArray[np.float32], border: NDArray[np.float32], axis: int, by: int
 ) -> NDArray[np.float32]:
-    """The samples moved by one along an axis; the gap at the border is filled from the end of another array."""
+    """The samples moved by one along an axis; the gap at the border is filled from another array's end."""
     first, last = (slice(None),) * axis + (slice(0, 1),), (slice(None),) * axis + (slice(-1, None),)
     if by > 0:
         rest = (slice(None),) * axis + (slice(0, -1),)
