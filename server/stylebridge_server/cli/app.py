@@ -101,12 +101,12 @@ def render(
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
 ) -> None:
     """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
-    from stylebridge_server import media
     from stylebridge_server.cli import live
     from stylebridge_server.cli import render as rendering
+    from stylebridge_server.media.live import is_live
 
     chosen = rendering.look_from_options(look, values)
-    if media.is_live(source):
+    if is_live(source):
         live.run(source, chosen, server)
         return
     if not target:

@@ -10,7 +10,7 @@ from stylebridge.client import Client, Shot
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.pixels import Picture
-from stylebridge_server import media
+from stylebridge_server.media.live import LivePage, open_live
 from stylebridge_server.values import Frame
 
 LAST = 2**31  # a camera has no last frame
@@ -33,7 +33,7 @@ def run(source: str, look: Look, server: str | None) -> None:
             Code.BAD_VALUE, "A camera is styled as a whole picture: leave [[instance]] out of the look, or record first."
         )
     data = look.to_data()
-    with media.open_live(source) as camera, Client.connect(server) as client, media.LivePage() as page:
+    with open_live(source) as camera, Client.connect(server) as client, LivePage() as page:
         print(f"Showing {source} on {page.url} (Ctrl-C ends it).", flush=True)
         shot: Shot | None = None
         started, shown = time.monotonic(), 0
