@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from conftest import FRAMES, HEIGHT, WIDTH, Command, picture, write_movie
+from end_to_end_tools import FRAMES, HEIGHT, WIDTH, Command, picture, write_movie
 from numpy.typing import NDArray
 
 from stylebridge.client import Client
@@ -43,7 +43,9 @@ def sound_packets(path: Path) -> list[bytes]:
 
 
 def test_a_movie_comes_back_styled_with_its_sound(stylebridge: Command, movie: Path) -> None:
-    done = stylebridge("render", movie, "out.mp4", "--style", "starry-night", "--contact-sheet", "sheet.png")
+    done = stylebridge(
+        "render", movie, "out.mp4", "--style", "starry-night", "--contact-sheet", "sheet.png", process=True
+    )
     assert done.status == 0, done.err
     assert "out.mp4: 12 frames" in done.out and "sheet.png" in done.out
     target = stylebridge.folder / "out.mp4"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command, write_movie
+from end_to_end_tools import Command, write_movie
 
 from stylebridge_server import media
 
@@ -30,8 +31,6 @@ def refused(stylebridge: Command, *arguments: object, says: str, server: bool = 
     assert "Traceback" not in done.err
     message = lines[-1]
     assert message.startswith("stylebridge: ")
-    import re
-
     assert re.search(says, message), message
     assert sorted(stylebridge.folder.rglob("*")) == before
 
