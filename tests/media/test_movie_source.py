@@ -15,6 +15,7 @@ import pytest
 from media.samples import all_frames, colours, make_movie
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import open_source
+from stylebridge_server.media.movie_source import MovieSource
 
 KINDS: dict[str, dict[str, Any]] = {
     "b_frames.mp4": {"options": {"bf": "3", "g": "9", "x264-params": "b-pyramid=normal"}},
@@ -227,3 +228,26 @@ def test_content_hash_is_of_the_contents(tmp_path: Path) -> None:
     b.write_bytes(a.read_bytes() + b"\0")
     with open_source(b) as two:
         assert two.content_hash() != one.content_hash()
+
+
+def test_stepping_backwards_and_looking_back_decode_little(tmp_path: Path) -> None:
+    """One key packet for 120 frames: a window of five frames at each step, and then all backwards."""
+    path = make_movie(tmp_path / "a.mp4", count=120, options={"g": "1000", "bf": "2"})
+    with MovieSource(path) as source:
+        decoded = 0
+        keep = source._decoder._keep
+
+        def count(number: int, picture: av.VideoFrame) -> None:
+            nonlocal decoded
+            decoded += 1
+            keep(number, picture)
+
+        source._decoder._keep = count  # type: ignore[method-assign]
+        for number in range(120):
+            for back in range(min(number, 4) + 1):
+                assert source.read(number - back).number == number - back
+        assert decoded <= 125
+        decoded = 0
+        for number in reversed(range(120)):
+            source.read(number)
+        assert decoded <= 120 + 90 + 60 + 30

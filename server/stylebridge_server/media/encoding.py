@@ -46,7 +46,7 @@ def choose_encoding(path: Path, like: SourceInfo, lossless: bool) -> Encoding:
 
     - `.mkv` lossless, or with alpha: FFV1, RGB of 8 or 16 bits, bit exact.
     - `.mov` with alpha: ProRes 4444, 10 bits.
-    - `.webm`: VP9, 8 bits.
+    - `.webm`: VP9, 8 bits, with alpha where there is any.
     - else H.264 for 8 bits, H.265 of 10 bits for more (H.264 where the size is odd or tiny).
     Chroma keeps the source's sampling; sizes that 4:2:0 cannot hold are written as 4:4:4.
 
@@ -65,16 +65,21 @@ def choose_encoding(path: Path, like: SourceInfo, lossless: bool) -> Encoding:
             Code.BAD_VALUE,
             f"{path.name} cannot be lossless: write {path.stem}.mkv, or a sequence of PNG files.",
         )
-    if alpha and extension not in (".mkv", ".mov"):
+    if alpha and extension == ".mp4":
         raise StylebridgeError(
             Code.BAD_VALUE,
             f"{path.name} cannot hold the alpha channel of the source: write {path.stem}.mov, "
-            f"{path.stem}.mkv or a sequence of PNG files.",
+            f"{path.stem}.mkv, {path.stem}.webm or a sequence of PNG files.",
         )
     bits = 8 if like.dtype == "uint8" else 10
+    if extension == ".webm" and bits > 8:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"{path.name} is written with 8 bits, but the source has more: write {path.stem}.mp4.",
+        )
     if extension == ".mkv" and (lossless or alpha):
         return _ffv1(like, alpha)
-    if alpha:
+    if alpha and extension == ".mov":
         return _prores(like)
     return _lossy(extension, like, bits)
 
@@ -110,7 +115,7 @@ def _lossy(extension: str, like: SourceInfo, bits: int) -> Encoding:
     odd = like.width % 2 or like.height % 2
     sampling = str(like.tags.get("sampling", "420"))
     if extension == ".webm":
-        bits, codec, label = 8, "libvpx-vp9", "VP9"
+        codec, label = "libvpx-vp9", "VP9"
         options = {"crf": str(QUALITY), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
     elif bits == 8 or odd or min(like.width, like.height) < _SMALLEST_H265:
         codec, label = "libx264", "H.264"
@@ -118,12 +123,15 @@ def _lossy(extension: str, like: SourceInfo, bits: int) -> Encoding:
     else:
         codec, label = "libx265", "H.265"
         options = {"crf": str(QUALITY), "preset": "fast", "x265-params": "log-level=error"}
+    alpha = like.channels in (2, 4)  # only VP9 comes here with alpha, which it has for 4:2:0 of any size
     tiny = min(like.width, like.height) < _TINY
     if tiny or (sampling == "420" and odd) or (sampling == "422" and like.width % 2):
         sampling = "444"
+    if alpha:
+        sampling = "420"
     coding = Coding(_matrix(like), full, bits, sampling != "444", sampling == "420")
-    layout = Layout(f"yuv{sampling}p{'' if bits == 8 else '10le'}", coding)
-    text = f"{label}, {':'.join(sampling)}, {bits} bit"
+    layout = Layout(f"yuv{'a' if alpha else ''}{sampling}p{'' if bits == 8 else '10le'}", coding, alpha=alpha)
+    text = f"{label}{' with alpha' if alpha else ''}, {':'.join(sampling)}, {bits} bit"
     tag = "hvc1" if codec == "libx265" and extension in (".mp4", ".mov") else None
     return Encoding(codec, layout, options, text, tag=tag, color=_color(like, full))
 

@@ -91,6 +91,8 @@ class MovieSink(Sink):
             setattr(context, name, value)
         if encoding.tag:
             context.codec_tag = encoding.tag
+        if encoding.layout.alpha and encoding.codec == "libvpx-vp9":
+            stream.metadata["alpha_mode"] = "1"
         if timecode := like.tags.get("timecode"):
             stream.metadata["timecode"] = shifted_timecode(timecode, self.first - like.first, self._rate)
         return stream
