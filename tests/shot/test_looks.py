@@ -12,7 +12,7 @@ from look_strategies import LOOKS
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge_server.shot.looks import format_look, parse_look, read_look, resolve_paths
+from stylebridge_server.shot.looks import format_look, parse_look, load_look, resolve_paths
 from stylebridge_server.shot.toml_text import split
 
 WRITTEN = """\
@@ -263,7 +263,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_text(
         "\ufeff" + WRITTEN + '[[prompt]]\nname = "cup"\nframe = 1\nmatte = "cup/1.png"\n', "utf-8"
     )
-    look = read_look(path)
+    look = load_look(path)
     assert look.instances[0].at(0)["style"] == str(tmp_path / "my-painting.jpg")
     assert look.background.at(0)["style"] == "wheat-field"
     assert look.prompts[1].matte == str(tmp_path / "cup" / "1.png")
@@ -279,5 +279,5 @@ def test_files_that_are_no_looks(tmp_path: Path) -> None:
         (tmp_path, Code.NOT_READABLE, "cannot be read"),
     ):
         with pytest.raises(StylebridgeError, match=words) as caught:
-            read_look(path)
+            load_look(path)
         assert caught.value.code == code

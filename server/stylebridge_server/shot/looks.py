@@ -17,7 +17,7 @@ from stylebridge.look import Layer, Look
 from stylebridge_server.shot import toml_text
 
 
-def read_look(path: Path) -> Look:
+def load_look(path: Path) -> Look:
     """Reads a look's file; relative paths in it are taken from its folder.
 
     Raises:
@@ -39,7 +39,7 @@ def read_look(path: Path) -> Look:
     return resolve_paths(parse_look(text, path), path.parent)
 
 
-def parse_look(text: str, path: Path | None = None) -> Look:
+def parse_look(text: str, path: str | Path | None = None) -> Look:
     """Reads a look from TOML.
 
     Args:
@@ -59,7 +59,7 @@ def parse_look(text: str, path: Path | None = None) -> Look:
         raise StylebridgeError(error.code, _place(path, line) + error.message, **details) from None
 
 
-def format_look(look: Look, original_text: str = "") -> str:
+def format_look(look: Look, original_text: str | None = None) -> str:
     """Writes a look as TOML.
 
     Args:
@@ -69,8 +69,9 @@ def format_look(look: Look, original_text: str = "") -> str:
     Raises:
         StylebridgeError: `BAD_LOOK` where the original is not TOML.
     """
-    _parsed(original_text, None)
-    return toml_text.rewrite(original_text, look.to_data())
+    original = original_text or ""
+    _parsed(original, None)  # so that a mistake in it is named
+    return toml_text.rewrite(original, look.to_data())
 
 
 def resolve_paths(look: Look, folder: Path) -> Look:
@@ -99,7 +100,7 @@ def _resolve_layer(layer: Layer, folder: Path) -> Layer:
     return replace(layer, curves={**layer.curves, "style": moved})
 
 
-def _parsed(text: str, path: Path | None) -> dict[str, Any]:
+def _parsed(text: str, path: str | Path | None) -> dict[str, Any]:
     try:
         return toml_text.parse(text)
     except toml_text.TomlError as error:
@@ -111,7 +112,7 @@ def _parsed(text: str, path: Path | None) -> dict[str, Any]:
         ) from None
 
 
-def _place(path: Path | None, line: int | None, column: int | None = None) -> str:
+def _place(path: str | Path | None, line: int | None, column: int | None = None) -> str:
     parts = [] if path is None else [str(path)]
     parts += [] if line is None else [f"line {line}"]
     parts += [] if column is None else [f"column {column}"]
