@@ -7,11 +7,13 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import zmq
 from stylebridge import __version__
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.look import Look
 from stylebridge.pixels import Bytes
 from stylebridge.protocol import (
     PROTOCOL,
@@ -431,13 +433,16 @@ class Broker:
 
 
 def _look(message: Message) -> dict[str, Any]:
-    """Reads or writes a look; neither needs the worker."""
+    """Reads or writes a look; neither needs the worker, and tomlkit is loaded when it is first asked for."""
     from stylebridge_server.shot import looks
 
     fields = message.fields
-    if message.op == "parse_look":
-        return {"look": looks.parse_look(fields["text"], fields["path"]).to_data()}
-    return {"text": looks.format_look(fields["look"], fields["original"])}
+    if message.op == "format_look":
+        return {"text": looks.format_look(Look.from_data(fields["look"]), fields["original"] or "")}
+    if fields["path"] is None:
+        return {"look": looks.parse_look(fields["text"]).to_data()}
+    path = Path(fields["path"])
+    return {"look": looks.resolve_paths(looks.parse_look(fields["text"], path), path.parent).to_data()}
 
 
 def _told(error: StylebridgeError) -> dict[str, Any]:

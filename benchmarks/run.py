@@ -1,0 +1,170 @@
+"""`make bench`: what a render costs, as ratios within one run, for machines are shared and noisy.
+
+    rooms       each step of a frame at 640x360, beside the sum of a frame
+    keyframes   a first render, the same with other strengths, and one styled frame by frame
+    memory      peak memory of the worker for a clip and for one ten times as long
+
+Prints tables, and writes them to out/bench.md.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from stylebridge.client import Analysis, Client, Shot
+from stylebridge.look import Look
+from stylebridge_server import colour, composite, media, style, temporal
+from stylebridge_server.shot.looks import read_look
+from stylebridge_server.worker.fingerprint import settle_threads
+
+ROOT = Path(__file__).resolve().parent.parent
+PLATE = ROOT / "examples/shot/plate.mp4"
+LOOK = ROOT / "examples/demo.toml"
+WINDOW = 8
+
+
+def median_ms(action: Callable[[], object], repeats: int = 5) -> float:
+    """Milliseconds that the action takes, the median after one warm-up."""
+    action()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
+def rooms() -> list[str]:
+    """Every step of one frame, in the example's size."""
+    threads = settle_threads()
+    engine = style.load()
+    with media.open_source(PLATE) as source:
+        frames = [source.read(number) for number in range(WINDOW)][::-1]
+    plates = [colour.to_working(frame.pixels) for frame in frames]
+    height, width = plates[0].shape[:2]
+    tiles = style.tiles(height, width)
+    whole = style.Tile(0, 0, width, height)
+    code = next(iter(engine.presets().values())).code
+    features = engine.features(plates[0])
+    scene = engine.statistics(plates[:1])
+    pairs = [temporal.flow_pair(a, b) for a, b in pairwise(plates)]
+    taps = temporal.taps(plates, pairs)
+    matte = np.full((height, width), 0.5, np.float32)
+    steps = {
+        "encode the plate": lambda: engine.features(plates[0]),
+        "decode one style, all tiles": lambda: [engine.decode(features, scene, code, tile) for tile in tiles],
+        "one flow pair": lambda: temporal.flow_pair(plates[0], plates[1]),
+        f"follow a window of {WINDOW}": lambda: temporal.taps(plates, pairs),
+        "blend one stream": lambda: temporal.blend(taps, whole, plates),
+        "composite one layer": lambda: composite.composite(frames[0].pixels, [(matte, 0.5, plates[0])]),
+    }
+    times = {name: median_ms(step) for name, step in steps.items()}
+    total = sum(times.values())
+    rows = [f"| {name} | {ms:.1f} | {ms / total:.0%} |" for name, ms in times.items()]
+    return [
+        f"## One frame of one style over the whole picture, {width}x{height}, {threads} threads",
+        "",
+        "| step | ms | share |",
+        "|---|---|---|",
+        *rows,
+        f"| together | {total:.1f} | 100% |",
+        "",
+    ]
+
+
+def rendered(client: Client, shot: Shot, analysis: Analysis, look: Look, frames: range) -> float:
+    """Seconds for these frames."""
+    start = time.perf_counter()
+    for _ in client.render(shot, look.to_data(), frames, analysis=analysis):
+        pass
+    return time.perf_counter() - start
+
+
+def keyframes() -> list[str]:
+    """A first render, the same with changed strengths, and one without the window."""
+    look = read_look(LOOK)
+    data = look.to_data()
+    for layer in (data["background"], *data["instance"]):
+        layer["strength"] = 0.35
+    changed = Look.from_data(data)
+    with Client.connect() as client:
+        shot = client.open_shot(PLATE)
+        analysis = client.analyse(shot, data["prompt"])
+        first = rendered(client, shot, analysis, look, shot.frames)
+        again = rendered(client, shot, analysis, changed, shot.frames)
+    with Client.connect() as client:
+        shot = client.open_shot(PLATE)
+        alone = rendered(client, shot, analysis, replace(look, shot_values={"window": 1}), shot.frames)
+    count = len(shot.frames)
+    return [
+        f"## The demo's render, {count} frames",
+        "",
+        "| | s | frames/s | against the first |",
+        "|---|---|---|---|",
+        f"| first render | {first:.1f} | {count / first:.1f} | 1 |",
+        f"| again, every strength changed | {again:.1f} | {count / again:.1f} | {again / first:.3f} |",
+        f"| each frame by itself (window 1) | {alone:.1f} | {count / alone:.1f} | {alone / first:.2f} |",
+        "",
+    ]
+
+
+def repeated(path: Path, times: int) -> Path:
+    """The example's frames over and over, forwards and back."""
+    with media.open_source(PLATE) as source:
+        numbers = list(range(source.info.first, source.info.last + 1))
+        order = [n for k in range(times) for n in (numbers if k % 2 == 0 else numbers[::-1])]
+        info = replace(source.info, sound=0)
+        with media.open_sink(path, info, 0, len(order) - 1) as sink:
+            for place, number in enumerate(order):
+                sink.write(replace(source.read(number), number=place))
+    return path
+
+
+def memory() -> list[str]:
+    """Peak memory of the worker that renders, for 60 frames and for 600."""
+    look = Look.simple("great-wave")
+    peaks = {}
+    with tempfile.TemporaryDirectory() as folder:
+        clip = repeated(Path(folder) / "long.mp4", 7)
+        for count in (60, 600):
+            with Client.connect() as client:
+                shot = client.open_shot(clip)
+                analysis = client.analyse(shot, segmenter="none")
+                rendered(client, shot, analysis, look, range(min(count, len(shot.frames))))
+                peaks[count] = client.status()["counters"]["peak_memory"] / 2**20
+    rows = [f"| {count} | {peak:.0f} | {peak / peaks[60]:.3f} |" for count, peak in peaks.items()]
+    return ["## Peak memory of the worker", "", "| frames | MiB | against 60 |", "|---|---|---|", *rows, ""]
+
+
+def main() -> int:
+    """Run everything, or the parts named on the command line."""
+    parts = {"rooms": rooms, "keyframes": keyframes, "memory": memory}
+    chosen = sys.argv[1:] or list(parts)
+    # Keys and analyses of its own: a server that is warm already would spoil the figures.
+    scratch = tempfile.TemporaryDirectory()
+    os.environ.update(
+        STYLEBRIDGE_HOME=f"{scratch.name}/home", STYLEBRIDGE_ANALYSES=f"{scratch.name}/analyses"
+    )
+    report = ["# Benchmarks", ""]
+    for name in chosen:
+        lines = parts[name]()
+        print("\n".join(lines), flush=True)
+        report += lines
+    target = ROOT / "out" / "bench.md"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(report))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

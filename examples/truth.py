@@ -1,0 +1,98 @@
+"""Reads the truth beside the example shot `valley.mp4`: mattes, optical flow and depth of every frame.
+
+Needs numpy and av. Any frame in any order; nothing is decoded before it is asked for.
+
+    from truth import Truth
+    truth = Truth()
+    truth.matte(40, "car")      # (360, 640) uint8, 0 to 255, anti-aliased
+    truth.forward(40)           # (180, 320, 2) float32, pixels of the 640x360 picture
+
+Positions are pixels, x to the right, y down, the centre of the top left pixel at (0, 0). Flow and depth are
+point samples at pixel centres, rendered with one ray each, so none of them is a mix of two things.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+FRAMES = 96  # numbered 0 to 95
+HEIGHT, WIDTH = 360, 640
+NAMES = ("balloon", "car", "bird")  # channels of mattes.mkv, in this order
+FLOW_STRIDE, DEPTH_STRIDE = 2, 4  # every second, every fourth pixel, from (0, 0) on
+FLOW_STEP = 1 / 32  # pixels
+DEPTH_STEP = 1 / 1024  # of the binary logarithm of metres
+ZERO = 32768  # the stored number that means no motion
+
+
+class Truth:
+    """The truth of the shot, read from a folder (by default the one beside this file)."""
+
+    frames = FRAMES
+    size = (HEIGHT, WIDTH)
+    names = NAMES
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = Path(folder) if folder else Path(__file__).parent / "truth"
+        self._open = cache(self._packets)
+
+    def mattes(self, frame: int) -> NDArray[np.uint8]:
+        """Coverage of each instance, (360, 640, 3) uint8 in the order of `names`; occluded parts are not in
+        it, and the sum is at most 255: what is left is the background. From 32 rays a pixel."""
+        return self._decode("mattes", frame)
+
+    def matte(self, frame: int, name: str) -> NDArray[np.uint8]:
+        """Coverage of one instance, (360, 640) uint8."""
+        return np.ascontiguousarray(self.mattes(frame)[..., NAMES.index(name)])
+
+    def forward(self, frame: int) -> NDArray[np.float32]:
+        """Flow from a frame to the next, (180, 320, 2) float32, (x, y) in pixels of the full picture:
+        what `frame` shows at (2 j, 2 i) moves to (2 j, 2 i) + flow[i, j] in `frame + 1`, hidden there or not.
+        Rounded to 1/32 pixel. For the last frame too, towards a frame that is not in the shot."""
+        return self._flow("forward", frame)
+
+    def backward(self, frame: int) -> NDArray[np.float32]:
+        """Flow from a frame to the one before, as `forward`. For the first frame too."""
+        return self._flow("backward", frame)
+
+    def depth(self, frame: int) -> NDArray[np.float32]:
+        """Metres from the camera along its axis at the pixels (4 j, 4 i), (90, 160) float32, to 0.04 %.
+        The sky is a dome, about 300 m away."""
+        return np.exp2(self._decode("depth", frame).astype(np.float32) * DEPTH_STEP)
+
+    def visible(self, frame: int, tolerance: float = 0.5) -> NDArray[np.bool_]:
+        """Which samples of `forward(frame)` are seen in the next frame too, (180, 320): those that land
+        inside the picture on a sample whose backward flow leads home within the tolerance, in pixels."""
+        flow, back = self.forward(frame), self.backward(frame + 1)
+        at = np.stack(np.meshgrid(np.arange(flow.shape[1]), np.arange(flow.shape[0])), -1) * FLOW_STRIDE
+        there = (at + flow) / FLOW_STRIDE
+        column, row = (np.rint(there[..., k]).astype(int) for k in (0, 1))
+        inside = (column >= 0) & (column < flow.shape[1]) & (row >= 0) & (row < flow.shape[0])
+        home = back[row.clip(0, flow.shape[0] - 1), column.clip(0, flow.shape[1] - 1)]
+        return inside & (np.abs(flow + home).max(-1) < tolerance)
+
+    def _flow(self, kind: str, frame: int) -> NDArray[np.float32]:
+        both = self._decode(kind, frame).astype(np.float32)
+        return np.stack(np.split((both - ZERO) * np.float32(FLOW_STEP), 2), -1)
+
+    def _decode(self, kind: str, frame: int) -> NDArray:
+        if not 0 <= frame < FRAMES:
+            raise IndexError(f"The example shot has frames 0 to {FRAMES - 1}; {frame} was asked for.")
+        decoder, packets = self._open(kind)
+        picture = decoder.decode(av.Packet(packets[frame]))[0]
+        return picture.to_ndarray(format=picture.format.name)
+
+    def _packets(self, kind: str) -> tuple[av.VideoCodecContext, list[bytes]]:
+        """A decoder and the packets of one FFV1 movie, each of which is a whole frame by itself."""
+        with av.open(str(self.folder / f"{kind}.mkv")) as movie:
+            stream = movie.streams.video[0]
+            packets = [bytes(packet) for packet in movie.demux(stream) if packet.size]
+            decoder = av.CodecContext.create("ffv1", "r")
+            decoder.extradata = stream.codec_context.extradata
+            decoder.width, decoder.height = stream.width, stream.height
+            decoder.thread_count = 1  # threads would hold frames back
+        return decoder, packets

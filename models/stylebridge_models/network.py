@@ -1,0 +1,253 @@
+"""The embedded style network: one picture, one style code, one styled picture; about 0.7 million parameters.
+
+Three parts, used apart:
+
+* `ContentEncoder`: RGB to 64 channels at a quarter of the resolution. Both reductions blur before they drop
+  samples (Zhang 2019, "Making convolutional networks shift-invariant again"), so that a moving picture does
+  not flicker.
+* `StyleEncoder`: any picture to a code of `CODE` numbers, from means and deviations of its features (as in AdaIN,
+  Huang and Belongie 2017). Codes can be stored, mixed and interpolated.
+* `Decoder`: features, normalised by the statistics *of the scene*, to RGB. The code sets a gain and an
+  offset of every channel of every layer (FiLM, Perez et al. 2018).
+
+No layer takes statistics over the picture it works on. That keeps the network local: a pixel depends on its
+surroundings, the statistics and the code alone, so tiles equal the whole, and nothing boils because
+something else entered the frame. (Instance normalisation inside such networks also makes dots and blotches.)
+
+Colour: display-referred sRGB in [0, 1], RGB order, (N, 3, H, W). Sizes must be multiples of `STRIDE`.
+
+Every convolution works in one of two ways. With `same=True` each layer extends its input by replicating the
+edge, so that the output has the size of the input; this is how training sees its crops. With `same=False`
+nothing is extended and the result shrinks by `ENCODER_MARGIN` or `DECODER_MARGIN`; the engine uses this on
+pieces that it cuts with their surroundings, which is what makes pieces exact.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+STRIDE = 4  # pixels a feature cell covers, each way
+CHANNELS = 64  # of the features
+CODE = 128  # numbers in a style code
+STATISTICS = 2 * CHANNELS  # mean and deviation of each feature channel
+STYLE_SIDE = 256  # short side, in pixels, at which the style encoder looks at a style picture
+THUMBNAIL_SIDE = 128  # short side of the pictures that scene statistics come from
+ENCODER_BLOCKS = 2
+DECODER_BLOCKS = 3
+# What the parts look at beyond a cell, in cells, rounded up to whole cells (derived in tests/models).
+ENCODER_MARGIN = 7
+DECODER_MARGIN = 8
+
+_HALF = 32  # channels at half resolution
+_FULL = 16  # channels at full resolution
+_FLOOR = 0.05  # least deviation that normalisation divides by: a flat scene must not become noise
+
+
+def _extended(x: Tensor, amount: int, same: bool) -> Tensor:
+    """`x` with its edge replicated `amount` cells outwards where `same` asks for it."""
+    return F.pad(x, (amount,) * 4, mode="replicate") if same else x
+
+
+def _binomial(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The 4 x 4 binomial low-pass (1 3 3 1): it takes out what halving the resolution would fold back."""
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0], device=device, dtype=dtype) / 8
+    return row[:, None] * row[None, :]
+
+
+class Stem(nn.Module):
+    """RGB to half resolution: a learnt 5 x 5 filter, then the binomial low-pass, run as one 8 x 8
+    convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, 3, 5, 5))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        nn.init.kaiming_normal_(self.weight)
+
+    def kernel(self) -> Tensor:
+        """(channels, 3, 8, 8), what is applied to the picture at stride 2."""
+        low_pass = _binomial(self.weight.device, self.weight.dtype)[None, None]
+        return F.conv2d(self.weight.flatten(0, 1)[:, None], low_pass, padding=3).view(-1, 3, 8, 8)
+
+    def forward(self, x: Tensor, same: bool) -> Tensor:
+        # The first pixel of a piece has an even number, the kernel of an output begins at an odd one.
+        x = _extended(x, 3, same) if same else x[..., 1:-1, 1:-1]
+        return F.conv2d(x, self.kernel(), self.bias, stride=2)
+
+
+class Down(nn.Module):
+    """Binomial low-pass and every second sample, per channel."""
+
+    def forward(self, x: Tensor, same: bool) -> Tensor:
+        channels = x.shape[1]
+        kernel = _binomial(x.device, x.dtype).expand(channels, 1, 4, 4)
+        return F.conv2d(_extended(x, 1, same), kernel, stride=2, groups=channels)
+
+
+class Conv(nn.Conv2d):
+    """A convolution whose output can be given a gain and an offset per channel."""
+
+    def __init__(self, inputs: int, outputs: int, size: int) -> None:
+        super().__init__(inputs, outputs, size)
+        nn.init.kaiming_normal_(self.weight)
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+
+    def apply_to(self, x: Tensor, same: bool, film: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """The convolution, times (1 + gain) plus offset, both (N, channels), where `film` gives them.
+
+        For one code the gain and offset go into the weights, which spares two passes over the result.
+        """
+        x = _extended(x, self.kernel_size[0] // 2, same)
+        if film is None:
+            return F.conv2d(x, self.weight, self.bias)
+        gain, offset = 1 + film[0], film[1]
+        assert self.bias is not None
+        if gain.shape[0] == 1:
+            return F.conv2d(x, self.weight * gain[0, :, None, None, None], self.bias * gain[0] + offset[0])
+        return F.conv2d(x, self.weight, self.bias) * gain[:, :, None, None] + offset[:, :, None, None]
+
+
+class Residual(nn.Module):
+    """x + conv(relu(conv(x))), both convolutions optionally under the code's gains and offsets."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = Conv(channels, channels, 3)
+        self.second = Conv(channels, channels, 3)
+        with torch.no_grad():
+            self.second.weight.mul_(0.3)  # starts near the identity, so that depth costs nothing at first
+
+    def forward(self, x: Tensor, same: bool, films: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
+        first, second = films if films else (None, None)
+        y = self.second.apply_to(F.relu(self.first.apply_to(x, same, first)), same, second)
+        return (x if same else x[..., 2:-2, 2:-2]) + y
+
+
+class ContentEncoder(nn.Module):
+    """RGB (N, 3, H, W) to features (N, 64, H/4, W/4); with `same=False` 7 cells fewer on every side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Stem(_HALF)
+        self.middle = Conv(_HALF, _HALF, 3)
+        self.down = Down()
+        self.quarter = Conv(_HALF, CHANNELS, 3)
+        self.blocks = nn.ModuleList([Residual(CHANNELS) for _ in range(ENCODER_BLOCKS)])
+
+    def forward(self, x: Tensor, same: bool = True) -> Tensor:
+        x = F.relu(self.stem((x - 0.5) * 4, same))
+        x = F.relu(self.middle.apply_to(x, same))
+        x = F.relu(self.quarter.apply_to(self.down(x, same), same))
+        for block in self.blocks:
+            x = block(x, same)
+        return x
+
+
+class StyleEncoder(nn.Module):
+    """A style picture (N, 3, H, W), short side about `STYLE_SIDE`, to its code (N, 128)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (24, 48, 64, 96)
+        self.stem = Stem(widths[0])
+        self.convs = nn.ModuleList(Conv(a, b, 3) for a, b in itertools.pairwise(widths))
+        self.down = Down()
+        pooled = 2 * (3 + sum(widths))
+        self.norm = nn.LayerNorm(pooled)
+        self.hidden = nn.Linear(pooled, 256)
+        self.code = nn.Linear(256, CODE)
+        for layer in (self.hidden, self.code):  # codes of about unit deviation from the start
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x - 0.5) * 4
+        pooled = [moments(x)]
+        x = F.relu(self.stem(x, True))
+        pooled.append(moments(x))
+        for conv in self.convs:
+            x = F.relu(conv.apply_to(self.down(x, True), True))
+            pooled.append(moments(x))
+        return self.code(F.relu(self.hidden(self.norm(torch.cat(pooled, 1)))))
+
+
+class Decoder(nn.Module):
+    """Features (N, 64, h, w), statistics (N, 128) and codes (N, 128) to RGB (N, 3, 4h, 4w), not clamped.
+
+    With `same=False` the result lacks 8 cells, 32 pixels, on every side.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Residual(CHANNELS) for _ in range(DECODER_BLOCKS))
+        self.narrow = Conv(CHANNELS, _HALF, 1)
+        self.middle = Conv(_HALF, _HALF, 3)
+        self.narrower = Conv(_HALF, _FULL, 1)
+        self.out = Conv(_FULL, 3, 5)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)
+            self.out.bias.fill_(0.5)  # type: ignore[union-attr]
+        # Widths of all layers that the code steers, in order.
+        self.widths = [CHANNELS] * (1 + 2 * DECODER_BLOCKS) + [_HALF, _HALF, _FULL]
+        self.film = nn.Linear(CODE, 2 * sum(self.widths))
+        nn.init.normal_(
+            self.film.weight, std=0.3 / CODE**0.5
+        )  # strong enough that styles differ from the start
+        nn.init.zeros_(self.film.bias)
+
+    def films(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The gain (less 1) and the offset, each (N, width), of every steered layer."""
+        gains, offsets = self.film(code).chunk(2, 1)
+        return list(zip(gains.split(self.widths, 1), offsets.split(self.widths, 1), strict=True))
+
+    def forward(self, features: Tensor, statistics: Tensor, code: Tensor, same: bool = True) -> Tensor:
+        films = self.films(code)
+        mean, deviation = statistics.chunk(2, 1)
+        gain = (1 + films[0][0]) / deviation.clamp_min(_FLOOR)
+        x = features * gain[:, :, None, None] + (films[0][1] - mean * gain)[:, :, None, None]
+        for i, block in enumerate(self.blocks):
+            x = block(x, same, films[1 + 2 * i : 3 + 2 * i])
+        x = self._doubled(F.relu(self.narrow.apply_to(x, same, films[-3])), same)
+        x = F.relu(self.middle.apply_to(x, same, films[-2]))
+        x = self._doubled(F.relu(self.narrower.apply_to(x, same, films[-1])), same)
+        x = self.out.apply_to(x, same)
+        return x if same else x[..., 1:-1, 1:-1]  # back onto whole cells
+
+    @staticmethod
+    def _doubled(x: Tensor, same: bool) -> Tensor:
+        """Twice the size, bilinear: smooth, so no chequerboard."""
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return x if same else x[..., 1:-1, 1:-1]  # the outermost samples lack a neighbour
+
+
+class StyleNetwork(nn.Module):
+    """The three parts under one roof, as stored in the weights file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.content = ContentEncoder()
+        self.style = StyleEncoder()
+        self.decoder = Decoder()
+
+    def statistics(self, thumbnails: Tensor) -> Tensor:
+        """Content statistics (N, 128) of pictures (N, 3, H, W) whose short side is `THUMBNAIL_SIDE`."""
+        return moments(self.content(thumbnails))
+
+
+def moments(x: Tensor) -> Tensor:
+    """Mean and standard deviation of every channel, (N, C, H, W) to (N, 2C), in float32."""
+    flat = x.float().flatten(2)
+    variance, mean = torch.var_mean(flat, 2, correction=0)
+    return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
+
+
+def pooled(statistics: Tensor) -> Tensor:
+    """Statistics of several pictures together, (N, 2C) to (1, 2C): every picture counts the same."""
+    mean, deviation = statistics.chunk(2, 1)
+    centre = mean.mean(0, keepdim=True)
+    variance = (deviation**2 + (mean - centre) ** 2).mean(0, keepdim=True)
+    return torch.cat([centre, variance.sqrt()], 1)

@@ -1,0 +1,173 @@
+"""The commands of `stylebridge` and their options; every option of the effect comes from the effect's table."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import stylebridge
+from stylebridge import effect
+from stylebridge.errors import Code, StylebridgeError
+
+REFUSED, PARTIAL = 2, 3
+
+app = typer.Typer(
+    help="Neural style transfer as an effect on the timeline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
+]
+
+
+def run() -> int:
+    """Run the command line; what goes wrong is one sentence on standard error and an exit status."""
+    try:
+        app()
+    except SystemExit as end:
+        return int(end.code or 0)
+    except StylebridgeError as error:
+        print(f"stylebridge: {error.message}", file=sys.stderr)
+        return PARTIAL if error.code == Code.PARTIAL else REFUSED
+    return 0
+
+
+def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = [
+            one
+            for one in inspect.signature(command, eval_str=True).parameters.values()
+            if one.name != "values"
+        ]
+        options = []
+        for parameter in effect.scoped(*scopes).values():
+            flags = [parameter.option]
+            if parameter.kind == "bool":
+                flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
+            default = "" if parameter.default is None else f" [default: {parameter.default}]"
+            about = typer.Option(*flags, help=parameter.hint + default, show_default=False)
+            kind = Annotated[parameter.python_type | None, about]  # type: ignore[valid-type]
+            options.append(
+                inspect.Parameter(
+                    parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
+                )
+            )
+        names = [option.name for option in options]
+
+        def wrapped(**given: Any) -> Any:
+            values = {name: given.pop(name) for name in names}
+            return command(
+                **given, values={name: value for name, value in values.items() if value is not None}
+            )
+
+        wrapped.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {one.name: one.annotation for one in own + options}
+        wrapped.__doc__ = command.__doc__
+        wrapped.__name__ = command.__name__
+        return wrapped
+
+    return decorate
+
+
+@app.command()
+@with_effect_options((effect.LAYER, effect.SHOT))
+def render(
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")
+    ] = "",
+    look: Annotated[Path | None, typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Write only these frames.", metavar="A-B")
+    ] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    server: Server = None,
+    values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
+) -> None:
+    """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
+    from stylebridge_server.cli import live
+    from stylebridge_server.cli import render as rendering
+    from stylebridge_server.media.live import is_live
+
+    chosen = rendering.look_from_options(look, values)
+    if is_live(source):
+        live.run(source, chosen, server)
+        return
+    if not target:
+        raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
+    outcome = rendering.run(
+        rendering.Job(source, target, chosen, rendering.frame_range(frames), server, contact_sheet, quiet)
+    )
+    print(outcome.message)
+    raise typer.Exit(outcome.status)
+
+
+@app.command()
+def segment(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.png.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write mattes as PNG into this folder.")] = None,
+    look: Annotated[
+        Path | None, typer.Option("--look", help="A look whose prompts point at the things.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    server: Server = None,
+) -> None:
+    """Find the instances of a clip; write a contact sheet and their mattes."""
+    from stylebridge_server.cli import segment as segmenting
+
+    print(segmenting.run(source, out, look, server, quiet))
+
+
+@app.command()
+def serve(
+    bind: Annotated[str, typer.Option("--bind", help="Address to listen on.", metavar="URL")] = "tcp://127.0.0.1:*",
+    root: Annotated[
+        list[str] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
+    ] = None,
+) -> None:
+    """Run the server in the foreground until it is stopped."""
+    from stylebridge_server.cli import service
+
+    service.serve(bind, root or [])
+
+
+@app.command()
+def status(
+    server: Server = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what a running server is doing."""
+    from stylebridge_server.cli import service
+
+    print(service.status(server, json))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"stylebridge {stylebridge.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,110 @@
+"""Contact sheets: source, instances and result side by side, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from stylebridge_server.values import Instance, Rgb8
+
+FRAMES = 12  # a dozen frames tell a shot
+ACROSS = 2  # strips side by side
+WIDTH = 320  # pixels of one picture
+GAP = 12
+CAPTION = 26
+PAPER, INK, FAINT = (24, 25, 28), (236, 236, 232), (150, 150, 150)
+
+
+def chosen(first: int, last: int) -> list[int]:
+    """The frames that a sheet shows: up to a dozen, evenly spaced, the first and the last among them."""
+    count = min(FRAMES, last - first + 1)
+    if count == 1:
+        return [first]
+    return [round(first + (last - first) * i / (count - 1)) for i in range(count)]
+
+
+def shrunk(picture: Rgb8) -> Rgb8:
+    """The picture at the width that a sheet shows."""
+    height, width = picture.shape[:2]
+    size = (WIDTH, max(1, round(WIDTH * height / width)))
+    way = cv2.INTER_AREA if width > WIDTH else cv2.INTER_NEAREST
+    return cv2.resize(picture, size, interpolation=way)
+
+
+def overlay(
+    picture: Rgb8, instances: Sequence[tuple[Instance, NDArray[np.uint8]]], opacity: float = 0.55
+) -> Rgb8:
+    """The picture with each instance in its colour, outlined and named.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        instances: each with its matte, (H, W) uint8, in any order; higher z is drawn on top.
+        opacity: of the colours, in [0, 1].
+    """
+    drawn = picture.astype(np.float32)
+    grey = drawn.mean(-1, keepdims=True)
+    drawn = 0.35 * drawn + 0.65 * (40 + 0.6 * grey)
+    line = max(1, picture.shape[0] // 180)
+    ordered = sorted(instances, key=lambda pair: pair[0].z)
+    for instance, matte in ordered:
+        cover = matte[..., None].astype(np.float32) / 255
+        tint = np.array(instance.colour, np.float32)
+        drawn += cover * (opacity * tint + (1 - opacity) * picture - drawn)
+        edges, _ = cv2.findContours((matte > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, edges, -1, instance.colour, line, cv2.LINE_AA)
+    image = Image.fromarray(np.rint(drawn.clip(0, 255)).astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default(max(10, picture.shape[0] // 20))
+    for instance, matte in ordered:
+        rows, columns = np.nonzero(matte > 127)
+        if len(rows):
+            place = (float(columns.mean()), float(rows.mean()))
+            pen.text(place, instance.name, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
+    return np.asarray(image)
+
+
+class ContactSheet:
+    """Collects strips of pictures, shrunk as they come, and writes them as one PNG.
+
+    Args:
+        title: one line at the top.
+        columns: what each picture of a strip is, for the heading.
+    """
+
+    def __init__(self, title: str, columns: Sequence[str]) -> None:
+        self._title = title
+        self._columns = list(columns)
+        self._strips: list[tuple[str, list[Rgb8]]] = []
+
+    def add(self, caption: str, pictures: Sequence[Rgb8]) -> None:
+        """Append a strip; pictures are (H, W, 3) uint8 of one size."""
+        self._strips.append((caption, [shrunk(picture) for picture in pictures]))
+
+    def save(self, path: Path) -> None:
+        """Write the sheet."""
+        across = min(ACROSS, len(self._strips))
+        tall = max(strip[0].shape[0] for _, strip in self._strips) + CAPTION
+        strip_width = len(self._columns) * (WIDTH + 4) - 4
+        width = GAP + across * (strip_width + 2 * GAP) - GAP
+        top = 2 * GAP + 34 + CAPTION
+        height = top + -(-len(self._strips) // across) * (tall + GAP)
+        page = Image.new("RGB", (width, height), PAPER)
+        pen = ImageDraw.Draw(page)
+        pen.text((GAP, GAP), self._title, INK, ImageFont.load_default(24))
+        small = ImageFont.load_default(15)
+        for column in range(across):
+            x = GAP + column * (strip_width + 2 * GAP)
+            for i, name in enumerate(self._columns):
+                pen.text((x + i * (WIDTH + 4), top - CAPTION + 2), name, FAINT, small)
+        for place, (caption, pictures) in enumerate(self._strips):
+            x = GAP + place % across * (strip_width + 2 * GAP)
+            y = top + place // across * (tall + GAP)
+            for i, picture in enumerate(pictures):
+                page.paste(Image.fromarray(picture), (x + i * (WIDTH + 4), y))
+            pen.text((x, y + pictures[0].shape[0] + 3), caption, FAINT, small)
+        page.save(path)

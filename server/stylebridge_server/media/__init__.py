@@ -1,0 +1,17 @@
+"""Media: movies, pictures, sequences and sound, in and out; a live picture on a local page.
+
+    with open_source("plate.mp4") as source:
+        with open_sink("out.mp4", source.info, 0, 9, sound_from=Path("plate.mp4")) as sink:
+            for frame in source.frames(0, 9):
+                sink.write(frame)
+
+Pixels leave here as the source holds them; colour spaces are the colour room's business.
+"""
+
+from __future__ import annotations
+
+from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.source import open_sink, open_source
+from stylebridge_server.media.still import load_image, save_image
+
+__all__ = ["Sink", "Source", "load_image", "open_sink", "open_source", "save_image"]

@@ -1,0 +1,98 @@
+"""Files: what is there before work starts, output that appears whole or not at all, and content hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from stylebridge.errors import Code, StylebridgeError
+
+_hashes: dict[tuple[str, int, int, int], str] = {}
+
+
+def readable_file(path: str | Path) -> Path:
+    """The path of an existing, readable, regular file; refuses everything else in a sentence."""
+    path = Path(path)
+    if path.is_dir():
+        raise StylebridgeError(
+            Code.NOT_FOUND,
+            f"{path} is a folder; name a file in it, or a sequence such as {path / 'name.####.png'}.",
+        )
+    if not path.exists():
+        raise StylebridgeError(Code.NOT_FOUND, f"There is no file {path}; check its name and folder.")
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise StylebridgeError(
+            Code.NOT_READABLE, f"{path} cannot be opened for reading; check its permissions."
+        )
+    if path.stat().st_size == 0:
+        raise StylebridgeError(Code.NOT_READABLE, f"{path} is an empty file.")
+    return path
+
+
+def writable_place(path: str | Path) -> Path:
+    """A path in a folder that exists and can be written to, and that names no folder itself."""
+    path = Path(path)
+    folder = path.parent
+    if not folder.is_dir():
+        raise StylebridgeError(
+            Code.NOT_WRITABLE, f"The folder {folder} for {path.name} does not exist; make it first."
+        )
+    if path.is_dir():
+        raise StylebridgeError(Code.NOT_WRITABLE, f"{path} is a folder; name a file in it.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StylebridgeError(
+            Code.NOT_WRITABLE,
+            f"The folder {folder} cannot be written to; choose another one for {path.name}.",
+        )
+    return path
+
+
+def not_writable(path: Path, error: OSError) -> StylebridgeError:
+    """The sentence for an operating system error while writing `path`."""
+    reason = (error.strerror or str(error)).lower()
+    return StylebridgeError(
+        Code.NOT_WRITABLE, f"{path} could not be written ({reason}); nothing is left of it."
+    )
+
+
+def temporary_beside(path: Path) -> Path:
+    """Make an empty file of an unused name beside `path`: on the same disk, a move replaces at once."""
+    temporary = path.with_name(f".{path.name[:180]}.{secrets.token_hex(6)}.part")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise not_writable(path, error) from error
+    return temporary
+
+
+@contextlib.contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path to write to; moved to `path` at the end, removed on any exception."""
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise not_writable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def content_hash(path: Path) -> str:
+    """BLAKE2b (256 bits, hexadecimal) of a file's bytes, streamed.
+
+    Remembered in this process for as long as path, size, modification time and inode stay the same.
+    """
+    status = path.stat()
+    key = (str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino)
+    if key not in _hashes:
+        digest = hashlib.blake2b(digest_size=32)
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        _hashes[key] = digest.hexdigest()
+    return _hashes[key]

@@ -1,0 +1,169 @@
+"""Movies written frame by frame, with the source's sound, and moved into place when whole."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from stylebridge.errors import Code, StylebridgeError
+
+from stylebridge_server.media.base import Sink
+from stylebridge_server.media.encoding import choose_encoding
+from stylebridge_server.media.files import not_writable, temporary_beside, writable_place
+from stylebridge_server.media.picture import to_picture
+from stylebridge_server.media.sound import FORMATS, SoundCopy
+from stylebridge_server.media.timecode import shifted_timecode
+from stylebridge_server.values import Frame, SourceInfo
+
+DEFAULT_RATE = Fraction(24)
+"""Frames a second of a movie made from pictures that have no rate."""
+
+
+class MovieSink(Sink):
+    """Writes one movie; see `Sink`.
+
+    Same rate, time base, frame times, pixel aspect, colour tags and metadata as the source; upright pixels,
+    hence no rotation; timecode moved on to the first frame written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        like: SourceInfo,
+        first: int,
+        last: int,
+        sound_from: Path | None,
+        metadata: dict[str, str],
+        lossless: bool,
+    ) -> None:
+        super().__init__(like, first, last)
+        self.name = str(path)
+        self._path = writable_place(path)
+        self._encoding = choose_encoding(path, like, lossless)
+        self.lossless = self._encoding.lossless
+        self.description = self._encoding.description
+        self._rate = like.rate or DEFAULT_RATE
+        self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
+        self._sound: SoundCopy | None = None
+        self._temporary = temporary_beside(path)
+        try:
+            self._open(sound_from, metadata)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _open(self, sound_from: Path | None, metadata: dict[str, str]) -> None:
+        options = {}
+        if self._path.suffix.lower() in (".mp4", ".mov"):
+            options["movflags"] = "+faststart" + ("+use_metadata_tags" if metadata else "")
+        self._container = av.open(
+            f"file:{self._temporary}", "w", FORMATS[self._path.suffix.lower()], container_options=options
+        )
+        kept = {
+            key: value for key, value in self.like.tags.get("metadata", {}).items() if key not in _OWN_TAGS
+        }
+        self._container.metadata.update(kept | metadata)
+        self._stream = self._video_stream()
+        if sound_from is not None:
+            self._sound = SoundCopy(
+                sound_from,
+                self._container,
+                self.name,
+                self._source_time(self.first),
+                self.first == self.like.first,
+            )
+            if self._sound.count:
+                plural = "stream" if self._sound.count == 1 else "streams"
+                self.description += f", {self._sound.count} sound {plural} copied"
+
+    def _video_stream(self) -> Any:
+        encoding, like = self._encoding, self.like
+        stream = self._container.add_stream(encoding.codec, self._rate, options=encoding.options)
+        context: Any = stream.codec_context
+        context.width, context.height, context.pix_fmt = like.width, like.height, encoding.layout.format
+        context.time_base = stream.time_base = self._base
+        context.sample_aspect_ratio = like.pixel_aspect
+        for name, value in encoding.color.items():
+            setattr(context, name, value)
+        if encoding.tag:
+            context.codec_tag = encoding.tag
+        if encoding.layout.alpha and encoding.codec == "libvpx-vp9":
+            stream.metadata["alpha_mode"] = "1"
+        if timecode := like.tags.get("timecode"):
+            stream.metadata["timecode"] = shifted_timecode(timecode, self.first - like.first, self._rate)
+        return stream
+
+    def _write(self, frame: Frame) -> None:
+        pixels = frame.pixels
+        if pixels.dtype == np.uint8 and self._encoding.layout.coding.bits > 8:
+            pixels = pixels.astype(np.uint16) * 257
+        picture = to_picture(pixels, self._encoding.layout)
+        for name, value in self._encoding.color.items():
+            setattr(picture, name, value)
+        picture.pts = self._stamp(frame.number) - self._stamp(self.first)
+        picture.time_base = self._base
+        picture.duration = self._stamp(frame.number + 1) - self._stamp(frame.number)
+        self._mux(picture)
+
+    def _mux(self, picture: VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                if self._sound is not None and packet.dts is not None:
+                    self._sound.copy_until(self._source_time(self.first) + packet.dts * packet.time_base)
+                self._container.mux_one(packet)
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError) and not isinstance(error, ValueError):
+                raise not_writable(self._path, error) from error
+            raise StylebridgeError(
+                Code.NOT_WRITABLE,
+                f"{self.name} could not be encoded ({self._encoding.description}): {error}.",
+            ) from error
+
+    def _finish(self) -> None:
+        try:
+            self._mux(None)
+            if self._sound is not None:
+                self._sound.finish(self._source_time(self.next), whole_end=self.next > self.like.last)
+            self._container.close()
+            self._close_sound()
+            self._temporary.replace(self._path)
+        except OSError as error:
+            raise not_writable(self._path, error) from error
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _abort(self) -> None:
+        try:
+            if container := getattr(self, "_container", None):
+                container.close()
+        except (OSError, ValueError):
+            pass  # what could not be written is removed anyway
+        finally:
+            self._close_sound()
+            self._temporary.unlink(missing_ok=True)
+
+    def _close_sound(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+
+    def _stamp(self, number: int) -> int:
+        """Time at which a frame is shown, in units of the time base from the source's first frame."""
+        index = number - self.like.first
+        times = self.like.tags.get("times")
+        if times is None:
+            return round(index / self._rate / self._base)
+        if index < len(times):
+            return int(times[index])
+        return int(times[-1]) + int(self.like.tags["duration_last"])
+
+    def _source_time(self, number: int) -> Fraction:
+        """The same in seconds of the source."""
+        return Fraction(self.like.tags.get("start", 0)) + self._stamp(number) * self._base
+
+
+# Written by the container itself.
+_OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}

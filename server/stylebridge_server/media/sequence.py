@@ -1,0 +1,133 @@
+"""Numbered picture files, and single ones, as source and sink."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+
+from stylebridge.errors import Code, StylebridgeError
+
+from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.files import content_hash, readable_file, writable_place
+from stylebridge_server.media.pattern import Pattern
+from stylebridge_server.media.still import check_writable, read_picture, write_picture
+from stylebridge_server.values import Frame, SourceInfo
+
+RATE = Fraction(24)
+"""Frames a second of a sequence, whose files do not say."""
+
+
+class SequenceSource(Source):
+    """Numbered picture files. Frame numbers are the files' own."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.name = str(pattern)
+        self._pattern = pattern
+        numbers = pattern.numbers()
+        if not numbers:
+            raise StylebridgeError(
+                Code.NOT_FOUND, f"There is no file that fits {pattern}; check its name and folder."
+            )
+        first, last = numbers[0], numbers[-1]
+        if len(numbers) != last - first + 1:
+            gap = next(first + place for place, number in enumerate(numbers) if number != first + place)
+            raise StylebridgeError(
+                Code.NOT_FOUND,
+                f"{pattern} lacks frame {gap} (it runs from {first} to {last}); "
+                f"put {pattern.path(gap).name} there.",
+                frame=gap,
+                missing=last - first + 1 - len(numbers),
+            )
+        self.readable_last = last
+        self.info = _info("sequence", pattern.path(first), self.name, first, last, RATE)
+
+    def read(self, number: int) -> Frame:
+        self.check_number(number)
+        path = self._pattern.path(number)
+        frame = Frame(number, read_picture(path).pixels)
+        info = self.info
+        if frame.pixels.shape != (info.height, info.width, info.channels) or frame.pixels.dtype != info.dtype:
+            height, width, channels = frame.pixels.shape
+            raise StylebridgeError(
+                Code.NOT_READABLE,
+                f"{path} is {width}x{height} with {channels} channels of {frame.pixels.dtype}, but the "
+                f"sequence begins with {info.width}x{info.height}, {info.channels} of {info.dtype}.",
+                frame=number,
+            )
+        return frame
+
+    def content_hash(self) -> str:
+        digest = hashlib.blake2b(digest_size=32)
+        for number in range(self.info.first, self.info.last + 1):
+            digest.update(f"{number}:{content_hash(readable_file(self._pattern.path(number)))};".encode())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class StillSource(Source):
+    """One picture file: frame 0, and no rate."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.name = str(path)
+        self._path = readable_file(path)
+        self.readable_last = 0
+        self.info = _info("still", self._path, self.name, 0, 0, None)
+
+    def read(self, number: int) -> Frame:
+        self.check_number(number)
+        return Frame(number, read_picture(self._path).pixels)
+
+    def content_hash(self) -> str:
+        return content_hash(self._path)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class PictureSink(Sink):
+    """Writes each frame to a picture file of its own, each moved into place when whole.
+
+    What was written stays when writing is broken off: every file of it is whole.
+    """
+
+    def __init__(
+        self, target: Pattern | Path, like: SourceInfo, first: int, last: int, metadata: dict[str, str]
+    ) -> None:
+        super().__init__(like, first, last)
+        self.name = str(target)
+        self._target = target
+        self._metadata = metadata
+        if isinstance(target, Path) and first != last:
+            numbered = target.with_name(f"{target.stem}.####{target.suffix}")
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"{target.name} is one picture, but {last - first + 1} frames are to be written; "
+                f"write {numbered}.",
+            )
+        path = writable_place(self._path(first))
+        check_writable(path, like.channels, like.dtype)
+        self.lossless = path.suffix.lower() not in (".jpg", ".jpeg")
+        bits = 8 if like.dtype == "uint8" else 16
+        self.description = f"{path.suffix.lower().lstrip('.').upper()}, {bits} bit"
+
+    def _path(self, number: int) -> Path:
+        return self._target.path(number) if isinstance(self._target, Pattern) else self._target
+
+    def _write(self, frame: Frame) -> None:
+        write_picture(self._path(frame.number), frame.pixels, self.like.tags, self._metadata)
+
+    def _finish(self) -> None:
+        pass
+
+    def _abort(self) -> None:
+        pass
+
+
+def _info(kind: str, file: Path, name: str, first: int, last: int, rate: Fraction | None) -> SourceInfo:
+    picture = read_picture(file)
+    height, width, channels = picture.pixels.shape
+    tags = {"path": str(Path(name).resolve()), **picture.tags}
+    return SourceInfo(kind, width, height, first, last, channels, str(picture.pixels.dtype), rate, tags=tags)

@@ -1,0 +1,90 @@
+"""Open whatever a path names: a movie, a picture, a sequence of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stylebridge.errors import Code, StylebridgeError
+
+from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.movie_sink import MovieSink
+from stylebridge_server.media.movie_source import MovieSource
+from stylebridge_server.media.pattern import Pattern, parse_pattern
+from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource
+from stylebridge_server.media.sound import FORMATS
+from stylebridge_server.media.still import READ, WRITTEN
+from stylebridge_server.values import SourceInfo
+
+
+def open_source(path: str | Path) -> Source:
+    """Open a movie, a picture, or a sequence named by a pattern (`plate.####.png`, `plate.%04d.png`).
+
+    Raises:
+        StylebridgeError: NOT_FOUND, NOT_READABLE or TOO_LARGE, one sentence that names the file.
+    """
+    exists = Path(path).is_file()  # a file may have a '#' in its own name
+    if not exists and (pattern := parse_pattern(path)) is not None:
+        return SequenceSource(pattern)
+    if Path(path).suffix.lower() in READ and Path(path).suffix.lower() != ".gif":
+        return StillSource(path)
+    return MovieSource(path)
+
+
+def open_sink(
+    path: str | Path,
+    like: SourceInfo,
+    first: int,
+    last: int,
+    sound_from: Path | None = None,
+    metadata: dict[str, str] | None = None,
+    lossless: bool = False,
+) -> Sink:
+    """Open what the frames first to last are written to: a movie, numbered pictures, or one picture.
+
+    Everything that can be refused is refused here, before any frame is made.
+
+    Args:
+        path: ending in .mp4, .mov, .mkv or .webm; or .png, .jpg or .tif, with a pattern for several frames.
+        like: the source's info: size, channels, dtype, rate and tags of what is written are the same.
+        sound_from: the file whose sound is copied into a movie, packet by packet; None for none.
+        metadata: names and texts to add to what the source has.
+        lossless: write the pixels so that they come back bit for bit (.mkv and pictures only).
+
+    Raises:
+        StylebridgeError: NOT_WRITABLE or BAD_VALUE, a sentence that says what to write instead.
+    """
+    path = Path(path)
+    pattern = parse_pattern(path)
+    _refuse_source(pattern or path, like, first, last)
+    extension = path.suffix.lower()
+    if extension in FORMATS and pattern is None:
+        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless)
+    if extension not in (*WRITTEN, ".exr"):
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"{path.name} has an ending that cannot be written; movies are {', '.join(FORMATS)}, "
+            f"pictures {', '.join(WRITTEN)}.",
+        )
+    if lossless and extension in (".jpg", ".jpeg"):
+        raise StylebridgeError(Code.BAD_VALUE, f"{path.name} cannot be lossless: write PNG or TIFF.")
+    return PictureSink(pattern or path, like, first, last, metadata or {})
+
+
+def _refuse_source(target: Pattern | Path, like: SourceInfo, first: int, last: int) -> None:
+    """Refuse to write over the files that are being read."""
+    source = like.tags.get("path")
+    if source is None:
+        return
+    read = parse_pattern(source) if like.kind == "sequence" else None
+    numbers = range(first, last + 1) if isinstance(target, Pattern) else [first]
+    for number in numbers:
+        written = target.path(number) if isinstance(target, Pattern) else target
+        if read is None:
+            same = written.exists() and Path(source).exists() and written.samefile(source)
+        else:
+            same = read.number(written.name) is not None and written.exists()
+            same = same and written.parent.resolve() == read.folder.resolve()
+        if same:
+            raise StylebridgeError(
+                Code.NOT_WRITABLE, f"{written} is the source itself; choose another name for the result."
+            )

@@ -1,0 +1,32 @@
+"""Find instances in a shot, follow them through it, and write a soft matte of each on every frame."""
+
+from __future__ import annotations
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.segment.interface import FrameReader, MatteStore, Segmenter
+
+__all__ = ["FrameReader", "MatteStore", "Segmenter", "load", "names"]
+
+
+def names() -> list[str]:
+    """The names that `load` knows."""
+    return ["auto", "embedded", "none"]
+
+
+def load(name: str) -> Segmenter:
+    """The segmenter of that name; "auto" is the best that is installed, today "embedded".
+
+    Raises:
+        StylebridgeError: `Code.BAD_VALUE` for a name that is not in `names`.
+    """
+    if name in ("auto", "embedded"):
+        from stylebridge_server.segment.embedded import Embedded
+
+        return Embedded()
+    if name == "none":
+        from stylebridge_server.segment.none import Nothing
+
+        return Nothing()
+    raise StylebridgeError(
+        Code.BAD_VALUE, f"There is no segmenter {name!r}; choose one of {', '.join(names())}."
+    )

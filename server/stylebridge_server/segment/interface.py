@@ -1,0 +1,77 @@
+"""What the segment room takes and gives: the reader of frames, the store of mattes, the segmenter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge_server.values import FlowPair, Instance, Prompt, Rgb8
+
+Flow = Callable[[Rgb8, Rgb8], FlowPair]
+"""Optical flow between two pictures a and b of one size, (h, w, 3) uint8 RGB."""
+
+Progress = Callable[[int, int], None]
+"""Steps done, steps in all."""
+
+Cancelled = Callable[[], bool]
+
+
+class FrameReader(Protocol):
+    """Random access to a shot's pictures; each is read a few times, mostly in rising order."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of every frame."""
+
+    def read(self, number: int) -> Rgb8:
+        """The frame of that number: (H, W, 3) uint8 RGB at full resolution."""
+
+
+class MatteStore(Protocol):
+    """Takes the mattes as they are made. A frame that is never put has an empty matte."""
+
+    def put(self, instance: int, frame: int, matte: NDArray[np.uint8]) -> None:
+        """Keep the soft matte, (H, W) uint8 at full resolution, 255 where the instance covers the pixel."""
+
+
+class Segmenter(Protocol):
+    """Finds or follows instances through a shot.
+
+    Attributes:
+        name: the back end's name, as it is recorded in the analysis ("auto" is resolved).
+        checksum: changes whenever the same input would give other mattes.
+    """
+
+    name: str
+    checksum: str
+
+    def track(
+        self,
+        frames: FrameReader,
+        scenes: Sequence[tuple[int, int]],
+        prompts: Sequence[Prompt],
+        flow: Flow,
+        store: MatteStore,
+        progress: Progress,
+        cancelled: Cancelled,
+    ) -> list[Instance]:
+        """Write a soft matte of every instance on every frame where it is seen, and list the instances.
+
+        Args:
+            frames: the shot's pictures.
+            scenes: first and last frame of each scene, inclusive, in rising order; a cut ends every track.
+            prompts: what to follow; prompts of one name are key frames of one instance. Empty: find.
+            flow: optical flow, asked for pairs of neighbouring frames at a working size.
+            store: receives the mattes, each (instance, frame) at most once.
+            progress: called after every step.
+            cancelled: asked at every step.
+
+        Returns:
+            The instances in the order of their ids; empty where nothing was found.
+
+        Raises:
+            StylebridgeError: a prompt that cannot be used (`Code.BAD_VALUE`), or `Code.CANCELLED`.
+        """

@@ -1,0 +1,264 @@
+"""The analysis of a shot: its cuts, and its instances with a soft matte per frame.
+
+Made once and then immutable; its id is the hash of its contents, so an id means the same pixels everywhere. It
+is stored as a folder of two files that can be copied to another machine:
+
+    <id>/analysis.json    what is in it, and where each matte lies in the other file
+    <id>/mattes.bin       one deflated box of uint8 coverage per instance and frame, in the order of (instance, frame)
+
+An index beside the folders maps what an analysis was made from to its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.values import Instance
+
+SCHEMA = "analysis.1"
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1, ends excluded
+_Span = tuple[int, int, Box]  # offset and length in mattes.bin, and the box
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of a shot.
+
+    Attributes:
+        id: hash of everything below and of the mattes.
+        width, height: pixels of the shot and of the mattes.
+        first: first frame of the shot.
+        last: last frame that could be read; earlier than the declared one where the source is truncated.
+        cuts: first frame of each scene but the first, ascending.
+        instances: in order of id.
+        segmenter: the back end that made the mattes, as resolved from "auto".
+        made_with: versions and checksums, for people and for refusing to mix.
+        folder: where the mattes lie.
+    """
+
+    id: str
+    width: int
+    height: int
+    first: int
+    last: int
+    cuts: tuple[int, ...]
+    instances: tuple[Instance, ...]
+    segmenter: str
+    made_with: Mapping[str, str]
+    folder: Path = field(compare=False)
+    _spans: Mapping[tuple[int, int], _Span] = field(repr=False, compare=False)
+
+    def scene(self, number: int) -> tuple[int, int]:
+        """First and last frame of the scene that holds the frame."""
+        starts = (self.first, *self.cuts)
+        place = bisect_right(starts, number) - 1
+        last = starts[place + 1] - 1 if place + 1 < len(starts) else self.last
+        return starts[place], last
+
+    def scenes(self) -> list[tuple[int, int]]:
+        """All scenes as (first, last), in order."""
+        return [self.scene(start) for start in (self.first, *self.cuts)]
+
+    def matte(self, instance: int, number: int) -> NDArray[np.uint8]:
+        """(H, W) uint8 coverage of the instance on that frame, 0 where it is not in the picture.
+
+        Instance 0 is the background: what all the others leave over.
+        """
+        matte = np.zeros((self.height, self.width), np.uint8)
+        if instance == 0:
+            for one in self.instances:
+                matte = cv2.add(matte, self.matte(one.id, number))
+            return 255 - matte
+        span = self._spans.get((instance, number))
+        if span is not None:
+            offset, length, (x0, y0, x1, y1) = span
+            with (self.folder / "mattes.bin").open("rb") as file:
+                file.seek(offset)
+                packed = file.read(length)
+            matte[y0:y1, x0:x1] = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(y1 - y0, x1 - x0)
+        return matte
+
+    def instance(self, selector: str | int) -> list[Instance]:
+        """The instances that a look's selector means.
+
+        Args:
+            selector: an id, the name of a prompt, a label ("person": all of them) or a name ("person:2").
+
+        Raises:
+            StylebridgeError: unknown_instance, listing what there is.
+        """
+        text = str(selector)
+        found = [one for one in self.instances if text in (one.name, one.label, str(one.id))]
+        if not found:
+            known = ", ".join(f"{one.name} (id {one.id})" for one in self.instances) or "no instances at all"
+            raise StylebridgeError(
+                Code.UNKNOWN_INSTANCE,
+                f"The look selects '{text}', which the analysis does not have; it has {known}.",
+            )
+        return found
+
+
+class Builder:
+    """Collects mattes in a temporary file, then writes the analysis in one canonical order.
+
+    Frames may come in any order and be put again (the last one counts); the id does not depend on either.
+    """
+
+    def __init__(self, store: AnalysisStore, width: int, height: int) -> None:
+        self._store = store
+        self._size = (width, height)
+        self._spans: dict[tuple[int, int], _Span] = {}
+        self._file = tempfile.TemporaryFile(dir=store.folder)  # noqa: SIM115 - lives as long as the builder
+
+    def put(self, instance: int, number: int, matte: NDArray[np.uint8]) -> None:
+        """Keep (H, W) uint8 coverage of an instance on a frame."""
+        width, height = self._size
+        if matte.shape != (height, width) or matte.dtype != np.uint8:
+            raise ValueError(f"a matte is ({height}, {width}) uint8, this one {matte.shape} {matte.dtype}")
+        self._spans.pop((instance, number), None)
+        rows, columns = np.flatnonzero(matte.any(1)), np.flatnonzero(matte.any(0))
+        if not len(rows):
+            return
+        box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        packed = zlib.compress(matte[box[1] : box[3], box[0] : box[2]].tobytes(), 6)
+        offset = self._file.seek(0, os.SEEK_END)
+        self._file.write(packed)
+        self._spans[instance, number] = (offset, len(packed), box)
+
+    def finish(
+        self,
+        inputs: str,
+        *,
+        first: int,
+        last: int,
+        cuts: list[int],
+        instances: list[Instance],
+        segmenter: str,
+        made_with: Mapping[str, str],
+    ) -> Analysis:
+        """Write the analysis and its entry in the index.
+
+        Args:
+            inputs: key of everything it was made from, for `AnalysisStore.find`.
+        """
+        width, height = self._size
+        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=".making-"))
+        try:
+            spans, digest = [], hashlib.blake2b(digest_size=16)
+            known = {one.id for one in instances}
+            with (scratch / "mattes.bin").open("wb") as file:
+                for (instance, number), (offset, length, box) in sorted(self._spans.items()):
+                    if instance not in known:
+                        continue
+                    self._file.seek(offset)
+                    packed = self._file.read(length)
+                    digest.update(packed)
+                    spans.append([instance, number, file.tell(), length, list(box)])
+                    file.write(packed)
+            content = {
+                "schema": SCHEMA,
+                "width": width,
+                "height": height,
+                "first": first,
+                "last": last,
+                "cuts": cuts,
+                "instances": [asdict(one) for one in instances],
+                "segmenter": segmenter,
+                "made_with": dict(made_with),
+                "mattes": spans,
+            }
+            text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+            digest.update(text.encode())
+            (scratch / "analysis.json").write_text(text)
+            target = self._store.folder / digest.hexdigest()
+            if not target.exists():
+                scratch.rename(target)
+        finally:
+            self._file.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+        self._store.remember(inputs, digest.hexdigest())
+        return self._store.load(digest.hexdigest())
+
+
+class AnalysisStore:
+    """Analyses in a folder, by id; and the index of what they were made from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def builder(self, width: int, height: int) -> Builder:
+        """Start a new analysis for a shot of that size."""
+        return Builder(self, width, height)
+
+    def find(self, inputs: str) -> Analysis | None:
+        """The analysis made from these inputs, if it is here."""
+        entry = self.folder / f"{inputs}.made"
+        try:
+            return self.load(entry.read_text())
+        except (OSError, StylebridgeError):
+            return None
+
+    def remember(self, inputs: str, analysis: str) -> None:
+        """Write an entry of the index, whole or not at all."""
+        entry = self.folder / f"{inputs}.made"
+        scratch = entry.with_suffix(f".{os.getpid()}")
+        scratch.write_text(analysis)
+        scratch.replace(entry)
+
+    def load(self, identifier: str) -> Analysis:
+        """The analysis of that id.
+
+        Raises:
+            StylebridgeError: need, where this server does not have it; not_readable, where it is damaged.
+        """
+        folder = self.folder / identifier
+        if not identifier.isalnum() or not folder.is_dir():
+            raise StylebridgeError(
+                Code.NEED,
+                f"The server does not have the analysis {identifier}: analyse the shot here, "
+                "or copy the analysis folder to this server.",
+                analysis=identifier,
+            )
+        try:
+            content: dict[str, Any] = json.loads((folder / "analysis.json").read_text())
+            spans: dict[tuple[int, int], _Span] = {
+                (instance, number): (offset, length, (box[0], box[1], box[2], box[3]))
+                for instance, number, offset, length, box in content["mattes"]
+            }
+            instances = tuple(
+                Instance(**{**one, "colour": tuple(one["colour"])}) for one in content["instances"]
+            )
+            return Analysis(
+                id=identifier,
+                width=content["width"],
+                height=content["height"],
+                first=content["first"],
+                last=content["last"],
+                cuts=tuple(content["cuts"]),
+                instances=instances,
+                segmenter=content["segmenter"],
+                made_with=content["made_with"],
+                folder=folder,
+                _spans=spans,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StylebridgeError(
+                Code.NOT_READABLE,
+                f"The analysis {identifier} is damaged ({error}): delete its folder and analyse again.",
+            ) from error

@@ -1,0 +1,142 @@
+"""Rendering as a pure function: frame = render(shot, analysis, look, t).
+
+    out = I + sum_i m_i s_i (S_i - I)
+
+m_i are the mattes after grow, softness and z-order, the background being what they leave over; s_i is the
+strength at t; S_i is the instance's stream after colour keep. Nothing here depends on what was rendered before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge.look import Layer, Look
+from stylebridge_server import colour, composite
+from stylebridge_server.shot.analysis import Analysis
+from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.shot.streams import Streams, StreamSpec
+from stylebridge_server.values import Frame, Instance, Plane, Rgb
+
+BACKGROUND = 0  # the background's id
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A look bound to an analysis: which layer applies to which instance.
+
+    Attributes:
+        layers: by instance id, `BACKGROUND` for the background.
+        instances: those that the look selects, by id.
+        shot: the parameters of the whole shot.
+        codes: style name or path to its code, (D,) float32.
+        idle: nothing is styled on any frame of the shot.
+    """
+
+    layers: Mapping[int, Layer]
+    instances: Mapping[int, Instance]
+    shot: Mapping[str, Any]
+    codes: Mapping[str, NDArray[np.float32]]
+    idle: bool
+
+
+def resolve(
+    look: Look, shot: AnyShot, analysis: Analysis | None, code: Callable[[str], NDArray[np.float32]]
+) -> Resolved:
+    """Bind a look to the instances of an analysis and its styles to their codes.
+
+    Args:
+        look: checked already.
+        shot: what it is applied to.
+        analysis: of the shot; None for a camera, which has no instances.
+        code: gives the style code of a preset's name or a picture's path.
+
+    Raises:
+        StylebridgeError: unknown_instance, unknown_style, or what reading a style picture raises.
+    """
+    instances = {one.id: one for one in (analysis.instances if analysis else ())}
+    chosen = look.resolve(instances.values())
+    return Resolved(
+        layers={BACKGROUND: look.background, **chosen},
+        instances={identifier: instances[identifier] for identifier in chosen},
+        shot=look.shot,
+        codes={name: code(name) for name in look.styles},
+        idle=all(layer.is_idle(shot.info.first, shot.info.last) for layer in look.layers),
+    )
+
+
+def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int, streams: Streams) -> Frame:
+    """The styled frame.
+
+    Where no layer takes part the source's own bits come back, and no network runs where none does anywhere.
+
+    Args:
+        shot: the source.
+        analysis: of the shot; None for a camera.
+        look: from `resolve`.
+        number: frame, the source's own number.
+        streams: of the shot.
+
+    Returns:
+        The frame, its pixels in the source's dtype. All frames of a look have the same channels: a grey source
+        comes back in colour unless the whole look is idle.
+
+    Raises:
+        StylebridgeError: as reading the source does.
+    """
+    source = shot.read(number)
+    if look.idle:
+        return source
+    active = {one: layer for one, layer in look.layers.items() if layer.amount(number) > 0}
+    if not active:
+        return Frame(number, composite.composite(source.pixels, []))
+    shares = _shares(analysis, look, number, (source.height, source.width))
+    # A layer whose share is empty on this frame has nothing to style.
+    active = {one: layer for one, layer in active.items() if shares[one].any()}
+    working = colour.to_working(source.pixels)
+    layers = []
+    for one, layer in active.items():
+        values = layer.at(number)
+        styled = _styled(look, values, number, streams, shares[one])
+        if values["colour_keep"] > 0:
+            styled = colour.keep(styled, working, values["colour_keep"])
+        layers.append((shares[one], layer.amount(number), styled))
+    return Frame(number, composite.composite(source.pixels, layers))
+
+
+def _styled(look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane) -> Rgb:
+    spec = StreamSpec(
+        code=look.codes[values["style"]],
+        stroke=values["stroke_size"],
+        window=look.shot["window"],
+        steadiness=look.shot["steadiness"],
+    )
+    return streams.picture(spec, number, values["detail"], share)
+
+
+def _shares(
+    analysis: Analysis | None, look: Resolved, number: int, size: tuple[int, int]
+) -> dict[int, Plane]:
+    """m_i by instance id: (H, W) float32 planes that together are 1."""
+    if analysis is None or not look.instances:
+        return {BACKGROUND: np.ones(size, np.float32)}
+    placed = []
+    for identifier, instance in look.instances.items():
+        values = look.layers[identifier].at(number)
+        matte = analysis.matte(identifier, number).astype(np.float32) / np.float32(255)
+        thousandth = size[0] / 1000
+        placed.append(
+            (
+                matte,
+                instance.z + values["z_order"],
+                values["matte_grow"] * thousandth,
+                values["edge_softness"] * thousandth,
+                True,
+            )
+        )
+    shares, background = composite.resolve_mattes(placed)
+    return {BACKGROUND: background, **dict(zip(look.instances, shares, strict=True))}

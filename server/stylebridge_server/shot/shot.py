@@ -1,0 +1,185 @@
+"""A shot: a source with a declared frame range, and the identity of its contents."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.shot.cache import key
+from stylebridge_server.values import Frame, Rgb8, SourceInfo
+
+
+class Source(Protocol):
+    """What a shot needs of a media source (the media room's sources are such)."""
+
+    info: SourceInfo
+
+    def read(self, number: int) -> Frame: ...
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]: ...
+
+    def content_hash(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class Shot:
+    """A source with its declared range; the range, the cuts and the window are the whole source's.
+
+    Args:
+        source: opened media; the shot closes it.
+
+    Attributes:
+        id: names the contents and the range. Equal shots have equal ids on every machine.
+        info: what the source declares.
+    """
+
+    live = False
+    KEPT = 3  # the composite reads again what the stream has just read
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._recent: OrderedDict[int, Frame] = OrderedDict()
+        self.info = source.info
+        self.id = key("shot", source.content_hash(), self.info.first, self.info.last)
+
+    def read(self, number: int) -> Frame:
+        """The frame of that number, bit for bit as decoded.
+
+        Raises:
+            StylebridgeError: not_found outside the range, partial where the source ends early.
+        """
+        if not self.info.first <= number <= self.info.last:
+            raise StylebridgeError(
+                Code.NOT_FOUND,
+                f"Frame {number} is outside the shot, which runs from {self.info.first} to {self.info.last}.",
+            )
+        if number not in self._recent:
+            self._recent[number] = self._source.read(number)
+            while len(self._recent) > self.KEPT:
+                self._recent.popitem(last=False)
+        return self._recent[number]
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]:
+        """Frames first to last, inclusive, in order; raises as `read` does."""
+        yield from self._source.frames(first, last)
+
+    def content(self, number: int) -> str:
+        """A name for the contents of one frame, for cache keys, without reading it."""
+        return key(self.id, number)
+
+    def identity(self) -> str:
+        """A name for all the frames of the range together."""
+        return self.id
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class PushedShot:
+    """A shot whose frames a host puts one by one, kept in files so that memory does not grow with it.
+
+    Args:
+        info: the declared size, type and range.
+        live: a camera: frames come for ever, nothing is known of the whole, only the last few are kept.
+    """
+
+    LIVE_KEPT = 64  # more than the longest window
+
+    def __init__(self, info: SourceInfo, live: bool = False) -> None:
+        self.info = info
+        self.live = live
+        self._folder = Path(tempfile.mkdtemp(prefix="stylebridge-shot-"))
+        self._digests: dict[int, str] = {}
+        self.id = key("pushed", str(self._folder))
+
+    def put(self, frame: Frame) -> None:
+        """Keep a frame. Putting a number again replaces it, and everything made from it gets other names.
+
+        Raises:
+            StylebridgeError: bad_value for another size or dtype, not_found outside the range.
+        """
+        expected = (self.info.height, self.info.width, self.info.channels)
+        if frame.pixels.shape != expected or frame.pixels.dtype != self.info.dtype:
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"Frame {frame.number} is {frame.pixels.dtype} {frame.pixels.shape}, the shot was declared as "
+                f"{self.info.dtype} {expected}: put frames of one size and type.",
+            )
+        if not self.info.first <= frame.number <= self.info.last:
+            raise StylebridgeError(
+                Code.NOT_FOUND,
+                f"Frame {frame.number} is outside the declared range {self.info.first} to {self.info.last}.",
+            )
+        np.save(self._path(frame.number), frame.pixels, allow_pickle=False)
+        self._digests[frame.number] = key("frame", frame.pixels.tobytes())
+        if self.live:
+            for old in [number for number in self._digests if number <= frame.number - self.LIVE_KEPT]:
+                del self._digests[old]
+                self._path(old).unlink(missing_ok=True)
+
+    def read(self, number: int) -> Frame:
+        """The frame as it was put.
+
+        Raises:
+            StylebridgeError: need, with details {"frames": [number]}, where it was not put yet.
+        """
+        self.content(number)
+        return Frame(number, np.load(self._path(number), allow_pickle=False))
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]:
+        """Frames first to last, inclusive, in order; raises as `read` does."""
+        return (self.read(number) for number in range(first, last + 1))
+
+    def content(self, number: int) -> str:
+        """A name for the contents of one frame, for cache keys."""
+        digest = self._digests.get(number)
+        if digest is None:
+            raise StylebridgeError(
+                Code.NEED, f"The server lacks frame {number} of this shot: put it first.", frames=[number]
+            )
+        return digest
+
+    def identity(self) -> str:
+        """A name for all the frames of the range together.
+
+        Raises:
+            StylebridgeError: need, with the numbers that were not put yet.
+        """
+        numbers = range(self.info.first, self.info.last + 1)
+        missing = [number for number in numbers if number not in self._digests]
+        if missing:
+            raise StylebridgeError(
+                Code.NEED,
+                f"The server lacks {len(missing)} frames of this shot, the first is {missing[0]}: put them first.",
+                frames=missing,
+            )
+        return key("pushed", self.info.first, [self._digests[number] for number in numbers])
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.npy"
+
+
+AnyShot = Shot | PushedShot
+
+
+def as_rgb8(frame: Frame) -> Rgb8:
+    """What the analyses look at: (H, W, 3) uint8 of any frame; alpha is dropped, floats are clipped to [0, 1]."""
+    pixels = frame.pixels
+    colour = pixels[..., :1].repeat(3, axis=-1) if pixels.shape[-1] < 3 else pixels[..., :3]
+    if colour.dtype == np.uint8:
+        return np.ascontiguousarray(colour)
+    if colour.dtype == np.uint16:
+        return ((colour.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    scaled = np.nan_to_num(colour.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * 255
+    return np.rint(scaled).astype(np.uint8)

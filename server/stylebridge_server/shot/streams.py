@@ -1,0 +1,272 @@
+"""Streams: one style over one shot at full strength, steady over time.
+
+A stream is a pure function of the frames of its window, the cuts, the style and the model. It knows nothing of
+mattes, so no style can smear over an edge and no edit of a matte makes it stale. It is computed at network size
+in fixed tiles, and only the tiles asked for: at t the tiles that an instance touches, and at each earlier frame
+of the window the tiles that the motion leads back to.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge_server import colour, style, temporal
+from stylebridge_server.shot.cache import Cache, key
+from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
+
+Size = tuple[int, int]  # height, width
+
+SCENE_SAMPLES = 9  # frames of a scene whose mean statistics the network is given
+THUMBNAIL = 128  # short side of the pictures that the statistics are taken from
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """What distinguishes one stream of a shot from another.
+
+    Attributes:
+        code: (D,) float32 style code.
+        stroke: stroke size; 1 is the network's own at a short side of 540 lines.
+        window: number of frames blended, the current one and window - 1 before it.
+        steadiness: weight of the earlier frames; 0 is each frame by itself, bit for bit.
+    """
+
+    code: NDArray[np.float32]
+    stroke: float
+    window: int
+    steadiness: float
+
+    @property
+    def code_id(self) -> str:
+        """Names the style by its numbers, whatever it is called."""
+        return key("code", self.code.tobytes())
+
+
+@dataclass
+class Workshop:
+    """What all shots of a worker share.
+
+    Attributes:
+        engine: the style network.
+        fingerprint: names library versions, instruction set, threads and weights; part of every cache key.
+        results: finished stream tiles, what a changed strength or matte reads again.
+        intermediates: plates, features, flows and styled tiles, what the next frame of a window reads again.
+    """
+
+    engine: style.Engine
+    fingerprint: str
+    results: Cache
+    intermediates: Cache
+
+
+@dataclass
+class _Moment:
+    """What the streams of one frame share, kept only until another frame is asked for."""
+
+    number: int
+    taps: dict[tuple[Size, int, float], temporal.Taps] = field(default_factory=dict)
+    detail: dict[Size, Rgb] = field(default_factory=dict)
+
+
+class Streams:
+    """The streams of one shot.
+
+    Args:
+        shot: where frames come from.
+        scenes: (first, last) of every scene, ascending; windows and statistics never cross them.
+        workshop: network and caches.
+    """
+
+    def __init__(self, shot: AnyShot, scenes: Sequence[tuple[int, int]], workshop: Workshop) -> None:
+        self._shot = shot
+        self._scenes = list(scenes)
+        self._workshop = workshop
+        self._statistics: dict[tuple[int, Size], NDArray[np.float32]] = {}
+        self._scene_keys: dict[int, str] = {}
+        self._moment = _Moment(shot.info.first - 1)
+
+    def picture(self, spec: StreamSpec, number: int, detail: float, wanted: Plane) -> Rgb:
+        """The stream at full size, right wherever `wanted` is above 0.
+
+        Above network size the picture is enlarged and given back the source's own fine detail, which is as steady
+        as the source: S = up(stream) + detail (I - up(down(I))).
+
+        Args:
+            spec: which stream.
+            number: frame.
+            detail: share of the source's detail above network size, in [0, 1].
+            wanted: (H, W) float32 plane that says where.
+
+        Returns:
+            (H, W, 3) float32 display-referred sRGB in [0, 1].
+        """
+        info = self._shot.info
+        full = (info.height, info.width)
+        size = style.network_size(info.height, info.width, spec.stroke)
+        canvas = np.zeros((*size, 3), np.float32)
+        for tile in _touched(style.tiles(*size), size, full, wanted):
+            canvas[tile.slices] = self._stream_tile(spec, number, size, tile)
+        if size == full:
+            return canvas
+        large = cv2.resize(canvas, (full[1], full[0]), interpolation=cv2.INTER_CUBIC)
+        if detail > 0:
+            large += self._detail(number, size) * np.float32(detail)
+        return np.clip(large, 0, 1, out=large)
+
+    def _stream_tile(self, spec: StreamSpec, number: int, size: Size, tile: Tile) -> Rgb:
+        """One tile of the stream. Kept with 16 bits, always, so that a kept tile and a new one are the same."""
+        window = self._window(number, spec.window if spec.steadiness > 0 else 1)
+        name = key(
+            "stream",
+            [self._shot.content(k) for k in window],
+            spec.code_id,
+            self._scene_key(number),
+            size,
+            spec.steadiness if len(window) > 1 else 0.0,
+            (tile.x0, tile.y0, tile.x1, tile.y1),
+            self._workshop.fingerprint,
+        )
+
+        def make() -> NDArray[np.uint16]:
+            taps = self._taps(window, size, spec.steadiness)
+            sources = []
+            for j, k in enumerate(window):
+                box = taps.footprint(j, tile)
+                tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
+                sources.append(self._styled(spec, k, size, tiles))
+            steady = temporal.blend(taps, tile, sources)
+            return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
+
+        packed = self._workshop.results.get(name, make, lambda array: array.nbytes)
+        return packed.astype(np.float32) / np.float32(65535)
+
+    def _styled(self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile]) -> Rgb:
+        """The frame as the network paints it, on a canvas of which only the given tiles are filled."""
+        canvas = np.zeros((*size, 3), np.float32)
+        engine = self._workshop.engine
+        for tile in tiles:
+            box = (tile.x0, tile.y0, tile.x1, tile.y1)
+            name = key("styled", self._at(number, size), spec.code_id, self._scene_key(number), box)
+            canvas[tile.slices] = self._workshop.intermediates.get(
+                name,
+                lambda tile=tile: engine.decode(  # type: ignore[misc]
+                    self._features(number, size), self._scene_statistics(number, size), spec.code, tile
+                ),
+                lambda array: array.nbytes,
+            )
+        return canvas
+
+    def _taps(self, window: Sequence[int], size: Size, steadiness: float) -> temporal.Taps:
+        moment = self._at_moment(window[0])
+        found = moment.taps.get((size, len(window), steadiness))
+        if found is None:
+            pictures = [self._plate(k, size) for k in window]
+            pairs = [self._flow(a, b, size) for a, b in itertools.pairwise(window)]
+            found = temporal.taps(pictures, pairs, steadiness)
+            moment.taps[size, len(window), steadiness] = found
+        return found
+
+    def _detail(self, number: int, size: Size) -> Rgb:
+        """What the source shows and network size cannot: (H, W, 3) float32 around 0."""
+        moment = self._at_moment(number)
+        if size not in moment.detail:
+            frame = colour.to_working(self._shot.read(number).pixels)
+            plate = self._plate(number, size)
+            moment.detail[size] = frame - cv2.resize(plate, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        return moment.detail[size]
+
+    def _at_moment(self, number: int) -> _Moment:
+        if self._moment.number != number:
+            self._moment = _Moment(number)
+        return self._moment
+
+    def _window(self, number: int, length: int) -> list[int]:
+        """The frame and those before it, newest first, clamped to its scene."""
+        start, _ = self._scene(number)
+        return list(range(number, max(start, number - length + 1) - 1, -1))
+
+    def _scene(self, number: int) -> tuple[int, int]:
+        for first, last in self._scenes:
+            if first <= number <= last:
+                return first, last
+        raise ValueError(f"frame {number} lies in no scene")
+
+    def _scene_samples(self, number: int) -> list[int]:
+        """Evenly spaced frames that stand for the scene. A camera's scene has no end: its first frame stands."""
+        first, last = self._scene(number)
+        if self._shot.live:
+            return [first]
+        return sorted({round(first + (last - first) * i / (SCENE_SAMPLES - 1)) for i in range(SCENE_SAMPLES)})
+
+    def _scene_key(self, number: int) -> str:
+        """Names the statistics of the frame's scene by what they are made from."""
+        start, _ = self._scene(number)
+        if start not in self._scene_keys:
+            samples = self._scene_samples(number)
+            self._scene_keys[start] = key("scene", [self._shot.content(k) for k in samples])
+        return self._scene_keys[start]
+
+    def _scene_statistics(self, number: int, size: Size) -> NDArray[np.float32]:
+        """Content statistics fixed for the whole scene: what changes from frame to frame would boil."""
+        name = (self._scene(number)[0], size)
+        if name not in self._statistics:
+            thumbnails = [_thumbnail(self._plate(k, size)) for k in self._scene_samples(number)]
+            self._statistics[name] = self._workshop.engine.statistics(thumbnails)
+        return self._statistics[name]
+
+    def _at(self, number: int, size: Size) -> str:
+        return key(self._shot.content(number), size, self._workshop.fingerprint)
+
+    def _plate(self, number: int, size: Size) -> Rgb:
+        """The source at network size, (h, w, 3) float32 display-referred sRGB."""
+
+        def make() -> Rgb:
+            frame = colour.to_working(self._shot.read(number).pixels)
+            if frame.shape[:2] == size:
+                return frame
+            return cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+
+        name = key("plate", self._at(number, size))
+        return self._workshop.intermediates.get(name, make, lambda array: array.nbytes)
+
+    def _features(self, number: int, size: Size) -> style.Features:
+        def make() -> style.Features:
+            return self._workshop.engine.features(self._plate(number, size))
+
+        name = key("features", self._at(number, size))
+        return self._workshop.intermediates.get(name, make, lambda features: features.nbytes)
+
+    def _flow(self, a: int, b: int, size: Size) -> FlowPair:
+        name = key("flow", self._at(a, size), self._at(b, size))
+        return self._workshop.intermediates.get(
+            name,
+            lambda: temporal.flow_pair(self._plate(a, size), self._plate(b, size)),
+            lambda pair: pair.nbytes,
+        )
+
+
+def _thumbnail(plate: Rgb) -> Rgb:
+    height, width = plate.shape[:2]
+    scale = min(1.0, THUMBNAIL / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
+
+
+def _touched(tiles: Sequence[Tile], size: Size, full: Size, plane: Plane) -> list[Tile]:
+    """The tiles that matter where the plane is above 0, with what enlarging reads around each pixel."""
+    reach = 3  # network pixels: a cubic kernel's two, and one for rounding
+    scale_y, scale_x = full[0] / size[0], full[1] / size[1]
+    wanted = []
+    for tile in tiles:
+        rows = slice(max(0, int((tile.y0 - reach) * scale_y)), int(np.ceil((tile.y1 + reach) * scale_y)))
+        columns = slice(max(0, int((tile.x0 - reach) * scale_x)), int(np.ceil((tile.x1 + reach) * scale_x)))
+        if plane[rows, columns].any():
+            wanted.append(tile)
+    return wanted

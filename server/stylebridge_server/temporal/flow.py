@@ -1,0 +1,123 @@
+"""Optical flow between two frames, both ways, with a soft measure of where it can be believed.
+
+The flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016), OpenCV's medium
+preset, on 8-bit luma. Where it can be believed follows the tests of Ruder, Dosovitskiy and Brox ("Artistic
+style transfer for videos", GCPR 2016), made soft: a threshold flips on rounding, so two machines would
+disagree by whole pixels of weight, and a threshold crawls visibly along edges from frame to frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge_server.values import FlowPair, Plane, Rgb, Rgb8
+
+Field = NDArray[np.float32]  # (h, w, 2): positions or displacements in pixels, (x, y)
+
+# DIS's coarsest patches do not fit a side shorter than this (it raises, or reads outside the picture).
+SMALLEST_SIDE = 16
+
+
+def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb) -> FlowPair:
+    """Flow from `a` to `b` and back, with soft validity.
+
+    A pure function of the two pictures. Identical pictures give zero flow, valid everywhere. Pictures with a
+    side under 16 pixels are taken to stand still: the weights of the window see for themselves whether that
+    holds.
+
+    Args:
+        a, b: (h, w, 3) of one size, display-referred RGB: uint8, or float32 in [0, 1] (values outside are
+            clipped).
+
+    Returns:
+        `FlowPair`: float32, displacements in pixels.
+    """
+    first, second = luma8(a), luma8(b)
+    forward, backward = _dis(first, second), _dis(second, first)
+    return FlowPair(
+        forward=forward,
+        backward=backward,
+        forward_valid=validity(forward, backward),
+        backward_valid=validity(backward, forward),
+    )
+
+
+def luma8(rgb: Rgb8 | Rgb) -> NDArray[np.uint8]:
+    """Luma (Rec. 601 weights, as OpenCV's) of display-referred RGB as (h, w) uint8."""
+    if rgb.dtype == np.uint8:
+        return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    grey = cv2.cvtColor(np.ascontiguousarray(rgb, dtype=np.float32), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.convertScaleAbs(np.clip(np.nan_to_num(grey), 0.0, 1.0), alpha=255.0))
+
+
+def validity(flow: Field, back: Field) -> Plane:
+    """How far `flow` can be believed at each pixel, from the flow the other way round.
+
+    The product of three soft tests, each a falling function of what Ruder et al. compare with a threshold,
+    one half at their threshold: the way there and back (occlusion), the gradient of the flow (motion
+    boundary), and the part of the way that lies outside the picture (over one pixel).
+
+    Args:
+        flow: (h, w, 2) float32 pixels, from this picture to the other.
+        back: (h, w, 2) float32 pixels, from the other picture to this.
+
+    Returns:
+        (h, w) float32 in [0, 1].
+    """
+    height, width = flow.shape[:2]
+    target = flow + grid(height, width)
+    returning = sample(back, target)
+    speed = _squared(flow)
+    occluded = _squared(flow + returning) / (0.01 * (speed + _squared(returning)) + 0.5)
+    boundary = _gradient_energy(flow) / (0.01 * speed + 0.002)
+    return _soft(occluded) * _soft(boundary) * inside(target)
+
+
+def grid(height: int, width: int) -> Field:
+    """The position of every pixel: (h, w, 2) float32, (x, y)."""
+    positions = np.empty((height, width, 2), np.float32)
+    positions[..., 0] = np.arange(width, dtype=np.float32)
+    positions[..., 1] = np.arange(height, dtype=np.float32)[:, None]
+    return positions
+
+
+def sample(values: NDArray[np.float32], positions: Field) -> Any:
+    """`values` (h, w) or (h, w, C) at float `positions` (th, tw, 2), bilinear; the edge goes on outside."""
+    return cv2.remap(values, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def inside(positions: Field) -> Plane:
+    """1 for positions within the picture of their own size, 0 from a pixel outside on: (h, w) float32."""
+    height, width = positions.shape[:2]
+    x, y = positions[..., 0], positions[..., 1]
+    beyond = np.maximum(np.maximum(-x, x - (width - 1)), np.maximum(-y, y - (height - 1)))
+    return np.clip(1.0 - beyond, 0.0, 1.0)
+
+
+def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Field:
+    if min(a.shape) < SMALLEST_SIDE:
+        return np.zeros((*a.shape, 2), np.float32)
+    # A new object each time: it keeps buffers, and is not safe between threads. None as the flow: an array
+    # given there is read as an initial guess, and the result would depend on what it held.
+    return np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(a, b, None))
+
+
+def _squared(field: Field) -> Plane:
+    return np.asarray(cv2.transform(field * field, np.ones((1, 2), np.float32)))
+
+
+def _gradient_energy(flow: Field) -> Plane:
+    """|grad u|^2 + |grad v|^2 by central differences: (h, w) float32."""
+    border = cv2.BORDER_REPLICATE
+    along_x = cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=border)
+    along_y = cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=border)
+    return _squared(np.asarray(along_x)) + _squared(np.asarray(along_y))
+
+
+def _soft(ratio: Plane) -> Plane:
+    """1 well under a ratio of 1, one half at it, 0 well above."""
+    return 1.0 / (1.0 + ratio * ratio)

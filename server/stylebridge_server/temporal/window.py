@@ -1,0 +1,174 @@
+"""The bounded look-back: a stream made steady over time without any state.
+
+Frame t of a stream is the weighted mean of the styled frames t, t-1, ... t-N+1, each brought to t by optical
+flow. It reads styled frames only and never an earlier result, so it is the same whatever was rendered before
+it, nothing drifts, and each picture is resampled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge_server.temporal.flow import Field, grid, inside, sample
+from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
+
+# How fast a tap loses weight as the source changes along its path: exp(-50 |difference|^2), RGB in [0, 1].
+_PHOTOMETRIC = 50.0
+# The squared difference is averaged over this many pixels each way before it counts, so that grain in single
+# pixels does not make weights, and with them the result, grainy.
+_NOISE_SIGMA = 1.0
+# Weights below this are nothing. Taken off all of them, so that none jumps.
+_NEGLIGIBLE = 0.005
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Where a frame's look-back reads, and how much each reading counts.
+
+    Attributes:
+        maps: per tap (h, w, 2) float32: the pixel position (x, y) in frame t-j of what frame t shows at this
+            pixel, clipped to the picture. Tap 0 is the frame itself.
+        weights: per tap (h, w) float32, 0 or more; tap 0 is positive everywhere.
+    """
+
+    maps: tuple[Field, ...]
+    weights: tuple[Plane, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in (*self.maps, *self.weights))
+
+    def footprint(self, j: int, tile: Tile) -> tuple[int, int, int, int]:
+        """The box (x0, y0, x1, y1), ends excluded, of frame t-j that this tile of frame t reads.
+
+        It holds the filter's margin and is clipped to the picture; (0, 0, 0, 0) where the tap has no weight
+        in the tile and nothing is read.
+        """
+        if j == 0:
+            return tile.x0, tile.y0, tile.x1, tile.y1
+        reach = self._reach(j, tile)
+        if reach is None:
+            return 0, 0, 0, 0
+        low, high = reach
+        height, width = self.weights[j].shape
+        # Cubic: one pixel before the position's own, two after.
+        return (
+            max(0, int(low[0]) - 1),
+            max(0, int(low[1]) - 1),
+            min(width, int(high[0]) + 3),
+            min(height, int(high[1]) + 3),
+        )
+
+    def _reach(self, j: int, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """The least and the greatest (x, y) read with any weight, or None."""
+        used = (self.weights[j][tile.slices] > 0).astype(np.uint8)
+        if not used.any():
+            return None
+        least, greatest = np.empty(2, np.float32), np.empty(2, np.float32)
+        for axis in (0, 1):
+            plane = cv2.extractChannel(self.maps[j][tile.slices], axis)
+            least[axis], greatest[axis] = cv2.minMaxLoc(plane, used)[:2]
+        return least, greatest
+
+
+def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) -> Taps:
+    """Follow every pixel of frame t back through the window, and weigh what is found there.
+
+    Args:
+        images: the source frames t, t-1, ... as (h, w, 3) float32 display-referred RGB of one size. The
+            window is as long as this list; cuts and the source's first frame shorten it, which is the
+            caller's business.
+        pairs: `flow_pair(images[j], images[j + 1])` for every j, one fewer than `images`.
+        amount: in [0, 1], scales the weight of every tap but the first; 0 is the styled frame itself, bit for
+            bit.
+    """
+    if len(pairs) != len(images) - 1:
+        raise ValueError(f"{len(images)} images need {len(images) - 1} flow pairs, not {len(pairs)}")
+    height, width = images[0].shape[:2]
+    here = grid(height, width)
+    limit = np.array([width - 1, height - 1], np.float32)
+    maps, weights = [here], [np.ones((height, width), np.float32)]
+    present = np.clip(images[0], 0.0, 1.0)
+    positions, believed = here, np.ones((height, width), np.float32)
+    for j, (pair, image) in enumerate(zip(pairs, images[1:], strict=True), start=1):
+        # One fixed order: the chain is followed from t backwards, a frame at a time.
+        believed = believed * sample(pair.forward_valid, positions)
+        positions = positions + sample(pair.forward, positions)
+        believed *= inside(positions)
+        positions = _clipped(positions, np.zeros(2, np.float32), limit)
+        weight = believed * _alike(present, sample(np.clip(image, 0.0, 1.0), positions))
+        weight *= amount * tap_weight(j, len(images))
+        maps.append(positions)
+        weights.append(np.maximum(weight - _NEGLIGIBLE, 0.0))
+    return Taps(tuple(maps), tuple(weights))
+
+
+def tap_weight(j: int, count: int) -> float:
+    """The weight of tap j of `count` before validity, tap 0 being 1."""
+    return 1.0
+
+
+def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
+    """One tile of the steady stream.
+
+    Bit for bit the same region of what the whole frame gives, and `sources[0]`'s own bits where no other tap
+    counts.
+
+    Args:
+        taps: of frame t.
+        tile: the part of frame t to make.
+        sources: the styled frames t, t-1, ...: (h, w, 3) float32 each, at least what `Taps.footprint` names
+            being valid; the rest is not read.
+
+    Returns:
+        (th, tw, 3) float32.
+    """
+    present = sources[0][tile.slices]
+    total = taps.weights[0][tile.slices].copy()
+    change = np.zeros(present.shape, np.float32)
+    for j in range(1, len(taps.maps)):
+        reach = taps._reach(j, tile)
+        if reach is None:
+            continue
+        x0, y0, x1, y1 = taps.footprint(j, tile)
+        # Pixels without weight are kept from reading outside the footprint; no other position changes.
+        # Subtracting a whole number from a position of at least that size is exact, so a crop reads what the
+        # whole would.
+        positions = _clipped(taps.maps[j][tile.slices], *reach)
+        positions -= np.array([x0, y0], np.float32)
+        crop = np.ascontiguousarray(sources[j][y0:y1, x0:x1])
+        found = cv2.remap(crop, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        weight = taps.weights[j][tile.slices]
+        found -= present
+        found *= _three(weight)
+        change += found
+        total += weight
+    change /= _three(total)
+    change += present
+    return change
+
+
+def _clipped(positions: Field, least: NDArray[np.float32], greatest: NDArray[np.float32]) -> Field:
+    x, y = cv2.split(positions)
+    return np.asarray(cv2.merge((np.clip(x, least[0], greatest[0]), np.clip(y, least[1], greatest[1]))))
+
+
+def _three(plane: Plane) -> Rgb:
+    """A plane repeated in three channels."""
+    return np.asarray(cv2.merge((plane, plane, plane)))
+
+
+def _alike(a: Rgb, b: Rgb) -> Plane:
+    """1 where the pictures agree, falling towards 0 as they differ: (h, w) float32."""
+    difference = a - b
+    difference *= difference
+    energy = cv2.transform(difference, np.ones((1, 3), np.float32))
+    # A pixel that is no number agrees with nothing.
+    energy = np.nan_to_num(energy, nan=3.0, copy=False)
+    energy = cv2.GaussianBlur(energy, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.exp(-_PHOTOMETRIC * energy))

@@ -1,0 +1,29 @@
+"""Training, export and measuring of the style network that ships. Nothing else in the server needs this
+room."""
+
+from .evaluate import Measures, SqueezeNet, evaluate, of_network, of_teacher, table
+from .export import export
+from .pictures import Scenes, Styles
+from .recipe import Recipe
+from .recipe import load as load_recipe
+from .launch import Folders, run
+from .trainer import Materials, Trainer, train
+
+__all__ = [
+    "Folders",
+    "Materials",
+    "Measures",
+    "Recipe",
+    "Scenes",
+    "SqueezeNet",
+    "Styles",
+    "Trainer",
+    "evaluate",
+    "export",
+    "load_recipe",
+    "of_network",
+    "of_teacher",
+    "run",
+    "table",
+    "train",
+]

@@ -1,0 +1,77 @@
+"""From a trained network to what ships: weights, preset codes, and the index with their checksums."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import registry
+from stylebridge_models.network import STYLE_SIDE, StyleNetwork
+
+from .pictures import find, load, shortened
+from .trainer import tensor
+
+WEIGHTS = "embedded-style"
+PRESETS = "embedded-style-presets"
+_LICENCE = "Apache-2.0"
+
+# Preset name, file it is made from (without suffix), title, credit.
+PAINTINGS = (
+    ("starry-night", "starry_night", "The Starry Night", "Vincent van Gogh, 1889"),
+    ("wheat-field", "vg_wheat_field", "Wheat Field with Cypresses", "Vincent van Gogh, 1889"),
+    ("cottages", "vg_houses", "Thatched Cottages in the Sunshine", "Vincent van Gogh, 1890"),
+    ("straw-hat", "vg_self", "Self-Portrait with a Straw Hat", "Vincent van Gogh, 1887"),
+    ("olive-grove", "vg_olive", "Olive Trees", "Vincent van Gogh, 1889"),
+    ("great-wave", "wave", "The Great Wave off Kanagawa", "Katsushika Hokusai, about 1831"),
+    ("shipwreck", "shipwreck", "The Shipwreck of the Minotaur", "J. M. W. Turner, about 1810"),
+    ("fauve", "matisse_1905_woman_with_hat", "Woman with a Hat", "Henri Matisse, 1905"),
+    ("machine-dance", "udnie", "Udnie (Young American Girl, The Dance)", "Francis Picabia, 1913"),
+    ("tahiti", "tahiti_guaguin", "Three Tahitian Women", "Paul Gauguin, 1896"),
+    ("mosaic", "delaunay_1906_portrait", "Portrait of Jean Metzinger", "Robert Delaunay, 1906"),
+)
+
+
+@torch.inference_mode()
+def style_code(network: StyleNetwork, path: Path) -> list[float]:
+    """The style code of a picture file."""
+    picture = tensor(shortened(load(path), STYLE_SIDE))[None]
+    return network.style(picture.contiguous(memory_format=torch.channels_last))[0].tolist()
+
+
+def export(network: StyleNetwork, styles: Path, folder: Path = registry.FOLDER) -> None:
+    """Writes weights (float16), preset codes made with them, and the index into `folder`.
+
+    Args:
+        network: on the CPU; rounded to float16 by this, in place, so that the codes fit what ships.
+        styles: the folder of paintings that `PAINTINGS` names.
+
+    Raises:
+        StylebridgeError: NOT_FOUND where a painting is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rounded = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    network.load_state_dict({name: value.float() for name, value in rounded.items()})
+    network.eval()
+    weights = folder / f"{WEIGHTS}.safetensors"
+    weights.write_bytes(safetensors.torch.save(rounded))
+    files = {path.stem: path for path in find(styles)}
+    presets = {}
+    for name, stem, title, credit in PAINTINGS:
+        if stem not in files:
+            raise StylebridgeError(
+                Code.NOT_FOUND, f"The painting {stem} is not in {styles}: add it for {name!r}."
+            )
+        presets[name] = {"title": title, "credit": credit, "code": style_code(network, files[stem])}
+    codes = folder / f"{PRESETS}.json"
+    codes.write_text(json.dumps(presets, indent=1) + "\n", encoding="utf-8")
+    index = [
+        registry.describe(weights, WEIGHTS, _LICENCE, "any style on any picture, trained by this project"),
+        registry.describe(codes, PRESETS, _LICENCE, "style codes of paintings in the public domain"),
+    ]
+    text = json.dumps([asdict(entry) for entry in index], indent=1)
+    (folder / registry.INDEX).write_text(text + "\n", encoding="utf-8")

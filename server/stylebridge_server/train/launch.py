@@ -1,0 +1,101 @@
+"""A run from folders: what `stylebridge train` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
+
+from .evaluate import whole_cells
+from .losses import Vgg
+from .pictures import Rgb8, Scenes, Styles, find, load, shortened
+from .recipe import Recipe
+from .teacher import MicroAst
+from .trainer import Materials, picture, tensor, train
+
+_SHEET_SCENES = 3
+_SHEET_STYLES = 11
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a run finds what it learns from.
+
+    Attributes:
+        scenes: folders of photographs, searched with all that lies below.
+        styles: a folder of paintings.
+        teacher: MicroAST's four files; without it the target is the photograph itself and only the losses on
+            features, which need `vgg`, make it a style.
+        vgg: VGG-19's first eight layers; needed where the recipe weighs `perceptual` or `style`.
+    """
+
+    scenes: Sequence[Path]
+    styles: Path
+    teacher: Path | None = None
+    vgg: Path | None = None
+
+
+def materials(recipe: Recipe, folders: Folders, device: str = "cpu") -> Materials:
+    """Reads everything a run needs into memory."""
+    scenes = Scenes(list(folders.scenes), recipe.held_out_scenes, recipe.scene_side)
+    styles = Styles(
+        folders.styles, recipe.held_out_styles, scenes, recipe.styles, recipe.seed, others=recipe.other_styles
+    )
+    return Materials(
+        scenes,
+        styles,
+        MicroAst.load(folders.teacher, device) if folders.teacher else None,
+        Vgg.load(folders.vgg, device) if folders.vgg else None,
+    )
+
+
+def sheet_maker(contents: Sequence[Rgb8], styles: Sequence[Rgb8]) -> Callable[[StyleNetwork, Path], None]:
+    """A function that writes a picture of every content (of one size) in every style, a row each."""
+
+    @torch.inference_mode()
+    def write(network: StyleNetwork, path: Path) -> None:
+        device = str(next(network.parameters()).device)
+
+        def batch(rgb: Rgb8) -> torch.Tensor:
+            return tensor(rgb, device)[None].contiguous(memory_format=torch.channels_last)
+
+        rows = []
+        for content in contents:
+            features = network.content(batch(content))
+            statistics = network.statistics(batch(shortened(content, THUMBNAIL_SIDE)))
+            cells = [content]
+            for style in styles:
+                code = network.style(batch(shortened(style, STYLE_SIDE)))
+                cells.append(picture(network.decoder(features, statistics, code)[0]))
+            rows.append(np.concatenate(cells, 1))
+        cv2.imwrite(str(path), np.concatenate(rows, 0)[..., ::-1])
+
+    return write
+
+
+def run(
+    recipe: Recipe,
+    folders: Folders,
+    output: Path,
+    device: str = "cpu",
+    amp: bool = True,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> StyleNetwork:
+    """Trains by `recipe` in the folder `output`, resuming what lies there; returns the averaged network.
+
+    Sheets show the scenes that the recipe holds out, where there are any, in all the paintings.
+    """
+    everything = materials(recipe, folders, device)
+    held_out = [
+        p for folder in folders.scenes for p in find(folder) if any(map(p.match, recipe.held_out_scenes))
+    ]
+    shown = [load(path) for path in held_out[:_SHEET_SCENES]] or everything.scenes.pictures[:_SHEET_SCENES]
+    contents = [whole_cells(rgb, 256)[:256, :256] for rgb in shown]
+    styles = [load(path) for path in find(folders.styles)[:_SHEET_STYLES]]
+    return train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress)

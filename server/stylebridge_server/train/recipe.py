@@ -1,0 +1,102 @@
+"""A training recipe: every number that shapes a run, read from TOML, so that a run can be repeated."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from stylebridge.errors import Code, StylebridgeError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """See recipes/embedded.toml for what each number is good for."""
+
+    name: str
+    steps: int
+    seed: int = 1
+    # pictures
+    held_out_scenes: tuple[str, ...] = ()
+    held_out_styles: tuple[str, ...] = ()
+    scene_side: int = 512
+    scene_smallest: int = 256
+    scene_largest: int = 416
+    styles: int = 400
+    other_styles: float = 0.3
+    # steps
+    pairs: int = 48
+    uses: int = 8
+    batch: int = 4
+    crop: int = 160
+    rim: int = 24
+    teacher_passes: int = 1
+    # disturbances that must not show in the output
+    shift: int = 8
+    noise: float = 0.02
+    exposure: float = 0.02
+    # weights of the losses
+    picture: float = 1.0
+    edges: float = 1.0
+    perceptual: float = 0.0
+    style: float = 0.0
+    steady: float = 1.0
+    losses_crop: int = 128
+    # the optimiser
+    rate: float = 1e-3
+    last_rate: float = 3e-5
+    warm_up: int = 200
+    decay: float = 0.3
+    average: float = 0.998
+    clip: float = 1.0
+    # records
+    checkpoint_every: int = 200
+    sheet_every: int = 500
+
+    def rate_at(self, step: int) -> float:
+        """Warm-up, then constant, then a cosine to `last_rate` over the last `decay` of the steps."""
+        begin = self.steps * (1 - self.decay)
+        if step < self.warm_up:
+            return self.rate * (step + 1) / self.warm_up
+        if step < begin:
+            return self.rate
+        share = (step - begin) / max(1.0, self.steps - begin)
+        return self.last_rate + (self.rate - self.last_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def load(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
+    """The recipe in a TOML file, some of its values replaced by `overrides`.
+
+    Raises:
+        StylebridgeError: NOT_FOUND, NOT_READABLE (no TOML) or BAD_VALUE (unknown key, wrong type).
+    """
+    try:
+        values: dict[str, Any] = dict(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
+    except FileNotFoundError:
+        raise StylebridgeError(Code.NOT_FOUND, f"There is no recipe {path}: name a TOML file.") from None
+    except TOMLKitError as error:
+        raise StylebridgeError(Code.NOT_READABLE, f"The recipe {path} is not TOML: {error}.") from None
+    values.update(overrides or {})
+    known = {f.name: f for f in dataclasses.fields(Recipe)}
+    for key, value in values.items():
+        if key not in known:
+            raise StylebridgeError(
+                Code.BAD_VALUE, f"{path} sets {key!r}, which no recipe has: use one of {', '.join(known)}."
+            )
+        kind = str(known[key].type)
+        fits = {
+            "int": isinstance(value, int) and not isinstance(value, bool),
+            "float": isinstance(value, (int, float)) and not isinstance(value, bool),
+            "str": isinstance(value, str),
+            "tuple[str, ...]": isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value),
+        }
+        if not fits[kind]:
+            raise StylebridgeError(Code.BAD_VALUE, f"{path} sets {key} to {value!r}: it takes {kind}.")
+        if isinstance(value, list):
+            values[key] = tuple(value)
+    return Recipe(**values)

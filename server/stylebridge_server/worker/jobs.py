@@ -1,0 +1,327 @@
+"""What a worker does for each request of the protocol.
+
+Handlers take a context and a request's plain data, and return plain data; pixels go out through the context. They
+compute one at a time. Requests are pure functions of what they name, so a handler may be run again after a crash.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from dataclasses import asdict
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from stylebridge import effect
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.look import Look
+from stylebridge.look import Prompt as LookPrompt
+from stylebridge.wording import suggestion
+from stylebridge_server import colour, media, style
+from stylebridge_server.shot.analyse import analyse
+from stylebridge_server.shot.analysis import Analysis, AnalysisStore
+from stylebridge_server.shot.cache import Cache
+from stylebridge_server.shot.render import BACKGROUND, render, resolve
+from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
+from stylebridge_server.shot.streams import Streams, Workshop
+from stylebridge_server.values import Frame, Prompt, SourceInfo
+from stylebridge_server.worker import fingerprint as fingerprints
+from stylebridge_server.worker.context import Context, Handler
+
+LIVE_SCENE = (0, 2**31)  # a camera's only scene
+MEBIBYTE = 1 << 20
+
+Data = dict[str, Any]
+
+
+class Jobs:
+    """The state behind the handlers: opened shots, caches, the style network.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1", ...
+        results: bytes of finished stream tiles to keep; what makes changed keyframes cheap.
+        intermediates: bytes of plates, features, flows and styled tiles to keep.
+        analyses: folder of the analyses.
+    """
+
+    def __init__(self, device: str, results: int, intermediates: int, analyses: Path) -> None:
+        fingerprints.settle_threads()
+        self._engine = style.load(device)
+        self._facts = fingerprints.facts(device, self._engine.checksum)
+        self._workshop = Workshop(
+            engine=self._engine,
+            fingerprint=fingerprints.fingerprint(self._facts),
+            results=Cache(results),
+            intermediates=Cache(intermediates),
+        )
+        self._store = AnalysisStore(analyses)
+        self._shots: dict[str, AnyShot] = {}
+        self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
+        self._codes: dict[tuple[str, int, int], NDArray[np.float32]] = {}
+        self._frames = 0
+
+    @property
+    def fingerprint(self) -> str:
+        return self._workshop.fingerprint
+
+    def handlers(self) -> dict[str, Handler]:
+        """Operation name to handler."""
+        return {
+            "describe": self.describe,
+            "open_shot": self.open_shot,
+            "put_frame": self.put_frame,
+            "analyse": self.analyse,
+            "mattes": self.mattes,
+            "render": self.render,
+            "close_shot": self.close_shot,
+        }
+
+    def describe(self, context: Context, request: Data) -> Data:
+        """What this server offers: the effect's parameters and the preset styles."""
+        presets = self._engine.presets().values()
+        return {
+            "effect": effect.describe(),
+            "styles": [{"name": one.name, "title": one.title, "credit": one.credit} for one in presets],
+            "models": {"style": self._engine.checksum},
+        }
+
+    def open_shot(self, context: Context, request: Data) -> Data:
+        """Open media by `path`, or declare a shot whose frames the client will push."""
+        shot: AnyShot
+        if request.get("path") is not None:
+            shot = Shot(media.open_source(_readable(context, request["path"])))
+            if shot.id in self._shots:
+                shot.close()
+                shot = self._shots[shot.id]
+        else:
+            declared = dict(request["pushed"])
+            live = bool(declared.pop("live", False))
+            rate = declared.pop("rate", None)
+            info = SourceInfo(kind="frames", rate=None if rate is None else Fraction(*rate), **declared)
+            shot = PushedShot(info, live)
+        self._shots[shot.id] = shot
+        return {"shot": shot.id, "info": _info(shot.info)}
+
+    def put_frame(self, context: Context, request: Data) -> Data:
+        """Keep one frame of a declared shot."""
+        shot = self._shot(request)
+        if not isinstance(shot, PushedShot):
+            raise StylebridgeError(
+                Code.BAD_REQUEST, "This shot reads its own media: frames cannot be put into it."
+            )
+        shot.put(Frame(request["number"], np.asarray(request["picture"])))
+        if not shot.live:
+            self._streams.pop(shot.id, None)
+        return {}
+
+    def analyse(self, context: Context, request: Data) -> Data:
+        """Find the shot's cuts and instances, or find the analysis that was made before."""
+        shot = self._shot(request)
+        if shot.live:
+            raise StylebridgeError(Code.BAD_REQUEST, "A camera has no range and cannot be analysed.")
+        prompts = Look.from_data({"schema": "look.1", "prompt": request.get("prompts", [])}).prompts
+        found = analyse(
+            shot,
+            [_prompt(context, one) for one in prompts],
+            request.get("segmenter", "auto"),
+            self._store,
+            context.progress,
+            context.check_cancelled,
+        )
+        return _analysis(found)
+
+    def mattes(self, context: Context, request: Data) -> Data:
+        """Send the soft mattes of one instance, (H, W, 1) uint8, for each of the `frames`; 0 is the background."""
+        analysis = self._store.load(request["analysis"])
+        instance = request["instance"]
+        if instance not in (BACKGROUND, *(one.id for one in analysis.instances)):
+            raise StylebridgeError(
+                Code.UNKNOWN_INSTANCE,
+                f"The analysis has no instance {instance}; it has {len(analysis.instances)}.",
+            )
+        for number in request["frames"]:
+            context.check_cancelled()
+            context.frame(number, analysis.matte(instance, number)[..., None])
+        return {}
+
+    def render(self, context: Context, request: Data) -> Data:
+        """Send the styled `frames`, in the order asked for."""
+        shot = self._shot(request)
+        analysis = None
+        if not shot.live:
+            if request.get("analysis") is None:
+                raise StylebridgeError(
+                    Code.BAD_REQUEST,
+                    "A render names the analysis of its shot, whose cuts it must know: analyse first.",
+                )
+            analysis = self._store.load(request["analysis"])
+        look = resolve(Look.from_data(request["look"]), shot, analysis, partial(self._code, context))
+        streams = self._streams_of(shot, analysis)
+        for done, number in enumerate(request["frames"]):
+            context.check_cancelled()
+            if analysis is not None and analysis.last < number <= shot.info.last:
+                raise StylebridgeError(
+                    Code.PARTIAL,
+                    f"The source is cut off or damaged: it can be read up to frame {analysis.last}, "
+                    f"and was to be styled up to frame {max(request['frames'])}.",
+                    last=analysis.last,
+                )
+            context.progress(done, len(request["frames"]), "styling")
+            context.frame(number, render(shot, analysis, look, number, streams).pixels)
+            self._frames += 1
+        context.progress(len(request["frames"]), len(request["frames"]), "styling")
+        return {"fingerprint": self.fingerprint}
+
+    def status(self) -> Data:
+        """Counters and limits: what ran, what is kept."""
+        return {
+            "fingerprint": self.fingerprint,
+            "facts": self._facts,
+            "shots": len(self._shots),
+            "frames": self._frames,
+            "peak_memory": _peak_memory(),
+            "network": dict(self._engine.runs),
+            "caches": {
+                name: {"bytes": cache.bytes, "limit": cache.limit, "hits": cache.hits, "misses": cache.misses}
+                for name, cache in (
+                    ("results", self._workshop.results),
+                    ("intermediates", self._workshop.intermediates),
+                )
+            },
+        }
+
+    def close_shot(self, context: Context, request: Data) -> Data:
+        """Forget a shot and close its media."""
+        shot = self._shot(request)
+        del self._shots[shot.id]
+        self._streams.pop(shot.id, None)
+        shot.close()
+        return {}
+
+    def _shot(self, request: Data) -> AnyShot:
+        shot = self._shots.get(request["shot"])
+        if shot is None:
+            raise StylebridgeError(
+                Code.NEED, "The server does not have this shot open: open it first.", shot=request["shot"]
+            )
+        return shot
+
+    def _streams_of(self, shot: AnyShot, analysis: Analysis | None) -> Streams:
+        """The shot's streams, made anew when the cuts are others."""
+        scenes = [LIVE_SCENE] if analysis is None else analysis.scenes()
+        name = (shot.id, repr(scenes))
+        kept = self._streams.get(shot.id)
+        if kept is None or kept[0] != name:
+            kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
+        return kept[1]
+
+    def _code(self, context: Context, name: str) -> NDArray[np.float32]:
+        """The style code of a preset or of a picture; a picture's is kept until the file changes."""
+        presets = self._engine.presets()
+        if name in presets:
+            return presets[name].code
+        if not effect.is_picture(name):
+            raise StylebridgeError(
+                Code.UNKNOWN_STYLE,
+                f"There is no style named '{name}': {suggestion(name, presets)} "
+                "A picture as style is given by its path.",
+            )
+        path = context.readable(name)
+        try:
+            state = path.stat()
+        except OSError:
+            raise StylebridgeError(
+                Code.NOT_FOUND, f"The style image {name} does not exist: check the path, or name a preset."
+            ) from None
+        mark = (str(path), state.st_mtime_ns, state.st_size)
+        if mark not in self._codes:
+            self._codes[mark] = self._engine.code(colour.to_working(media.load_image(path).pixels))
+        return self._codes[mark]
+
+
+@functools.cache
+def _jobs() -> Jobs:
+    """This process's jobs, as the environment sets them."""
+    analyses = os.environ.get("STYLEBRIDGE_ANALYSES")
+    return Jobs(
+        device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
+        results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
+        intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "768")) * MEBIBYTE,
+        analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
+    )
+
+
+# What `process.Worker` asks of the module that does its work.
+
+
+def handlers() -> dict[str, Handler]:
+    """Request to handler."""
+    return _jobs().handlers()
+
+
+def fingerprint() -> str:
+    """Names everything outside a request that its result depends on."""
+    return _jobs().fingerprint
+
+
+def status() -> Data:
+    """Counters and limits: what ran, what is kept."""
+    return _jobs().status()
+
+
+def _readable(context: Context, path: str) -> str:
+    """The path or pattern, where the client may have its folder read."""
+    context.readable(Path(path).parent)
+    return path
+
+
+def _peak_memory() -> int:
+    """Most bytes of memory that this process ever held; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _info(info: SourceInfo) -> Data:
+    rate = None if info.rate is None else [info.rate.numerator, info.rate.denominator]
+    return {
+        "kind": info.kind,
+        "width": info.width,
+        "height": info.height,
+        "first": info.first,
+        "last": info.last,
+        "channels": info.channels,
+        "dtype": info.dtype,
+        "rate": rate,
+    }
+
+
+def _analysis(analysis: Analysis) -> Data:
+    instances = [{**asdict(one), "colour": list(one.colour)} for one in analysis.instances]
+    return {
+        "analysis": analysis.id,
+        "first": analysis.first,
+        "last": analysis.last,
+        "cuts": list(analysis.cuts),
+        "instances": instances,
+        "segmenter": analysis.segmenter,
+    }
+
+
+def _prompt(context: Context, prompt: LookPrompt) -> Prompt:
+    """A look's prompt with its matte read from its file."""
+    matte = None
+    if prompt.matte is not None:
+        pixels = colour.to_working(media.load_image(context.readable(prompt.matte)).pixels)
+        matte = np.rint(np.clip(pixels.mean(-1), 0, 1) * 255).astype(np.uint8)
+    return Prompt(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)

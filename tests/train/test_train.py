@@ -1,0 +1,167 @@
+"""Training on tiny synthetic pictures with a random loss network: resumable, careful with NaN, really steadying."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import registry
+from stylebridge_server import train
+from stylebridge_server.train import losses, pictures, textures
+from stylebridge_server.train.losses import Vgg
+
+RECIPE = train.Recipe(
+    name="tiny",
+    steps=6,
+    scene_side=96,
+    scene_smallest=64,
+    scene_largest=80,
+    styles=6,
+    pairs=3,
+    uses=2,
+    batch=2,
+    crop=48,
+    rim=4,
+    shift=4,
+    losses_crop=32,
+    perceptual=0.1,
+    style=0.1,
+    warm_up=2,
+    checkpoint_every=2,
+    sheet_every=100,
+)
+
+
+@pytest.fixture(scope="module")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> train.Materials:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(5)
+    for kind in ("scenes", "styles"):
+        (folder / kind).mkdir()
+        for i in range(3):
+            cv2.imwrite(str(folder / kind / f"{i}.png"), textures.texture(rng, 128))
+    scenes = train.Scenes([folder / "scenes"], (), RECIPE.scene_side)
+    styles = train.Styles(folder / "styles", (), scenes, RECIPE.styles, RECIPE.seed, side=96)
+    return train.Materials(scenes, styles, vgg=Vgg.random())
+
+
+def curve(folder: Path) -> list[str]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [row["loss"] for row in csv.DictReader(file)]
+
+
+def test_killed_and_resumed_run_follows_the_same_curve(materials: train.Materials, tmp_path: Path) -> None:
+    whole = train.train(RECIPE, materials, tmp_path / "whole", amp=False)
+    part = train.Trainer(RECIPE, materials, tmp_path / "parts", amp=False)
+    for _ in range(5):  # dies after a step that no checkpoint holds
+        part.advance()
+        if part.step == 4:
+            part.save()
+    (tmp_path / "parts" / "checkpoint.part").write_bytes(b"half a checkpoint")
+    resumed = train.train(RECIPE, materials, tmp_path / "parts", amp=False)
+    assert len(curve(tmp_path / "whole")) == RECIPE.steps
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
+    materials: train.Materials, tmp_path: Path
+) -> None:
+    trainer = train.Trainer(RECIPE, materials, tmp_path, amp=False)
+    trainer.advance()
+    trainer.save()
+    good = trainer.checkpoint.read_bytes()
+    with torch.no_grad():
+        trainer.network.decoder.out.weight.fill_(float("nan"))
+    with pytest.raises(StylebridgeError) as caught:
+        trainer.advance()
+    assert caught.value.code == Code.INTERNAL and "checkpoint" in caught.value.message
+    assert trainer.checkpoint.read_bytes() == good
+
+
+def test_training_takes_the_loss_down(materials: train.Materials, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=25, perceptual=0.0, style=0.0, steady=0.0, warm_up=5)
+    train.train(recipe, materials, tmp_path, amp=False)
+    values = [float(v) for v in curve(tmp_path)]
+    assert np.mean(values[-5:]) < 0.8 * np.mean(values[:5])
+
+
+def test_steadiness_is_nought_where_views_agree_and_grows_with_what_noise_does() -> None:
+    generator = torch.Generator().manual_seed(1)
+    scene = torch.rand(2, 3, 64, 64, generator=generator)
+    shifts = [torch.tensor([[0, 3], [5, 0]]), torch.tensor([[4, 1], [2, 6]])]
+    views = [
+        torch.stack([scene[i, :, y : y + 48, x : x + 48] for i, (x, y) in enumerate(shift.tolist())])
+        for shift in shifts
+    ]
+    ignoring = float(losses.steadiness(*views, *shifts, ring=4))
+    disturbed = views[1] + 0.1 * torch.randn(views[1].shape, generator=generator)
+    assert ignoring == pytest.approx(0, abs=1e-6)
+    assert float(losses.steadiness(views[0], disturbed, *shifts, ring=4)) > 0.05
+
+
+def test_rate_warms_up_holds_and_falls() -> None:
+    recipe = replace(RECIPE, steps=100, warm_up=10, decay=0.5, rate=1.0, last_rate=0.1)
+    assert recipe.rate_at(0) == pytest.approx(0.1)
+    assert recipe.rate_at(10) == recipe.rate_at(49) == 1.0
+    assert recipe.rate_at(99) == pytest.approx(0.1, abs=0.01)
+
+
+def test_export_writes_what_the_registry_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylebridge_models.network import StyleNetwork
+    from stylebridge_server.train import export as module
+
+    monkeypatch.setattr(module, "PAINTINGS", (("dots", "dots", "Dots", "nobody, 2000"),))
+    (tmp_path / "styles").mkdir()
+    cv2.imwrite(str(tmp_path / "styles" / "dots.png"), textures.texture(np.random.default_rng(0), 64))
+    torch.manual_seed(0)
+    network = StyleNetwork()
+    train.export(network, tmp_path / "styles", tmp_path / "weights")
+    state = registry.load(module.WEIGHTS, tmp_path / "weights")
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert len(registry.load_json(module.PRESETS, tmp_path / "weights")["dots"]["code"]) == 128
+    with pytest.raises(StylebridgeError):
+        train.export(network, tmp_path / "weights", tmp_path / "other")
+
+
+def test_recipe_that_ships_is_valid_and_overrides_apply(repository: Path) -> None:
+    path = repository / "server/stylebridge_server/train/recipes/embedded.toml"
+    assert train.load_recipe(path).name == "embedded"
+    assert train.load_recipe(path, {"steps": 7}).steps == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a = [", Code.NOT_READABLE),
+        ("name = 'x'\nsteps = 1\nspeed = 2", Code.BAD_VALUE),
+        ("steps = 'many'", Code.BAD_VALUE),
+    ],
+)
+def test_bad_recipes_are_refused(tmp_path: Path, text: str, code: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(StylebridgeError) as caught:
+        train.load_recipe(path)
+    assert caught.value.code == code
+
+
+def test_charts_are_told_from_photographs() -> None:
+    chart = np.full((100, 100, 3), 255, np.uint8)
+    chart[20:60, 30:70] = (200, 30, 30)
+    rng = np.random.default_rng(0)
+    photo = np.clip(rng.normal(128, 20, (100, 100, 3)), 0, 255).astype(np.uint8)
+    assert not pictures.is_photograph(chart) and pictures.is_photograph(photo)
+
+
+def test_variants_of_styles_are_functions_of_their_number(materials: train.Materials) -> None:
+    for number in range(RECIPE.styles):
+        a, b = materials.styles.variant(number), materials.styles.variant(number)
+        assert np.array_equal(a, b) and a.shape == (96, 96, 3)
