@@ -41,7 +41,7 @@ class Request:
     Args:
         op, fields: the request. `frames` of a stream shrinks as frames arrive, so that the same request can
             be made again and brings only the rest.
-        send: sends a message (op, fields) under the client's own numbering.
+        on_progress: called with each progress event, in the waiting thread.
     """
 
     def __init__(
@@ -49,21 +49,19 @@ class Request:
     ) -> None:
         self.op = op
         self.fields = dict(fields)
-        self.number = 0
         self.finished = False
         self.cancelled = False
         self._on_progress = on_progress
         self._total = len(fields["frames"]) if op in STREAMS else 0
-        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._assembly = Assembly()
-        self._owed = 0
+        self._window = fields.get("window") or WINDOW
+        self.begin(0)
 
     def begin(self, number: int) -> None:
         """Starts, or starts over, under a number that was never used before."""
         self.number = number
-        self._inbox = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._assembly = Assembly()
-        self._owed = 0
+        self._attempt = self._owed = 0
 
     def deliver(self, message: Message | None) -> None:
         """Puts an event in, from any thread; None says that the server is gone."""
@@ -82,6 +80,9 @@ class Request:
             Lost: the server is gone.
             StylebridgeError: what the server answered.
         """
+        if self._owed and (self._inbox.empty() or self._owed >= self._window // 4):
+            credit(self.number, self._attempt, self._owed)
+            self._owed = 0
         try:
             message = self._inbox.get(timeout=timeout)
         except queue.Empty:
@@ -89,7 +90,7 @@ class Request:
         if message is None:
             raise Lost
         if message.op == "frame":
-            return self._frame(message, credit)
+            return self._frame(message)
         if message.op == "progress":
             self._progress(message.fields)
         elif message.op == "result":
@@ -102,12 +103,11 @@ class Request:
             )
         return None
 
-    def _frame(self, message: Message, credit: Callable[[int, int, int], None]) -> Picture | None:
+    def _frame(self, message: Message) -> Picture | None:
         fields = message.fields
+        if fields["attempt"] != self._attempt:  # another worker began anew, with its window whole
+            self._attempt, self._owed = fields["attempt"], 0
         self._owed += cost(message.payload)
-        if self._owed >= WINDOW // 4 or self._inbox.empty():
-            credit(self.number, fields["attempt"], self._owed)
-            self._owed = 0
         data = self._assembly.add(message.layout, fields["offset"], message.payload)
         if data is None:
             return None
