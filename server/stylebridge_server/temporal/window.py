@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from stylebridge_server.temporal.flow import Field, grid, inside, sample
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
-# How fast a tap loses weight as the source changes along its path: exp(-50 |difference|^2), RGB in [0, 1].
-_PHOTOMETRIC = 50.0
-# The squared difference is averaged over this many pixels each way before it counts, so that grain in single
-# pixels does not make weights, and with them the result, grainy.
+# How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 200 |e|^2), RGB in [0, 1], d
+# being the difference and e what of it lies outside the range of colours of the pixel's neighbours. Over fine
+# texture a flow that is right to a fraction of a pixel makes great differences, all of them colours that are there;
+# a ghost brings colours that are not.
+_DIFFERENT = 20.0
+_FOREIGN = 200.0
+# Their sum is averaged over this many pixels each way before it counts, so that grain in single pixels does not
+# make weights, and with them the result, grainy.
 _NOISE_SIGMA = 1.0
 # Weights below this are nothing. Taken off all of them, so that none jumps.
 _NEGLIGIBLE = 0.005
@@ -93,7 +97,7 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
     here = grid(height, width)
     limit = np.array([width - 1, height - 1], np.float32)
     maps, weights = [here], [np.ones((height, width), np.float32)]
-    present = np.clip(images[0], 0.0, 1.0)
+    likeness = _Likeness(images[0])
     positions, believed = here, np.ones((height, width), np.float32)
     for j, (pair, image) in enumerate(zip(pairs, images[1:], strict=True), start=1):
         # One fixed order: the chain is followed from t backwards, a frame at a time.
@@ -101,7 +105,7 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
         positions = positions + sample(pair.forward, positions)
         believed *= inside(positions)
         positions = _clipped(positions, np.zeros(2, np.float32), limit)
-        weight = believed * _alike(present, sample(np.clip(image, 0.0, 1.0), positions))
+        weight = believed * likeness(sample(image, positions))
         weight *= amount * tap_weight(j, len(images))
         maps.append(positions)
         weights.append(np.maximum(weight - _NEGLIGIBLE, 0.0))
@@ -109,8 +113,13 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
 
 
 def tap_weight(j: int, count: int) -> float:
-    """The weight of tap j of `count` before validity, tap 0 being 1."""
-    return 1.0
+    """The weight of tap j of `count` before validity, tap 0 being 1: sqrt((j + 1) (count - j) / count).
+
+    What changes from one frame's result to the next is how much each styled frame counts. Equal weights drop the
+    oldest all at once; (j + 1) (count - j) changes least of all, but gives the frame itself little say. This is half
+    way between.
+    """
+    return float(np.sqrt((j + 1) * (count - j) / count))
 
 
 def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
@@ -163,12 +172,33 @@ def _three(plane: Plane) -> Rgb:
     return np.asarray(cv2.merge((plane, plane, plane)))
 
 
-def _alike(a: Rgb, b: Rgb) -> Plane:
-    """1 where the pictures agree, falling towards 0 as they differ: (h, w) float32."""
-    difference = a - b
-    difference *= difference
-    energy = cv2.transform(difference, np.ones((1, 3), np.float32))
-    # A pixel that is no number agrees with nothing.
-    energy = np.nan_to_num(energy, nan=3.0, copy=False)
-    energy = cv2.GaussianBlur(energy, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.exp(-_PHOTOMETRIC * energy))
+class _Likeness:
+    """How like frame t other pictures are that have been brought to it."""
+
+    def __init__(self, image: Rgb) -> None:
+        self._image = _displayed(image)
+        neighbours = np.ones((3, 3), np.uint8)
+        self._least = np.asarray(cv2.erode(self._image, neighbours))
+        self._greatest = np.asarray(cv2.dilate(self._image, neighbours))
+
+    def __call__(self, found: Rgb) -> Plane:
+        """1 where `found` (h, w, 3) float32 agrees, falling towards 0 as it differs: (h, w) float32."""
+        found = _displayed(found)
+        different = found - self._image
+        foreign = np.maximum(found - self._greatest, self._least - found)
+        np.maximum(foreign, 0.0, out=foreign)
+        energy = _energy(different, _DIFFERENT) + _energy(foreign, _FOREIGN)
+        return np.asarray(
+            cv2.exp(-cv2.GaussianBlur(energy, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE))
+        )
+
+
+def _energy(difference: Rgb, factor: float) -> Plane:
+    return np.asarray(cv2.transform(difference * difference, np.full((1, 3), factor, np.float32)))
+
+
+def _displayed(image: Rgb) -> Rgb:
+    """What a display shows of it; what is no number, black."""
+    shown = np.clip(image, 0.0, 1.0)
+    cv2.patchNaNs(shown, 0.0)
+    return shown
