@@ -117,7 +117,8 @@ def _gradient_energy(flow: Field) -> Plane:
     border = cv2.BORDER_REPLICATE
     along_x = cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=border)
     along_y = cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=border)
-    return _squared(np.asarray(along_x)) + _squared(np.asarray(along_y))
+    energy = np.square(along_x) + np.square(along_y)
+    return np.asarray(cv2.transform(energy, np.ones((1, 2), np.float32)))
 
 
 def _soft(ratio: Plane) -> Plane:

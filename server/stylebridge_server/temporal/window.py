@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylebridge_server.temporal.flow import Field, grid, inside, sample
+from stylebridge_server.temporal.flow import Field, grid, sample
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 # How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 200 |e|^2), RGB in [0, 1], d
@@ -95,7 +95,6 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
         raise ValueError(f"{len(images)} images need {len(images) - 1} flow pairs, not {len(pairs)}")
     height, width = images[0].shape[:2]
     here = grid(height, width)
-    limit = np.array([width - 1, height - 1], np.float32)
     maps, weights = [here], [np.ones((height, width), np.float32)]
     likeness = _Likeness(images[0])
     positions, believed = here, np.ones((height, width), np.float32)
@@ -103,8 +102,8 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
         # One fixed order: the chain is followed from t backwards, a frame at a time.
         believed = believed * sample(pair.forward_valid, positions)
         positions = positions + sample(pair.forward, positions)
-        believed *= inside(positions)
-        positions = _clipped(positions, np.zeros(2, np.float32), limit)
+        positions, within = _kept_inside(positions)
+        believed *= within
         weight = believed * likeness(sample(image, positions))
         weight *= amount * tap_weight(j, len(images))
         maps.append(positions)
@@ -162,6 +161,16 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
     return change
 
 
+def _kept_inside(positions: Field) -> tuple[Field, Plane]:
+    """Positions clipped to the picture, and how far that left them where they were (0 from a pixel on)."""
+    height, width = positions.shape[:2]
+    kept = _clipped(positions, np.zeros(2, np.float32), np.array([width - 1, height - 1], np.float32))
+    moved = kept - positions
+    np.abs(moved, out=moved)
+    x, y = cv2.split(moved)
+    return kept, np.maximum(1.0 - np.maximum(x, y), 0.0)
+
+
 def _clipped(positions: Field, least: NDArray[np.float32], greatest: NDArray[np.float32]) -> Field:
     x, y = cv2.split(positions)
     return np.asarray(cv2.merge((np.clip(x, least[0], greatest[0]), np.clip(y, least[1], greatest[1]))))
@@ -183,18 +192,19 @@ class _Likeness:
 
     def __call__(self, found: Rgb) -> Plane:
         """1 where `found` (h, w, 3) float32 agrees, falling towards 0 as it differs: (h, w) float32."""
+        # In place where that can be: new memory of this size costs as much as the sums.
         found = _displayed(found)
         different = found - self._image
-        foreign = np.maximum(found - self._greatest, self._least - found)
+        different *= different
+        different *= np.float32(_DIFFERENT / _FOREIGN)
+        foreign = found - self._greatest
+        np.maximum(foreign, np.subtract(self._least, found, out=found), out=foreign)
         np.maximum(foreign, 0.0, out=foreign)
-        energy = _energy(different, _DIFFERENT) + _energy(foreign, _FOREIGN)
-        return np.asarray(
-            cv2.exp(-cv2.GaussianBlur(energy, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE))
-        )
-
-
-def _energy(difference: Rgb, factor: float) -> Plane:
-    return np.asarray(cv2.transform(difference * difference, np.full((1, 3), factor, np.float32)))
+        foreign *= foreign
+        foreign += different
+        exponent = cv2.transform(foreign, np.full((1, 3), -_FOREIGN, np.float32))
+        blurred = cv2.GaussianBlur(exponent, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.exp(blurred))
 
 
 def _displayed(image: Rgb) -> Rgb:
