@@ -17,7 +17,7 @@ from stylebridge.look import Look
 from stylebridge_server import composite, media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay, shrunk
-from stylebridge_server.shot.looks import read_look
+from stylebridge_server.shot.looks import load_look
 from stylebridge_server.shot.shot import as_rgb8
 from stylebridge_server.values import Frame, Instance, Rgb8, SourceInfo
 
@@ -85,7 +85,7 @@ def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:
             Code.BAD_VALUE,
             f"{clash[0]} and --look were both given: write it into the look, or leave the look out.",
         )
-    read = read_look(look)
+    read = load_look(look)
     for name, value in values.items():
         effect.check(name, value)
     return replace(read, shot_values={**read.shot_values, **values})
