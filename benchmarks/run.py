@@ -133,6 +133,7 @@ def repeated(path: Path, times: int) -> Path:
 def memory() -> list[str]:
     """Peak memory of the worker that renders, for 60 frames and for 600."""
     look = Look.simple("great-wave")
+    os.environ["STYLEBRIDGE_RESULTS_MB"] = "64"  # as `stylebridge render` has it for a server of its own
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = repeated(Path(folder) / "long.mp4", 7)
