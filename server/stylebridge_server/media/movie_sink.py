@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -137,10 +138,12 @@ class MovieSink(Sink):
             self._temporary.unlink(missing_ok=True)
 
     def _abort(self) -> None:
+        with contextlib.suppress(OSError):  # first, so that closing does not tidy up what goes anyway
+            self._temporary.unlink(missing_ok=True)
         try:
             if container := getattr(self, "_container", None):
                 container.close()
-        except (OSError, ValueError):
+        except (av.error.FFmpegError, OSError, ValueError):
             pass  # what could not be written is removed anyway
         finally:
             self._close_sound()
