@@ -307,6 +307,9 @@ class Client:
                     ) from None
                 self._reopen(link)
             except StylebridgeError as error:
+                if error.code in (Code.INTERNAL, Code.POISONED) and self._finder.log:
+                    error.message += f" The log is {self._finder.log}."
+                    error.args = (error.message,)
                 if error.code != Code.NEED or retry == RETRIES:
                     raise
                 if shot and shot.source.get("path") and error.details.get("shot") == shot.id:
@@ -456,6 +459,11 @@ class _Finder:
             )
         self._started = launch.start_server(timeout=self._timeout)
         return self._started.address
+
+    @property
+    def log(self) -> Path | None:
+        """The log of the server that was started, None where none was."""
+        return self._started.log if self._started else None
 
     def stop(self) -> None:
         """Ends the server that was started, if one was."""
