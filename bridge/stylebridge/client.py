@@ -93,6 +93,7 @@ class Client:
         self._connecting = threading.Lock()
         self._link: Link | None = None
         self._closed = False
+        self._cancels = 0
         self.server: dict[str, Any] = {}
         """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"."""
 
@@ -261,9 +262,10 @@ class Client:
         """Cancels whatever this client is waiting for, from another thread; those calls raise `CANCELLED`."""
         with self._lock:
             requests = list(self._requests.values())
+            self._cancels += 1  # for those that are just being asked again
         for request in requests:
-            request.cancelled = True
             self._send("cancel", next(self._numbers), {"of": request.number})
+            request.cancel()
 
     # How it is asked.
 
@@ -291,13 +293,13 @@ class Client:
         shot: Shot | None = None,
     ) -> Generator[Picture, None, dict[str, Any]]:
         """Asks, and asks again while the server is lost or lacks the shot."""
-        request = Request(op, fields, progress)
+        request, cancels = Request(op, fields, progress), self._cancels
         for retry in itertools.count():
             link = self._link
             try:
                 return (yield from self._follow(request, picture))
             except Lost:
-                if request.cancelled:
+                if self._cancels != cancels:
                     raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None
                 if retry == RETRIES:
                     raise StylebridgeError(
@@ -307,6 +309,9 @@ class Client:
                     ) from None
                 self._reopen(link)
             except StylebridgeError as error:
+                if error.code in (Code.INTERNAL, Code.POISONED) and self._finder.log:
+                    error.message += f" The log is {self._finder.log}."
+                    error.args = (error.message,)
                 if error.code != Code.NEED or retry == RETRIES:
                     raise
                 if shot and shot.source.get("path") and error.details.get("shot") == shot.id:
@@ -456,6 +461,11 @@ class _Finder:
             )
         self._started = launch.start_server(timeout=self._timeout)
         return self._started.address
+
+    @property
+    def log(self) -> Path | None:
+        """The log of the server that was started, None where none was."""
+        return self._started.log if self._started else None
 
     def stop(self) -> None:
         """Ends the server that was started, if one was."""

@@ -12,6 +12,7 @@ A key is written as 64 hexadecimal digits, which need no quoting in a shell or a
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import sys
@@ -23,6 +24,8 @@ import zmq
 from zmq.utils import z85
 
 from .errors import Code, StylebridgeError
+
+log = logging.getLogger("stylebridge.keys")
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,16 @@ def home() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "stylebridge"
 
 
-def private_folder(*names: str) -> Path:
+def private_folder(name: str) -> Path:
     """A folder under `home`, made where absent, that only its user can enter.
 
     Raises:
         StylebridgeError: `NOT_WRITABLE` where it cannot be made, `DENIED` where others can enter it.
     """
-    folder = home().joinpath(*names)
+    folder = home() / name
     try:
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        home().mkdir(parents=True, mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StylebridgeError(
             Code.NOT_WRITABLE,
@@ -93,13 +97,19 @@ def client_key() -> KeyPair:
 
 
 def allowed_keys() -> set[bytes]:
-    """The public keys that the server of this user lets in: the user's own, and those in HOME/allowed.
+    """The public keys that the server of this user lets in: the user's own, and those in HOME/allowed. A file
+    there that holds no key lets nobody in, and is named in the log.
 
     Raises:
-        StylebridgeError: as `client_key`; `NOT_READABLE` names the file that holds no key.
+        StylebridgeError: as `client_key`.
     """
-    folder = private_folder("allowed")
-    return {client_key().public, *(read_key(path) for path in sorted(folder.glob("*.public")))}
+    allowed = {client_key().public}
+    for path in private_folder("allowed").glob("*.public"):
+        try:
+            allowed.add(read_key(path))
+        except StylebridgeError as error:
+            log.warning("%s", error)
+    return allowed
 
 
 def parse_key(text: str, origin: str) -> bytes:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +26,8 @@ from .keys import home, parse_key, private_folder, server_key, write_private
 
 #: Lines of a failed server's log that are shown.
 LOG_LINES = 12
+#: Days that the log of a server that ended with an error is kept.
+LOG_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -134,19 +137,19 @@ class StartedServer:
     Attributes:
         address: where it is.
         pid: its process.
+        log: the file that it writes its log to.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], address: Address, log: Path, tied: bool) -> None:
         self.address = address
         self.pid = process.pid
-        self._process, self._log, self._tied = process, log, tied
-
-    def last_words(self) -> str:
-        """The end of its log, to be shown after an error; empty where it said nothing."""
-        return _log_end(self._log)
+        self.log = log
+        self._process, self._tied = process, tied
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Ends a server that is tied to this process, kindly first; lets any other be."""
+        """Ends a server that is tied to this process, kindly first; lets any other be. Its log stays only where
+        it tells of an error.
+        """
         if not self._tied:
             return
         if self._process.stdin:
@@ -157,7 +160,8 @@ class StartedServer:
             self._process.kill()
             self._process.wait()
         with contextlib.suppress(OSError):
-            self._log.unlink()
+            if b" ERROR " not in self.log.read_bytes():
+                self.log.unlink()
 
 
 def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ...] = ()) -> StartedServer:
@@ -183,20 +187,28 @@ def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ..
         log = folder / "server.log"
         log_file: IO[Any] = log.open("wb")
     else:
+        _sweep(folder)
         handle, name = tempfile.mkstemp(prefix="run-", suffix=".log", dir=folder)
         log, log_file = Path(name), os.fdopen(handle, "wb")
     flags: dict[str, Any] = {"start_new_session": True}  # so that Ctrl-C reaches the client alone
     if sys.platform == "win32":
         flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    with log_file:
-        process = subprocess.Popen(
-            [*command, *extra],
-            stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            env=_environment(),
-            **flags,
-        )
+    try:
+        with log_file:
+            process = subprocess.Popen(
+                [*command, *extra],
+                stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                env=_environment(),
+                **flags,
+            )
+    except OSError as error:
+        raise StylebridgeError(
+            Code.UNREACHABLE,
+            f"{command[0]} cannot be run ({error.strerror}): set STYLEBRIDGE_PYTHON to the Python that has the "
+            "server installed.",
+        ) from None
     line = _first_line(process, timeout)
     try:
         address = Address(**json.loads(line))
@@ -210,6 +222,14 @@ def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ..
             log=words,
         ) from None
     return StartedServer(process, address, log, tied=not stay)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes the logs of servers that ended long ago."""
+    for log in folder.glob("run-*.log"):
+        with contextlib.suppress(OSError):
+            if time.time() - log.stat().st_mtime > LOG_DAYS * 86_400:
+                log.unlink()
 
 
 def _python() -> str:

@@ -93,7 +93,7 @@ _PUSHED: dict[str, Field] = {
     "channels": Field("int", least=1, most=4),
     "dtype": _NAME,
     "rate": Field("ints", required=False, most=2),  # numerator, denominator
-    "live": Field("flag", required=False),  # a camera: no analysis, and only the last frames are kept
+    "live": Field("flag", required=False),  # a camera: no range, and only the last frames are kept
 }
 
 _PROMPT: dict[str, Field] = {

@@ -50,7 +50,6 @@ class Request:
         self.op = op
         self.fields = dict(fields)
         self.finished = False
-        self.cancelled = False
         self._on_progress = on_progress
         self._total = len(fields["frames"]) if op in STREAMS else 0
         self._window = fields.get("window") or WINDOW
@@ -66,6 +65,11 @@ class Request:
     def deliver(self, message: Message | None) -> None:
         """Puts an event in, from any thread; None says that the server is gone."""
         self._inbox.put(message)
+
+    def cancel(self) -> None:
+        """Ends the waiting for it, from any thread, whatever the server does."""
+        fields = {"code": Code.CANCELLED, "message": f'"{self.op}" was cancelled.', "details": {}}
+        self.deliver(Message("error", self.number, fields))
 
     def step(
         self, timeout: float, credit: Callable[[int, int, int], None]

@@ -17,13 +17,16 @@ from stylebridge.client import Client
 TOY = ("--jobs", "toy_jobs")
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A fresh home for keys and servers, and toy work for every server that is started."""
-    monkeypatch.setenv("STYLEBRIDGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr(launch, "start_server", functools.partial(launch.start_server, extra=TOY))
-    return tmp_path / "home"
+    folder = tmp_path_factory.mktemp("home") / "stylebridge"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STYLEBRIDGE_HOME", str(folder))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.delenv("STYLEBRIDGE_PYTHON", raising=False)
+        patch.setattr(launch, "start_server", functools.partial(launch.start_server, extra=TOY))
+        yield folder
 
 
 @pytest.fixture

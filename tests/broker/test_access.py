@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgpack
@@ -24,8 +25,9 @@ from stylebridge.protocol import Message, encode, unpack
 from .conftest import until
 
 
-@pytest.fixture
-def server(home: Path) -> object:
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[StartedServer]:
+    """One server for all tests here: none of them harms it."""
     server = launch.start_server()
     yield server
     server.stop()
@@ -63,7 +65,7 @@ def test_a_server_with_another_key_is_not_believed(server: StartedServer) -> Non
 
 
 def test_nobody_there(home: Path) -> None:
-    with pytest.raises(StylebridgeError, match="does not answer: start it with `stylebridge serve`") as caught:
+    with pytest.raises(StylebridgeError, match="does not answer: start it") as caught:
         Client.connect("tcp://127.0.0.1:9")
     assert caught.value.code == Code.UNREACHABLE
     with pytest.raises(StylebridgeError, match="No server is running"):
@@ -73,7 +75,7 @@ def test_nobody_there(home: Path) -> None:
 def test_a_staying_server_is_found_and_is_the_only_one(home: Path) -> None:
     launch.start_server(stay=True)
     with Client.connect(start=False) as client:
-        with pytest.raises(StylebridgeError, match="runs already at tcp://127.0.0.1"):
+        with pytest.raises(StylebridgeError, match="runs already at tcp:"):
             launch.start_server(stay=True)
         found = launch.find_server()
         assert found and found.pid == client.server["pid"]
@@ -81,11 +83,6 @@ def test_a_staying_server_is_found_and_is_the_only_one(home: Path) -> None:
         client.shutdown()
     until(lambda: launch.find_server() is None)
     until(lambda: not (home / "run" / "server.json").exists())
-
-
-def test_a_stale_file_is_not_believed(home: Path) -> None:
-    launch.announce(launch.Address("tcp://127.0.0.1:9", KeyPair.make().public.hex(), 1))
-    assert launch.find_server() is None
 
 
 def test_an_unused_server_stops() -> None:
@@ -161,9 +158,7 @@ def test_version_skew_names_both_versions(server: StartedServer) -> None:
     assert "client is 0.0.1 (protocol 0): update the client" in answer.fields["message"]
 
 
-def test_a_client_of_another_protocol_is_told(
-    server: StartedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_of_another_protocol_is_told(server: StartedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylebridge.protocol.PROTOCOL", 2)
     monkeypatch.setattr(encode, "__defaults__", (None, 2))
     with pytest.raises(StylebridgeError, match="update the server") as caught:

@@ -75,9 +75,7 @@ def test_nothing_outlives_a_killed_client(repository: Path) -> None:
         f"launch.start_server = lambda **k: start(extra={TOY!r}, **k)\n"
         "c = Client.connect(); print(c.server['pid'], c.status()['worker']['pid'], flush=True); time.sleep(60)"
     )
-    path = os.pathsep.join(
-        [str(repository / "bridge"), str(repository / "server"), os.environ["PYTHONPATH"]]
-    )
+    path = os.pathsep.join([str(repository / "bridge"), str(repository / "server"), os.environ["PYTHONPATH"]])
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
     )
@@ -90,11 +88,12 @@ def test_nothing_outlives_a_killed_client(repository: Path) -> None:
     until(lambda: not any(map(alive, pids)))
 
 
-def test_closing_leaves_nothing_behind(home: Path) -> None:
+def test_closing_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLEBRIDGE_HOME", str(tmp_path))
     with Client.connect() as client:
         worker = client.status()["worker"]["pid"]
     assert not alive(client.server["pid"]) and not alive(worker)
-    assert [path.name for path in (home / "run").iterdir() if path.name != "server.lock"] == []
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["server.lock"]
 
 
 def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +106,9 @@ def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_server_that_cannot_start_shows_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
     start = launch.start_server
-    monkeypatch.setattr(launch, "start_server", lambda **k: start(**{**k, "extra": ("--bind", "tcp://8.8.8.8:1")}))
+    monkeypatch.setattr(
+        launch, "start_server", lambda **k: start(**{**k, "extra": ("--bind", "tcp://8.8.8.8:1")})
+    )
     with pytest.raises(StylebridgeError, match="cannot listen at") as caught:
         Client.connect(timeout=30)
     assert caught.value.code == Code.UNREACHABLE

@@ -68,6 +68,11 @@ def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
     return {"networks": 0}
 
 
+def mattes(context: Context, fields: dict[str, Any]) -> None:
+    for number in fields["frames"]:
+        context.frame(number, picture(fields["instance"], Layout("uint8", 2, 2, 1)))
+
+
 def handlers() -> dict[str, Handler]:
     return {
         "describe": lambda context, fields: {"parameters": [], "session": context.session},
@@ -75,9 +80,7 @@ def handlers() -> dict[str, Handler]:
         "put_frame": put_frame,
         "analyse": analyse,
         "render": render,
-        "mattes": lambda context, fields: context.frame(
-            fields["frames"][0], picture(fields["instance"], Layout("uint8", 2, 2, 1))
-        ),
+        "mattes": mattes,
         "close_shot": lambda context, fields: {},
     }
 

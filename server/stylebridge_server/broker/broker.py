@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import zmq
+
 from stylebridge import __version__
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
@@ -26,6 +27,7 @@ from stylebridge.protocol import (
 )
 from stylebridge.requests import STREAMS
 
+from ..worker.messages import failure
 from .sessions import REQUESTS_LIMIT, SESSIONS_LIMIT, Job, Queue, Session
 from .supervisor import WorkerProcess
 
@@ -107,6 +109,9 @@ class Broker:
             if error.code not in (Code.CANCELLED, Code.NEED):
                 log.info("refused id=%d from=%s: %s", number, session.name if session else "?", error)
             self._emit(routing, "error", number, _told(error), version=version)
+        except Exception as error:
+            log.exception("id=%d from=%s failed", number, session.name if session else "?")
+            self._emit(routing, "error", number, _told(failure(error)))
 
     def _welcome(self, routing: bytes, user: str, message: Message) -> Session:
         if len(self._sessions) >= SESSIONS_LIMIT:
@@ -181,7 +186,7 @@ class Broker:
         if self.worker is None or not self.worker.ready:
             self._finish(job, "error", _told(_frame_lost(job)))
             return
-        self.worker.send("part", job.number, message.fields, bytes(message.payload))
+        self.worker.send("part", job.number, message.fields, message.payload)
         if message.last:
             job.whole = True
             self._queue.put(job)
@@ -265,7 +270,6 @@ class Broker:
     def _from_worker(self, message: Message) -> None:
         assert self.worker is not None
         if message.op == "ready":
-            self.worker.fingerprint = message.fields["fingerprint"]
             self._false_starts = 0
             log.info(
                 "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
@@ -288,7 +292,7 @@ class Broker:
         if over:
             self._finish(job, message.op, message.fields)
             return
-        payload = bytes(message.payload) if message.op == "frame" else None
+        payload = message.payload if message.op == "frame" else None
         self._emit(job.session.routing, message.op, job.message.id, message.fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()

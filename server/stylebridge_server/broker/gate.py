@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
+
 from stylebridge.errors import StylebridgeError
 
 log = logging.getLogger("stylebridge.broker")

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import zmq
+from zmq.utils import z85
+
 from stylebridge import launch
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keys import KeyPair, allowed_keys, client_key, private_folder, server_key
 from stylebridge.launch import Address, ServerLock
 from stylebridge.link import prepare
-from zmq.utils import z85
 
 from .broker import Broker
 from .gate import CLIENTS, WORKERS, Gate

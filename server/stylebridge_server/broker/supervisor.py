@@ -6,20 +6,20 @@ import contextlib
 import logging
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import zmq
+from zmq.utils import z85
+
+from stylebridge.errors import StylebridgeError
 from stylebridge.keys import KeyPair, private_folder
 from stylebridge.link import prepare
 from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message, decode, encode
-from zmq.utils import z85
 
-from ..worker import ledger
+from ..worker.ledger import Ledger
 from ..worker.messages import FROM_WORKER
 from ..worker.process import Orders
 from .gate import WORKERS
@@ -48,14 +48,12 @@ class WorkerProcess:
         self.socket.curve_secretkey = z85.encode(ours.secret)
         self.socket.zap_domain = WORKERS.encode()
         port = self.socket.bind_to_random_port("tcp://127.0.0.1")
-        self._folder = tempfile.TemporaryDirectory(prefix="worker-", dir=private_folder("run"))
-        self._ledger = Path(self._folder.name) / "ledger"
-        ledger.make(self._ledger)
+        self._ledger = Ledger(private_folder("run"))
         orders = Orders(
             endpoint=f"tcp://127.0.0.1:{port}",
             broker=ours.public.hex(),
             secret=theirs.secret.hex(),
-            ledger=str(self._ledger),
+            ledger=str(self._ledger.path),
             jobs=jobs,
             roots=roots,
         )
@@ -99,11 +97,19 @@ class WorkerProcess:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            yield decode([part.buffer for part in parts], FROM_WORKER)
+            try:
+                message = decode([part.buffer for part in parts], FROM_WORKER)
+            except StylebridgeError as error:
+                log.error("worker pid=%d said what cannot be read: %s", self.pid, error)
+                continue
+            if message.op == "ready":
+                self.fingerprint = message.fields["fingerprint"]
+                self._ledger.hide()
+            yield message
 
     def computing(self) -> int:
         """The job that it computed last, 0 for none; also when it is dead."""
-        return ledger.read(self._ledger)
+        return self._ledger.read()
 
     def stop(self, timeout: float = 3.0) -> None:
         """Ends it, kindly first, and clears away what it leaves."""
@@ -115,4 +121,4 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
         self.socket.close()
-        self._folder.cleanup()
+        self._ledger.close()

@@ -15,7 +15,7 @@ from stylebridge.pixels import read_array, split
 from stylebridge.protocol import WINDOW, Message, cost
 
 from .baton import Baton, Credit
-from .ledger import Ledger
+from .ledger import Pen
 
 #: Seconds between two progress events of a job.
 PROGRESS_EVERY = 0.1
@@ -40,9 +40,7 @@ class Context:
         interactive: whether somebody waits for one picture, so that nothing but this should be computed.
     """
 
-    def __init__(
-        self, run: Message, send: Send, baton: Baton, ledger: Ledger, roots: tuple[Path, ...]
-    ) -> None:
+    def __init__(self, run: Message, send: Send, baton: Baton, pen: Pen, roots: tuple[Path, ...]) -> None:
         named = run.fields
         self.number = run.id
         self.session: str = named["session"]
@@ -50,7 +48,7 @@ class Context:
         self.interactive: bool = named["interactive"]
         self.attempt: int = named["attempt"]
         self.credit = Credit(named["fields"].get("window") or WINDOW)
-        self._send, self._baton, self._ledger, self._roots = send, baton, ledger, roots
+        self._send, self._baton, self._pen, self._roots = send, baton, pen, roots
         self._cancelled = threading.Event()
         self._begun = time.monotonic()
         self._first = 0
@@ -137,7 +135,7 @@ class Context:
             self.check_cancelled()
             return handler(self, fields)
         finally:
-            self._ledger.note(0)
+            self._pen.note(0)
             self._baton.give()
 
     def _step_aside(self) -> None:
@@ -146,7 +144,7 @@ class Context:
 
     def _pause(self, meanwhile: Callable[[], object]) -> None:
         """Lets other jobs compute."""
-        self._ledger.note(0)
+        self._pen.note(0)
         self._baton.give()
         try:
             meanwhile()
@@ -155,4 +153,4 @@ class Context:
 
     def _resume(self) -> None:
         self._baton.take(self.number, self.interactive)
-        self._ledger.note(self.number)
+        self._pen.note(self.number)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import EVENTS, REQUESTS, Field, Table
 
 _COUNT = Field("int", least=0)
@@ -32,3 +33,20 @@ FROM_WORKER: Table = {
     "failed": {"code": Field("text", most=50), "message": Field("text", most=20_000)},
     "status": {"value": Field("map")},
 }
+
+
+def failure(error: Exception) -> StylebridgeError:
+    """What the client is told of an exception: its own words, or a sentence for those that nobody foresaw."""
+    if isinstance(error, StylebridgeError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return StylebridgeError(
+            Code.MISSING_EXTRA,
+            f'The server lacks the package "{error.name}": run '
+            '`pip install "stylebridge[server]"` for the Python that it runs in.',
+        )
+    return StylebridgeError(
+        Code.INTERNAL,
+        f"The server failed at this request ({type(error).__name__}: {error}); its log says where. "
+        "Please report it.",
+    )

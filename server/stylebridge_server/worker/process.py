@@ -30,8 +30,8 @@ from stylebridge.protocol import Message, decode, encode
 
 from .baton import Baton
 from .context import Context, Handler
-from .ledger import Ledger
-from .messages import TO_WORKER
+from .ledger import Pen
+from .messages import TO_WORKER, failure
 
 log = logging.getLogger("stylebridge.worker")
 
@@ -74,7 +74,7 @@ class Worker:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._baton = Baton()
-        self._ledger = Ledger(Path(orders.ledger))
+        self._pen = Pen(Path(orders.ledger))
         self._roots = tuple(Path(os.path.realpath(root)) for root in orders.roots)
         self._jobs: dict[int, Context] = {}
         self._uploads: dict[int, Assembly] = {}
@@ -100,7 +100,8 @@ class Worker:
             fingerprint = module.fingerprint()
         except Exception as error:
             log.exception("the work's module %s does not load", self._orders.jobs)
-            self._send("failed", 0, _failure(error))
+            seen = failure(error)
+            self._send("failed", 0, {"code": seen.code, "message": seen.message})
             self._link.close()
             raise SystemExit(1) from None
         self._send("ready", 0, {"fingerprint": fingerprint})
@@ -140,7 +141,7 @@ class Worker:
         fields = dict(message.fields["fields"])
         if message.fields["request"] == "put_frame":
             fields["picture"] = self._pictures.pop(message.id, None)
-        context = Context(message, self._send, self._baton, self._ledger, self._roots)
+        context = Context(message, self._send, self._baton, self._pen, self._roots)
         self._jobs[message.id] = context
         self._threads.submit(self._do, message.fields["request"], context, fields)
 
@@ -154,34 +155,14 @@ class Worker:
                 raise StylebridgeError(Code.BAD_REQUEST, f'This server cannot do "{request}".')
             value = context.run(handler, fields)
             answer = encode("result", context.number, {"value": value or {}})
-        except StylebridgeError as error:
-            answer = encode(
-                "error",
-                context.number,
-                {"code": error.code, "message": error.message, "details": error.details},
-            )
         except Exception as error:
-            log.exception("request=%s session=%s failed", request, context.session)
-            answer = encode("error", context.number, {**_failure(error), "details": {}})
+            if not isinstance(error, StylebridgeError):
+                log.exception("request=%s session=%s failed", request, context.session)
+            seen = failure(error)
+            told = {"code": seen.code, "message": seen.message, "details": seen.details}
+            answer = encode("error", context.number, told)
         del self._jobs[context.number]
         self._link.send(answer)
-
-
-def _failure(error: Exception) -> dict[str, str]:
-    """Code and sentence of an exception that nobody foresaw, or of a part that is missing."""
-    if isinstance(error, StylebridgeError):
-        return {"code": error.code, "message": error.message}
-    if isinstance(error, ModuleNotFoundError):
-        return {
-            "code": Code.MISSING_EXTRA,
-            "message": f'The server lacks the package "{error.name}": run '
-            '`pip install "stylebridge[server]"` for the Python that it runs in.',
-        }
-    return {
-        "code": Code.INTERNAL,
-        "message": f"The server failed at this request ({type(error).__name__}: {error}); "
-        "its log says where. Please report it.",
-    }
 
 
 def leave(why: str) -> None:

@@ -1,0 +1,230 @@
+"""The client against a peer that answers by a script, also wrongly. It runs wherever the bridge runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable, Optional  # noqa: UP035 (of Python 3.9)
+
+import msgpack
+import pytest
+import zmq
+from zmq.utils import z85
+
+from stylebridge import client as client_module
+from stylebridge.client import Client, Progress
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.keys import server_key
+from stylebridge.protocol import PROTOCOL
+
+HELLO = {"version": "0.1.0", "protocol": PROTOCOL, "fingerprint": "f", "pid": 1, "session": "s"}
+SHOT = {"shot": "id", "info": {"first": 0, "last": 3}}
+
+#: What a peer answers: pairs of an event's fields and its pixels.
+Answers = list[tuple[dict[str, Any], Optional[bytes]]]  # noqa: UP045
+
+
+def result(**value: Any) -> Answers:
+    return [({"op": "result", "value": value}, None)]
+
+
+def error(code: str, **details: Any) -> Answers:
+    return [({"op": "error", "code": code, "message": "There is none.", "details": details}, None)]
+
+
+def frame(number: int, data: bytes = b"\7", **changed: Any) -> tuple[dict[str, Any], bytes]:
+    header = {"dtype": "uint8", "height": 1, "width": 1, "channels": 1, "offset": 0}
+    return {"op": "frame", "number": number, "attempt": 1, "extra": {}, **header, **changed}, data
+
+
+class Peer:
+    """A server that answers each request as `script` says; None hangs up."""
+
+    def __init__(self, script: Callable[[dict[str, Any]], Answers | None]) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self._script = script
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._socket = self._open("tcp://127.0.0.1:*")
+        self.url = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._going = True
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def ops(self) -> list[str]:
+        return [named["op"] for named in self.asked if named["op"] not in ("credit", "bye", "hello")]
+
+    def close(self) -> None:
+        self._going = False
+        self._thread.join()
+        self._context.destroy(0)
+
+    def _open(self, endpoint: str) -> Any:
+        socket = self._context.socket(zmq.ROUTER)
+        socket.curve_server = True
+        socket.curve_secretkey = z85.encode(server_key().secret)
+        for _ in range(100):
+            try:
+                socket.bind(endpoint)
+                break
+            except zmq.ZMQError:
+                time.sleep(0.01)  # the one before is not closed yet
+        return socket
+
+    def _run(self) -> None:
+        while self._going:
+            if not self._socket.poll(20):
+                continue
+            routing, envelope, *_ = self._socket.recv_multipart()
+            named = msgpack.unpackb(envelope)
+            self.asked.append(named)
+            answers = self._script(named)
+            if answers is None:
+                self._socket.close(0)
+                self._socket = self._open(self.url)
+                continue
+            for fields, payload in answers:
+                reply = msgpack.packb({"v": PROTOCOL, "id": named["id"], **fields})
+                self._socket.send_multipart([routing, reply, *([] if payload is None else [payload])])
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Client, Peer]]]:
+    monkeypatch.setenv("STYLEBRIDGE_HOME", str(tmp_path / "home"))
+    opened: list[Any] = []
+
+    def start(**answers: Any) -> tuple[Client, Peer]:
+        """A client of a peer with an answer, or a list of them in turn, for each op."""
+
+        def script(named: dict[str, Any]) -> Answers | None:
+            answer = answers.get(named["op"], result(**HELLO) if named["op"] == "hello" else [])
+            return next(answer) if isinstance(answer, Iterator) else answer
+
+        peer = Peer(script)
+        opened.append(peer)
+        client = Client.connect(peer.url, timeout=5)
+        opened.append(client)
+        return client, peer
+
+    yield start
+    for thing in reversed(opened):
+        thing.close()
+
+
+def test_frames_and_progress(serve: Any) -> None:
+    progress = {"op": "progress", "done": 1, "total": 2, "stage": "rendering", "fps": 2.5}
+    stream = [({"op": "accepted"}, None), frame(0), (progress, None), frame(2), *result(networks=1)]
+    client, peer = serve(open_shot=result(**SHOT), render=stream)
+    shot = client.open_shot("plate.####.png")
+    assert peer.asked[-1]["path"] == str(Path.cwd() / "plate.####.png")
+    assert list(shot.frames) == [0, 1, 2, 3]
+    seen: list[Progress] = []
+    pictures = list(client.render(shot, {}, [0, 2], progress=seen.append))
+    assert [(p.number, bytes(p.data)) for p in pictures] == [(0, b"\7"), (2, b"\7")]
+    assert seen == [Progress(1, 2, "rendering", 2.5)]
+    assert client.server["fingerprint"] == "f"
+
+
+@pytest.mark.parametrize("source", ["camera:0", "rtsp://camera.example/1"])
+def test_what_is_no_path_stays_as_it_is(serve: Any, source: str) -> None:
+    client, peer = serve(open_shot=result(**SHOT))
+    client.open_shot(source)
+    assert peer.asked[-1]["path"] == source
+
+
+def test_an_error_is_raised_with_its_code_and_details(serve: Any) -> None:
+    client, _ = serve(describe=error(Code.NOT_FOUND, line=3, message="x"))
+    with pytest.raises(StylebridgeError, match="There is none") as caught:
+        client.describe()
+    assert (caught.value.code, caught.value.details) == (Code.NOT_FOUND, {"line": 3})
+
+
+def test_a_shot_that_the_server_forgot_is_opened_again(serve: Any) -> None:
+    answers = iter([[frame(0), *error(Code.NEED, shot="id")], [frame(1), *result()]])
+    client, peer = serve(open_shot=result(**SHOT), render=answers)
+    shot = client.open_shot("plate.mp4")
+    assert [p.number for p in client.render(shot, {}, [0, 1])] == [0, 1]
+    assert peer.ops() == ["open_shot", "render", "open_shot", "render"]
+    assert [named["frames"] for named in peer.asked if named["op"] == "render"] == [[0, 1], [1]]
+
+
+def test_a_connection_that_breaks_is_made_again(serve: Any) -> None:
+    answers = iter([None, None, result(styles=[])])
+    client, peer = serve(describe=answers)
+    assert client.describe() == {"styles": []}
+    assert peer.ops() == ["describe"] * 3
+
+
+def test_a_connection_that_breaks_again_and_again(serve: Any) -> None:
+    client, peer = serve(describe=iter([None] * 9))
+    with pytest.raises(StylebridgeError, match=r'went away 4 times during "describe"') as caught:
+        client.describe()
+    assert caught.value.code == Code.UNREACHABLE
+    assert peer.ops() == ["describe"] * 4
+
+
+def test_a_silent_server_is_given_up(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = serve()
+    monkeypatch.setattr(client_module, "SILENCE_LIMIT", 0.1)
+    monkeypatch.setattr(client_module, "_TICK", 0.02)
+    with pytest.raises(StylebridgeError) as caught:
+        client.describe()
+    assert caught.value.code == Code.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [({"op": "result"}, None)],
+        [({"op": "fly"}, None)],
+        [({"op": "frame"}, b"x")],
+        [frame(5)],
+        [frame(0, height=70_000)],
+        [frame(0, b"too long")],
+        [frame(0, offset=3)],
+        [({"op": "progress", "done": -1, "total": 0, "stage": "", "fps": 0}, None)],
+        [({"op": "error", "code": "internal", "message": 3, "details": {}}, None)],
+    ],
+)
+def test_a_server_that_answers_nonsense(serve: Any, answers: Answers) -> None:
+    client, _ = serve(open_shot=result(**SHOT), render=answers)
+    shot = client.open_shot("plate.mp4")
+    with pytest.raises(StylebridgeError) as caught:
+        list(client.render(shot, {}, [0, 1]))
+    assert caught.value.code in (Code.BAD_REQUEST, Code.TOO_LARGE)
+
+
+def test_a_result_that_lacks_what_it_must_hold(serve: Any) -> None:
+    client, _ = serve(open_shot=result(shot="id"))
+    with pytest.raises(StylebridgeError, match='lacks the field "info"'):
+        client.open_shot("plate.mp4")
+
+
+def test_a_server_of_another_protocol(serve: Any) -> None:
+    with pytest.raises(StylebridgeError, match="update the older") as caught:
+        serve(hello=[({"v": PROTOCOL + 1, "op": "result", "value": {}}, None)])
+    assert caught.value.code == Code.VERSION
+
+
+def test_cancelling_from_another_thread(serve: Any) -> None:
+    client, peer = serve(open_shot=result(**SHOT), analyse=[({"op": "accepted"}, None)])
+    shot = client.open_shot("plate.mp4")
+    stream = client.render(shot, {}, [0])
+    stream.close()
+    assert "render" not in peer.ops(), "nothing is asked before the first frame is"
+
+    def cancel() -> None:
+        while "analyse" not in peer.ops():
+            time.sleep(0.01)
+        client.cancel()
+
+    threading.Thread(target=cancel).start()
+    with pytest.raises(StylebridgeError) as caught:
+        client.analyse(shot, progress=None)
+    assert caught.value.code == Code.CANCELLED
+    end = time.monotonic() + 5
+    while peer.asked[-1]["op"] != "cancel" and time.monotonic() < end:
+        time.sleep(0.01)
+    [asked] = [named for named in peer.asked if named["op"] == "analyse"]
+    assert peer.asked[-1]["of"] == asked["id"]
