@@ -1,4 +1,4 @@
-"""Reads the truth beside the example shot `valley.mp4`: mattes, optical flow and depth of every frame.
+"""Reads the truth beside the plate of the example shot: mattes, optical flow and depth of every frame.
 
 Needs numpy and av. Any frame in any order; nothing is decoded before it is asked for.
 
@@ -22,28 +22,28 @@ from numpy.typing import NDArray
 
 FRAMES = 96  # numbered 0 to 95
 HEIGHT, WIDTH = 360, 640
-NAMES = ("balloon", "car", "bird")  # channels of mattes.mkv, in this order
+NAMES = ("balloon", "car", "bird")  # from top to bottom in mattes.mkv
 FLOW_STRIDE, DEPTH_STRIDE = 2, 4  # every second, every fourth pixel, from (0, 0) on
 FLOW_STEP = 1 / 32  # pixels
-DEPTH_STEP = 1 / 1024  # of the binary logarithm of metres
+DEPTH_STEP = 1 / 256  # of the binary logarithm of metres
 ZERO = 32768  # the stored number that means no motion
 
 
 class Truth:
-    """The truth of the shot, read from a folder (by default the one beside this file)."""
+    """The truth of the shot, read from a folder (by default `shot` beside this file)."""
 
     frames = FRAMES
     size = (HEIGHT, WIDTH)
     names = NAMES
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(folder) if folder else Path(__file__).parent / "truth"
+        self.folder = Path(folder) if folder else Path(__file__).parent / "shot"
         self._open = cache(self._packets)
 
     def mattes(self, frame: int) -> NDArray[np.uint8]:
         """Coverage of each instance, (360, 640, 3) uint8 in the order of `names`; occluded parts are not in
         it, and the sum is at most 255: what is left is the background. From 32 rays a pixel."""
-        return self._decode("mattes", frame)
+        return np.stack(np.split(self._decode("mattes", frame), 3), -1)
 
     def matte(self, frame: int, name: str) -> NDArray[np.uint8]:
         """Coverage of one instance, (360, 640) uint8."""
@@ -60,7 +60,7 @@ class Truth:
         return self._flow("backward", frame)
 
     def depth(self, frame: int) -> NDArray[np.float32]:
-        """Metres from the camera along its axis at the pixels (4 j, 4 i), (90, 160) float32, to 0.04 %.
+        """Metres from the camera along its axis at the pixels (4 j, 4 i), (90, 160) float32, to 0.14 %.
         The sky is a dome, about 300 m away."""
         return np.exp2(self._decode("depth", frame).astype(np.float32) * DEPTH_STEP)
 

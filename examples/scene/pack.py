@@ -1,4 +1,4 @@
-"""Pack the frames that render.py wrote into the files of examples/: the plate with its sound, and the truth.
+"""Pack the frames that render.py wrote into examples/shot/: the plate with its sound, and the truth.
 
     python examples/scene/pack.py FOLDER [--only plate|truth]
 
@@ -24,7 +24,7 @@ from truth import DEPTH_STEP, DEPTH_STRIDE, FLOW_STEP, FLOW_STRIDE, FRAMES, NAME
 from tune import RATE as SOUND_RATE
 from tune import tune
 
-EXAMPLES = Path(__file__).parent.parent
+SHOT = Path(__file__).parent.parent / "shot"
 RATE = 24
 
 
@@ -43,7 +43,7 @@ def layers(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def mattes(path: Path) -> np.ndarray:
-    """Coverage of each instance, (H, W, 3) uint8, from a Cryptomatte of asset names."""
+    """Coverage of each instance, as stored: one above the other, (3 H, W) uint8, from a Cryptomatte."""
     planes, notes = layers(path)
     manifest = next(json.loads(v) for k, v in notes.items() if k.endswith("/manifest"))
     out = []
@@ -56,7 +56,7 @@ def mattes(path: Path) -> np.ndarray:
                 cover += np.where(found, planes[f"CryptoAsset{level:02d}.{weight}"], 0)
         out.append(cover)
     # Rounded down, so that the sum of three never passes 255.
-    return np.floor(np.stack(out, -1).clip(0, 1) * 255 + 1e-3).astype(np.uint8)
+    return np.floor(np.concatenate(out).clip(0, 1) * 255 + 1e-3).astype(np.uint8)
 
 
 def flow(planes: dict[str, np.ndarray], forward: bool) -> np.ndarray:
@@ -76,7 +76,6 @@ def depth(planes: dict[str, np.ndarray]) -> np.ndarray:
 
 def lossless(path: Path, pictures: Iterator[np.ndarray], form: str) -> None:
     """Write an FFV1 movie; every frame stands alone."""
-    path.parent.mkdir(exist_ok=True)
     with av.open(str(path), "w") as movie:
         stream = None
         for picture in pictures:
@@ -108,7 +107,7 @@ def grade(rgb: np.ndarray) -> np.ndarray:
 
 
 def plate(folder: Path, quality: int) -> None:
-    with av.open(str(EXAMPLES / "valley.mp4"), "w", options={"movflags": "+faststart"}) as movie:
+    with av.open(str(SHOT / "plate.mp4"), "w", options={"movflags": "+faststart"}) as movie:
         video = movie.add_stream("libx264", rate=RATE)
         video.width, video.height, video.pix_fmt = 640, 360, "yuv420p"
         video.options = {
@@ -138,20 +137,20 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("folder", type=Path)
     options.add_argument("--only", choices=("plate", "truth"))
-    options.add_argument("--quality", type=int, default=15, help="constant rate factor of the plate")
+    options.add_argument("--quality", type=int, default=18, help="constant rate factor of the plate")
     asked = options.parse_args()
+    SHOT.mkdir(exist_ok=True)
     if asked.only != "truth":
         plate(asked.folder, asked.quality)
     if asked.only != "plate":
-        out = EXAMPLES / "truth"
         lossless(
-            out / "mattes.mkv", (mattes(asked.folder / f"matte.{n:04d}.exr") for n in range(FRAMES)), "gbrp"
+            SHOT / "mattes.mkv", (mattes(asked.folder / f"matte.{n:04d}.exr") for n in range(FRAMES)), "gray"
         )
         seen = [layers(asked.folder / f"truth.{n:04d}.exr")[0] for n in range(FRAMES)]
-        lossless(out / "forward.mkv", (flow(p, True) for p in seen), "gray16le")
-        lossless(out / "backward.mkv", (flow(p, False) for p in seen), "gray16le")
-        lossless(out / "depth.mkv", (depth(p) for p in seen), "gray16le")
-    for path in sorted([EXAMPLES / "valley.mp4", *(EXAMPLES / "truth").glob("*.mkv")]):
+        lossless(SHOT / "forward.mkv", (flow(p, True) for p in seen), "gray16le")
+        lossless(SHOT / "backward.mkv", (flow(p, False) for p in seen), "gray16le")
+        lossless(SHOT / "depth.mkv", (depth(p) for p in seen), "gray16le")
+    for path in sorted(SHOT.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
 
 
