@@ -24,7 +24,7 @@ import numpy as np
 from stylebridge.client import Analysis, Client, Shot
 from stylebridge.look import Look
 from stylebridge_server import colour, composite, media, style, temporal
-from stylebridge_server.shot.looks import read_look
+from stylebridge_server.shot.looks import load_look
 from stylebridge_server.worker.fingerprint import settle_threads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,7 +92,7 @@ def rendered(client: Client, shot: Shot, analysis: Analysis, look: Look, frames:
 
 def keyframes() -> list[str]:
     """A first render, the same with changed strengths, and one without the window."""
-    look = read_look(LOOK)
+    look = load_look(LOOK)
     data = look.to_data()
     for layer in (data["background"], *data["instance"]):
         layer["strength"] = 0.35
@@ -133,6 +133,7 @@ def repeated(path: Path, times: int) -> Path:
 def memory() -> list[str]:
     """Peak memory of the worker that renders, for 60 frames and for 600."""
     look = Look.simple("great-wave")
+    os.environ["STYLEBRIDGE_RESULTS_MB"] = "64"  # as `stylebridge render` has it for a server of its own
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = repeated(Path(folder) / "long.mp4", 7)

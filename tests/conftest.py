@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared: how long an example takes says nothing about the code.
+settings.register_profile("stylebridge", deadline=None)
+settings.load_profile("stylebridge")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "shot": COMMON | LEAVES,
     "train": COMMON | LEAVES,
     "worker": COMMON | LEAVES | {"shot"},
-    "broker": {"bridge", "worker", "shot"},
+    "broker": {"bridge", "worker"},
     "cli": COMMON | LEAVES | {"shot", "worker", "broker", "train"},
 }
 # Doors beside the arrows: who may pass, and the one module that they lead to.

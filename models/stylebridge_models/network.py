@@ -31,9 +31,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 STRIDE = 4  # pixels a feature cell covers, each way
-CHANNELS = 64  # of the features
-CODE = 128  # numbers in a style code
-STATISTICS = 2 * CHANNELS  # mean and deviation of each feature channel
+CHANNELS = 64  # learnt channels of the features; three more hold the mean colour of each cell
+COLOUR = 9  # numbers that describe the colours of a picture: mean and covariance of RGB
+LEARNT = 128  # numbers of a style code that the style encoder has learnt
+CODE = LEARNT + COLOUR  # numbers in a style code
+STATISTICS = 2 * CHANNELS + COLOUR  # mean and deviation of each feature channel, and the scene's colours
 STYLE_SIDE = 256  # short side, in pixels, at which the style encoder looks at a style picture
 THUMBNAIL_SIDE = 128  # short side of the pictures that scene statistics come from
 ENCODER_BLOCKS = 2
@@ -45,11 +47,17 @@ DECODER_MARGIN = 8
 _HALF = 32  # channels at half resolution
 _FULL = 16  # channels at full resolution
 _FLOOR = 0.05  # least deviation that normalisation divides by: a flat scene must not become noise
+_COLOUR_FLOOR = 0.04  # the same for colours
 
 
 def _extended(x: Tensor, amount: int, same: bool) -> Tensor:
     """`x` with its edge replicated `amount` cells outwards where `same` asks for it."""
     return F.pad(x, (amount,) * 4, mode="replicate") if same else x
+
+
+def _trimmed(x: Tensor, amount: int, same: bool) -> Tensor:
+    """`x` less `amount` cells all round, unless layers keep the size."""
+    return x if same else x[..., amount:-amount, amount:-amount]
 
 
 def _binomial(device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -124,11 +132,11 @@ class Residual(nn.Module):
     def forward(self, x: Tensor, same: bool, films: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
         first, second = films if films else (None, None)
         y = self.second.apply_to(F.relu(self.first.apply_to(x, same, first)), same, second)
-        return (x if same else x[..., 2:-2, 2:-2]) + y
+        return _trimmed(x, 2, same) + y
 
 
 class ContentEncoder(nn.Module):
-    """RGB (N, 3, H, W) to features (N, 64, H/4, W/4); with `same=False` 7 cells fewer on every side."""
+    """RGB (N, 3, H, W) to features (N, 67, H/4, W/4); with `same=False` 7 cells fewer on every side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,17 +146,18 @@ class ContentEncoder(nn.Module):
         self.quarter = Conv(_HALF, CHANNELS, 3)
         self.blocks = nn.ModuleList([Residual(CHANNELS) for _ in range(ENCODER_BLOCKS)])
 
-    def forward(self, x: Tensor, same: bool = True) -> Tensor:
-        x = F.relu(self.stem((x - 0.5) * 4, same))
+    def forward(self, rgb: Tensor, same: bool = True) -> Tensor:
+        x = F.relu(self.stem((rgb - 0.5) * 4, same))
         x = F.relu(self.middle.apply_to(x, same))
         x = F.relu(self.quarter.apply_to(self.down(x, same), same))
         for block in self.blocks:
             x = block(x, same)
-        return x
+        colours = F.avg_pool2d(rgb, STRIDE)
+        return torch.cat([x, _trimmed(colours, ENCODER_MARGIN, same).to(x.dtype)], 1)
 
 
 class StyleEncoder(nn.Module):
-    """A style picture (N, 3, H, W), short side about `STYLE_SIDE`, to its code (N, 128)."""
+    """A style picture (N, 3, H, W), short side about `STYLE_SIDE`, to its code (N, 137)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,30 +168,35 @@ class StyleEncoder(nn.Module):
         pooled = 2 * (3 + sum(widths))
         self.norm = nn.LayerNorm(pooled)
         self.hidden = nn.Linear(pooled, 256)
-        self.code = nn.Linear(256, CODE)
+        self.code = nn.Linear(256, LEARNT)
         for layer in (self.hidden, self.code):  # codes of about unit deviation from the start
             nn.init.kaiming_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = (x - 0.5) * 4
+    def forward(self, rgb: Tensor) -> Tensor:
+        x = (rgb - 0.5) * 4
         pooled = [moments(x)]
         x = F.relu(self.stem(x, True))
         pooled.append(moments(x))
         for conv in self.convs:
             x = F.relu(conv.apply_to(self.down(x, True), True))
             pooled.append(moments(x))
-        return self.code(F.relu(self.hidden(self.norm(torch.cat(pooled, 1)))))
+        learnt = self.code(F.relu(self.hidden(self.norm(torch.cat(pooled, 1)))))
+        return torch.cat([learnt.float(), colours_of(rgb)], 1)
 
 
 class Decoder(nn.Module):
-    """Features (N, 64, h, w), statistics (N, 128) and codes (N, 128) to RGB (N, 3, 4h, 4w), not clamped.
+    """Features (N, 67, h, w), statistics (N, 137) and codes (N, 137) to RGB (N, 3, 4h, 4w), not clamped.
+
+    The colours of the cells, carried over to the style's by `transfer`, are the ground that is painted on: the
+    palette fits any style without having been learnt, and what is learnt is the painting.
 
     With `same=False` the result lacks 8 cells, 32 pixels, on every side.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.ground = Conv(3, CHANNELS, 1)
         self.blocks = nn.ModuleList(Residual(CHANNELS) for _ in range(DECODER_BLOCKS))
         self.narrow = Conv(CHANNELS, _HALF, 1)
         self.middle = Conv(_HALF, _HALF, 3)
@@ -190,38 +204,44 @@ class Decoder(nn.Module):
         self.out = Conv(_FULL, 3, 5)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
-            self.out.bias.fill_(0.5)  # type: ignore[union-attr]
         # Widths of all layers that the code steers, in order.
         self.widths = [CHANNELS] * (1 + 2 * DECODER_BLOCKS) + [_HALF, _HALF, _FULL]
-        self.film = nn.Linear(CODE, 2 * sum(self.widths))
+        self.film = nn.Linear(LEARNT, 2 * sum(self.widths))
         nn.init.normal_(
-            self.film.weight, std=0.3 / CODE**0.5
+            self.film.weight, std=0.3 / LEARNT**0.5
         )  # strong enough that styles differ from the start
         nn.init.zeros_(self.film.bias)
 
     def films(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The gain (less 1) and the offset, each (N, width), of every steered layer."""
-        gains, offsets = self.film(code).chunk(2, 1)
+        gains, offsets = self.film(code[:, :LEARNT]).chunk(2, 1)
         return list(zip(gains.split(self.widths, 1), offsets.split(self.widths, 1), strict=True))
 
     def forward(self, features: Tensor, statistics: Tensor, code: Tensor, same: bool = True) -> Tensor:
         films = self.films(code)
-        mean, deviation = statistics.chunk(2, 1)
+        mean, deviation = statistics[:, :CHANNELS], statistics[:, CHANNELS : 2 * CHANNELS]
         gain = (1 + films[0][0]) / deviation.clamp_min(_FLOOR)
-        x = features * gain[:, :, None, None] + (films[0][1] - mean * gain)[:, :, None, None]
+        matrix, offset = transfer(statistics[:, 2 * CHANNELS :], code[:, LEARNT:])
+        cells = features[:, CHANNELS:].float()
+        ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]
+        ground = ground.clamp(0, 1)
+        x = features[:, :CHANNELS] * gain[:, :, None, None] + (films[0][1] - mean * gain)[:, :, None, None]
+        x = x + self.ground.apply_to(ground * 2 - 1, same)
         for i, block in enumerate(self.blocks):
             x = block(x, same, films[1 + 2 * i : 3 + 2 * i])
         x = self._doubled(F.relu(self.narrow.apply_to(x, same, films[-3])), same)
         x = F.relu(self.middle.apply_to(x, same, films[-2]))
         x = self._doubled(F.relu(self.narrower.apply_to(x, same, films[-1])), same)
         x = self.out.apply_to(x, same)
-        return x if same else x[..., 1:-1, 1:-1]  # back onto whole cells
+        ground = self._doubled(_trimmed(ground, 2 * DECODER_BLOCKS, same), same)
+        ground = self._doubled(_trimmed(ground, 1, same), same)
+        return _trimmed(x.float() + _trimmed(ground, 2, same), 1, same)  # back onto whole cells
 
     @staticmethod
     def _doubled(x: Tensor, same: bool) -> Tensor:
         """Twice the size, bilinear: smooth, so no chequerboard."""
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return x if same else x[..., 1:-1, 1:-1]  # the outermost samples lack a neighbour
+        return _trimmed(x, 1, same)  # the outermost samples lack a neighbour
 
 
 class StyleNetwork(nn.Module):
@@ -234,8 +254,9 @@ class StyleNetwork(nn.Module):
         self.decoder = Decoder()
 
     def statistics(self, thumbnails: Tensor) -> Tensor:
-        """Content statistics (N, 128) of pictures (N, 3, H, W) whose short side is `THUMBNAIL_SIDE`."""
-        return moments(self.content(thumbnails))
+        """Content statistics (N, 137) of pictures (N, 3, H, W) whose short side is `THUMBNAIL_SIDE`."""
+        features = self.content(thumbnails)[:, :CHANNELS]
+        return torch.cat([moments(features), colours_of(thumbnails)], 1)
 
 
 def moments(x: Tensor) -> Tensor:
@@ -245,9 +266,59 @@ def moments(x: Tensor) -> Tensor:
     return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
 
 
+def colours_of(rgb: Tensor) -> Tensor:
+    """Mean and covariance of RGB, (N, 3, H, W) to (N, 9), float32: r g b, rr rg rb gg gb bb."""
+    flat = rgb.float().flatten(2)
+    mean = flat.mean(2)
+    centred = flat - mean[:, :, None]
+    covariance = centred @ centred.transpose(1, 2) / flat.shape[2]
+    rows, columns = torch.triu_indices(3, 3)
+    return torch.cat([mean, covariance[:, rows, columns]], 1)
+
+
+def _covariance(colours: Tensor) -> Tensor:
+    """(N, 9) to the symmetric matrices (N, 3, 3), float64."""
+    matrix = colours.new_zeros(colours.shape[0], 3, 3, dtype=torch.float64)
+    rows, columns = torch.triu_indices(3, 3)
+    matrix[:, rows, columns] = colours[:, 3:].double()
+    matrix[:, columns, rows] = colours[:, 3:].double()
+    return matrix
+
+
+def _root(matrix: Tensor, floor: float = 0.0, power: float = 0.5) -> Tensor:
+    """A power of symmetric matrices (N, 3, 3) whose eigenvalues are first raised to `floor`."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return (vectors * values.clamp_min(floor)[:, None] ** power) @ vectors.transpose(1, 2)
+
+
+@torch.no_grad()
+def transfer(scene: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    """The linear map of colours that gives the scene the style's mean and covariance and moves colours least.
+
+    Pitie and Kokaram 2007, "The linear Monge-Kantorovitch colour mapping". A direction in which the scene hardly
+    varies counts as varying a little, so that noise is not blown up to the style's contrast.
+
+    Args:
+        scene, style: (N, 9) as from `colours_of`.
+
+    Returns:
+        matrix (N, 3, 3) and offset (N, 3), float32: colour c becomes matrix c + offset.
+    """
+    floor = _COLOUR_FLOOR**2
+    root = _root(_covariance(scene), floor)
+    inverse = _root(_covariance(scene), floor, -0.5)
+    matrix = (inverse @ _root(root @ _covariance(style) @ root) @ inverse).float()
+    return matrix, style[:, :3] - (matrix @ scene[:, :3, None])[:, :, 0]
+
+
 def pooled(statistics: Tensor) -> Tensor:
-    """Statistics of several pictures together, (N, 2C) to (1, 2C): every picture counts the same."""
-    mean, deviation = statistics.chunk(2, 1)
+    """Statistics of several pictures together, (N, 137) to (1, 137): every picture counts the same."""
+    mean, deviation, colours = statistics.split([CHANNELS, CHANNELS, COLOUR], 1)
     centre = mean.mean(0, keepdim=True)
     variance = (deviation**2 + (mean - centre) ** 2).mean(0, keepdim=True)
-    return torch.cat([centre, variance.sqrt()], 1)
+    average = colours.mean(0, keepdim=True)
+    apart = colours[:, :3] - average[:, :3]
+    rows, columns = torch.triu_indices(3, 3)
+    spread = (apart[:, rows] * apart[:, columns]).mean(0, keepdim=True)
+    together = torch.cat([average[:, :3], average[:, 3:] + spread], 1)
+    return torch.cat([centre, variance.sqrt(), together], 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylebridge_server.colour import from_working, luma, to_working
+from stylebridge_server.colour import from_working, to_working
 
 
 @pytest.mark.parametrize(("dtype", "levels"), [(np.uint8, 256), (np.uint16, 65536)])
@@ -50,9 +50,3 @@ def test_the_argument_is_left_alone() -> None:
     kept = rgb.copy()
     from_working(rgb, np.uint8)
     assert np.array_equal(rgb, kept, equal_nan=True)
-
-
-def test_luma_of_grey_is_the_grey() -> None:
-    grey = np.full((3, 4, 3), 0.375, np.float32)
-    assert luma(grey).shape == (3, 4) and np.allclose(luma(grey), 0.375)
-    assert luma(np.array([[[0.0, 1.0, 0.0]]], np.float32)) > luma(np.array([[[1.0, 0.0, 0.0]]], np.float32))

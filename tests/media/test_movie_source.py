@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import resource
 import struct
@@ -251,3 +252,18 @@ def test_stepping_backwards_and_looking_back_decode_little(tmp_path: Path) -> No
         for number in reversed(range(120)):
             source.read(number)
         assert decoded <= 120 + 90 + 60 + 30
+
+
+def test_pictures_are_let_go_without_the_garbage_collector(tmp_path: Path) -> None:
+    """Memory must not follow the length of the clip; a cycle of references would keep every picture for long."""
+    path = make_movie(tmp_path / "a.mp4", count=150)
+    gc.collect()
+    gc.disable()
+    try:
+        with open_source(path) as source:
+            for _ in source.frames():
+                pass
+            alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive < 40

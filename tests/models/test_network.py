@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
+
 from stylebridge_models import network
 from stylebridge_models.network import DECODER_MARGIN, ENCODER_MARGIN, STRIDE, StyleNetwork
-from torch import Tensor
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +16,18 @@ def net() -> StyleNetwork:
     return StyleNetwork().eval().requires_grad_(False)
 
 
+CELLS = network.CHANNELS + 3
+
+
 def _code(seed: int = 0) -> Tensor:
-    return torch.randn(1, network.CODE, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    colours = network.colours_of(torch.rand(1, 3, 8, 8, generator=generator))
+    return torch.cat([torch.randn(1, network.LEARNT, generator=generator), colours], 1)
 
 
 def _statistics() -> Tensor:
-    return torch.cat([torch.zeros(1, network.CHANNELS), torch.ones(1, network.CHANNELS)], 1)
+    colours = network.colours_of(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(9)))
+    return torch.cat([torch.zeros(1, network.CHANNELS), torch.ones(1, network.CHANNELS), colours], 1)
 
 
 def test_has_at_most_a_million_parameters(net: StyleNetwork) -> None:
@@ -30,7 +37,7 @@ def test_has_at_most_a_million_parameters(net: StyleNetwork) -> None:
 def test_output_is_as_large_as_the_input(net: StyleNetwork) -> None:
     for height, width in ((4, 4), (8, 12), (64, 100)):
         features = net.content(torch.rand(1, 3, height, width))
-        assert features.shape == (1, network.CHANNELS, height // STRIDE, width // STRIDE)
+        assert features.shape == (1, CELLS, height // STRIDE, width // STRIDE)
         assert net.decoder(features, _statistics(), _code()).shape == (1, 3, height, width)
 
 
@@ -43,7 +50,7 @@ def test_encoder_piece_equals_the_whole(net: StyleNetwork) -> None:
 
 
 def test_decoder_piece_equals_the_whole(net: StyleNetwork) -> None:
-    features = torch.rand(1, network.CHANNELS, 30, 34)
+    features = torch.rand(1, CELLS, 30, 34)
     inside = slice(DECODER_MARGIN * STRIDE, -DECODER_MARGIN * STRIDE)
     whole = net.decoder(features, _statistics(), _code(), same=True)[..., inside, inside]
     piece = net.decoder(features, _statistics(), _code(), same=False)
@@ -53,7 +60,7 @@ def test_decoder_piece_equals_the_whole(net: StyleNetwork) -> None:
 
 def test_margins_are_no_wider_than_needed(net: StyleNetwork) -> None:
     """A change one cell inside the margin shows, one beyond it does not."""
-    features = torch.rand(1, network.CHANNELS, 40, 40)
+    features = torch.rand(1, CELLS, 40, 40)
     before = net.decoder(features, _statistics(), _code())
     changed = features.clone()
     changed[:, :, 20, 20] += 100
@@ -74,7 +81,7 @@ def test_constant_picture_gives_a_constant_one(net: StyleNetwork) -> None:
 
 def test_one_code_and_several_codes_agree(net: StyleNetwork) -> None:
     """Folding the code into the weights, done for one code, changes nothing but rounding."""
-    features = torch.rand(2, network.CHANNELS, 12, 12)
+    features = torch.rand(2, CELLS, 12, 12)
     codes = torch.cat([_code(1), _code(2)])
     both = net.decoder(features, _statistics().expand(2, -1), codes)
     for i in range(2):
@@ -88,8 +95,28 @@ def test_codes_of_two_pictures_differ(net: StyleNetwork) -> None:
 
 
 def test_pooled_statistics_are_those_of_all_pixels() -> None:
-    x = torch.rand(3, 5, 16, 16)
+    x, rgb = torch.rand(3, network.CHANNELS, 16, 16), torch.rand(3, 3, 16, 16)
+    rows = torch.cat([network.moments(x), network.colours_of(rgb)], 1)
+    mean, deviation, colours = network.pooled(rows).split(
+        [network.CHANNELS, network.CHANNELS, network.COLOUR], 1
+    )
     together = x.permute(1, 0, 2, 3).flatten(1)
-    mean, deviation = network.pooled(network.moments(x)).chunk(2, 1)
     assert torch.allclose(mean[0], together.mean(1), atol=1e-5)
     assert torch.allclose(deviation[0], together.std(1, correction=0), atol=1e-3)
+    assert torch.allclose(colours, network.colours_of(torch.cat(list(rgb), 2)[None]), atol=1e-5)
+
+
+def test_transfer_gives_a_scene_the_colours_of_a_style() -> None:
+    generator = torch.Generator().manual_seed(4)
+    scene = torch.rand(1, 3, 32, 32, generator=generator)
+    style = torch.rand(1, 3, 32, 32, generator=generator) ** 2 * 0.5
+    matrix, offset = network.transfer(network.colours_of(scene), network.colours_of(style))
+    painted = torch.einsum("nij,njhw->nihw", matrix, scene) + offset[:, :, None, None]
+    assert torch.allclose(network.colours_of(painted), network.colours_of(style), atol=1e-5)
+
+
+def test_transfer_of_a_flat_scene_stays_finite() -> None:
+    flat, style = network.colours_of(torch.full((1, 3, 4, 4), 0.5)), _code()[:, network.LEARNT :]
+    matrix, offset = network.transfer(flat, style)
+    assert torch.isfinite(matrix).all() and torch.isfinite(offset).all()
+    assert float(matrix.abs().max()) < 30

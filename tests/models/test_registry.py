@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
 

@@ -12,7 +12,7 @@ from look_strategies import LOOKS
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge_server.shot.looks import format_look, parse_look, load_look, resolve_paths
+from stylebridge_server.shot.looks import format_look, load_look, parse_look, resolve_paths
 from stylebridge_server.shot.toml_text import split
 
 WRITTEN = """\

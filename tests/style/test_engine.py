@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import style
 from stylebridge_server.values import Rgb, Tile
@@ -100,7 +103,7 @@ def test_bands_cover_all_rows_and_stay_small() -> None:
     for rows, columns in ((1, 1), (135, 240), (1080, 1920), (1, 20000)):
         parts = bands(rows, columns)
         assert parts[0][0] == 0 and parts[-1][1] == rows
-        assert all(a[1] == b[0] for a, b in zip(parts[:-1], parts[1:], strict=True))
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(parts))
         assert all((b - a) * columns <= 40_000 or b - a <= 16 for a, b in parts)
 
 
@@ -121,7 +124,7 @@ def test_runs_are_counted() -> None:
     for _ in range(2):
         engine.decode(features, statistics, code, Tile(0, 0, 16, 16))
     assert engine.runs == {"encode": 1, "decode": 2}
-    assert features.nbytes == 4 * 4 * 64 * 4
+    assert features.nbytes == 4 * 4 * 67 * 4
 
 
 def test_styling_changes_a_picture_and_styles_differ(engine: style.Engine) -> None:
@@ -147,7 +150,7 @@ def test_presets(engine: style.Engine) -> None:
     assert len(presets) >= 8 and {"starry-night", "wheat-field", "great-wave"} <= set(presets)
     for name, entry in presets.items():
         assert entry.name == name and entry.title and entry.credit
-        assert entry.code.shape == (128,) and entry.code.dtype == np.float32 and np.isfinite(entry.code).all()
+        assert entry.code.shape == (137,) and entry.code.dtype == np.float32 and np.isfinite(entry.code).all()
 
 
 def test_codes_of_odd_style_pictures(engine: style.Engine) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
 from stylebridge_server import train
@@ -116,7 +117,7 @@ def test_rate_warms_up_holds_and_falls() -> None:
 
 def test_export_writes_what_the_registry_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stylebridge_models.network import StyleNetwork
-    from stylebridge_server.train import export as module
+    from stylebridge_server.train import exports as module
 
     monkeypatch.setattr(module, "PAINTINGS", (("dots", "dots", "Dots", "nobody, 2000"),))
     (tmp_path / "styles").mkdir()
@@ -126,7 +127,7 @@ def test_export_writes_what_the_registry_reads(tmp_path: Path, monkeypatch: pyte
     train.export(network, tmp_path / "styles", tmp_path / "weights")
     state = registry.load(module.WEIGHTS, tmp_path / "weights")
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
-    assert len(registry.load_json(module.PRESETS, tmp_path / "weights")["dots"]["code"]) == 128
+    assert len(registry.load_json(module.PRESETS, tmp_path / "weights")["dots"]["code"]) == 137
     with pytest.raises(StylebridgeError):
         train.export(network, tmp_path / "weights", tmp_path / "other")
 

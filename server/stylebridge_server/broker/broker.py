@@ -229,8 +229,7 @@ class Broker:
             job = self._queue.next(batch)
             if job is None:
                 return
-            job.sent = True
-            job.attempt += 1
+            job.begin()
             self._running[job.number] = job
             worker.send(
                 "run",
@@ -293,7 +292,8 @@ class Broker:
             self._finish(job, message.op, message.fields)
             return
         payload = message.payload if message.op == "frame" else None
-        self._emit(job.session.routing, message.op, job.message.id, message.fields, payload)
+        fields = job.progress(message.fields) if message.op == "progress" else message.fields
+        self._emit(job.session.routing, message.op, job.message.id, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from stylebridge.look import Look
 from stylebridge_server import composite, media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay, shrunk
-from stylebridge_server.shot.looks import read_look
+from stylebridge_server.shot.looks import load_look
 from stylebridge_server.shot.shot import as_rgb8
 from stylebridge_server.values import Frame, Instance, Rgb8, SourceInfo
 
@@ -85,7 +86,7 @@ def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:
             Code.BAD_VALUE,
             f"{clash[0]} and --look were both given: write it into the look, or leave the look out.",
         )
-    read = read_look(look)
+    read = load_look(look)
     for name, value in values.items():
         effect.check(name, value)
     return replace(read, shot_values={**read.shot_values, **values})
@@ -111,11 +112,15 @@ def frame_range(text: str | None) -> tuple[int, int] | None:
 def run(job: Job) -> Outcome:
     """Render a job.
 
+    A server that is started for the run keeps few finished tiles: nobody will ask for them again, and so memory does
+    not grow with the clip.
+
     Raises:
         StylebridgeError: whatever went wrong before the first frame was written; afterwards only what leaves
             nothing behind.
     """
     started = time.monotonic()
+    os.environ.setdefault("STYLEBRIDGE_RESULTS_MB", "64")
     with media.open_source(job.source) as source:
         info = source.info
         first, last = job.frames or (info.first, info.last)
@@ -142,6 +147,11 @@ def run(job: Job) -> Outcome:
     lines.append(
         f"{job.target}: {count} in {seconds:.0f} s ({made / seconds:.1f} frames/s), {sink.description}."
     )
+    if not sink.lossless and _is_idle(job.look, info):
+        lines.append(
+            "Nothing was styled, but the pictures were encoded again, which is not lossless: write a sequence of PNG "
+            "to get them bit for bit."
+        )
     if job.contact_sheet is not None and made:
         lines.append(f"{job.contact_sheet}: contact sheet.")
     return Outcome(0 if problem is None else 3, "\n".join(lines))
@@ -182,8 +192,12 @@ def _fill(
 
 def _output_like(info: SourceInfo, look: Look) -> SourceInfo:
     """The source's declaration, in colour where a grey source is styled."""
-    idle = all(layer.is_idle(info.first, info.last) for layer in look.layers)
-    return info if idle else replace(info, channels=composite.result_channels(info.channels))
+    return info if _is_idle(look, info) else replace(info, channels=composite.result_channels(info.channels))
+
+
+def _is_idle(look: Look, info: SourceInfo) -> bool:
+    """Whether nothing is styled on any frame of the source."""
+    return all(layer.is_idle(info.first, info.last) for layer in look.layers)
 
 
 def _style_path(style: str) -> str:

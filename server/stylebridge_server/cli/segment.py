@@ -11,7 +11,7 @@ from stylebridge_server import media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.render import instances_of
 from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay
-from stylebridge_server.shot.looks import read_look
+from stylebridge_server.shot.looks import load_look
 from stylebridge_server.shot.shot import as_rgb8
 
 
@@ -30,7 +30,7 @@ def run(source: str, out: Path | None, look: Path | None, server: str | None, qu
     Raises:
         StylebridgeError: as opening and analysing do.
     """
-    data = read_look(look).to_data() if look else {}
+    data = load_look(look).to_data() if look else {}
     folder = out or Path()
     with (
         media.open_source(source) as opened,

@@ -68,8 +68,8 @@ def _keep(styled: _F, source: _F, amount: float) -> _F:
     lab, colours = _to_lab(styled), _to_lab(source)
     lab[:, 1:] += np.float32(min(amount, 1.0)) * (colours[:, 1:] - lab[:, 1:])
     linear = _to_linear(lab)
-    ceiling = np.maximum(1.0, _decode(styled).max(axis=1)) + _SLACK
-    outside = (linear.min(axis=1) < -_SLACK) | (linear.max(axis=1) > ceiling)
+    ceiling = np.maximum(1.0, _extremes(_decode(styled))[1]) + np.float32(_SLACK)
+    outside = ~_fits(linear, ceiling)
     if outside.any():
         linear[outside] = _to_linear(_fitted(lab[outside], ceiling[outside]))
     return _encode(np.clip(linear, 0.0, ceiling[:, None]))
@@ -86,11 +86,21 @@ def _fitted(lab: _F, ceiling: _F) -> _F:
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         trial[:, 1:] = lab[:, 1:] * middle[:, None]
-        linear = _to_linear(trial)
-        fits = (linear.min(axis=1) >= -_SLACK) & (linear.max(axis=1) <= ceiling)
+        fits = _fits(_to_linear(trial), ceiling)
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
     trial[:, 1:] = lab[:, 1:] * high[:, None]
     return trial
+
+
+def _fits(linear: _F, ceiling: _F) -> NDArray[np.bool_]:
+    least, greatest = _extremes(linear)
+    return (least >= -_SLACK) & (greatest <= ceiling)
+
+
+def _extremes(values: _F) -> tuple[_F, _F]:
+    """The least and the greatest of the three channels."""
+    r, g, b = values[:, 0], values[:, 1], values[:, 2]
+    return np.minimum(np.minimum(r, g), b), np.maximum(np.maximum(r, g), b)
 
 
 def _to_lab(rgb: _F) -> _F:
@@ -116,4 +126,4 @@ def _encode(linear: _F) -> _F:
 
 
 def _times(values: _F, matrix: NDArray[np.float64]) -> _F:
-    return np.asarray(values @ matrix.T.astype(np.float32))
+    return np.asarray(cv2.transform(values[:, None], matrix.astype(np.float32)))[:, 0]

@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from stylebridge_server.values import Pixels, Plane, Rgb
-
-# Rec. 709, as sRGB's primaries.
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+from stylebridge_server.values import Pixels, Rgb
 
 
 def to_working(pixels: Pixels) -> Rgb:
@@ -54,8 +51,3 @@ def from_working(rgb: Rgb, dtype: DTypeLike) -> Pixels:
     np.clip(codes, 0.0, 1.0, out=codes)
     codes *= np.float32(np.iinfo(dtype).max)
     return np.rint(codes, out=codes).astype(dtype)
-
-
-def luma(rgb: Rgb) -> Plane:
-    """Rec. 709 luma of display-referred RGB: (H, W, 3) to (H, W) float32, in the units given."""
-    return np.asarray(rgb @ _LUMA)

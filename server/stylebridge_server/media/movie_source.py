@@ -15,7 +15,7 @@ from stylebridge_server.media.files import content_hash, readable_file
 from stylebridge_server.media.limits import check_size
 from stylebridge_server.media.movie_decoder import MovieDecoder, open_container, video_stream
 from stylebridge_server.media.movie_index import MovieIndex, constant_rate, index_movie
-from stylebridge_server.media.picture import PictureReader, orientation
+from stylebridge_server.media.picture import PictureReader
 from stylebridge_server.values import Frame, SourceInfo
 
 
@@ -104,7 +104,7 @@ class MovieSource(Source):
         }
 
     def _info(self, picture: VideoFrame, last: int, rate: Fraction, sound: int) -> SourceInfo:
-        layout, turn = self._reader.layout(picture), orientation(picture)
+        layout, turn = self._reader.layout(picture), self._reader.orientation(picture)
         width, height, aspect = picture.width, picture.height, self._pixel_aspect
         if turn.transposed:
             width, height, aspect = height, width, 1 / aspect

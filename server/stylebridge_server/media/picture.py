@@ -113,6 +113,17 @@ class PictureReader:
         self._name = name
         self._centred = centred
         self._reformatter = VideoReformatter()
+        self._orientation: Orientation | None = None
+
+    def orientation(self, picture: VideoFrame) -> Orientation:
+        """How pictures of the stream are to be shown: that of the first one asked about.
+
+        Asked once only: a picture whose side data were looked at is part of a reference cycle, and stays in
+        memory until the garbage collector comes by.
+        """
+        if self._orientation is None:
+            self._orientation = _orientation(picture)
+        return self._orientation
 
     def layout(self, picture: VideoFrame) -> Layout:
         """How the pixels of this picture are laid out."""
@@ -130,7 +141,7 @@ class PictureReader:
         """(H, W, 3 or 4) uint8 or uint16, upright: the picture's display matrix is applied."""
         layout = self.layout(picture)
         coding = layout.coding
-        turn = orientation(picture)
+        turn = self.orientation(picture)
         if picture.format.name not in (layout.format, layout.format.replace("yuv", "yuvj")):
             picture = self._repacked(picture, layout)
         planes = _planes(picture, coding)
@@ -221,7 +232,7 @@ class Orientation:
         return np.ascontiguousarray(pixels)
 
 
-def orientation(picture: VideoFrame) -> Orientation:
+def _orientation(picture: VideoFrame) -> Orientation:
     """From the picture's display matrix (16.16 fixed point). Only right angles are turned."""
     side_data: Any = picture.side_data
     data = side_data.get(SideDataType.DISPLAYMATRIX)

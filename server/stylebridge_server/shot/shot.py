@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server import colour
 from stylebridge_server.shot.cache import key
 from stylebridge_server.values import Frame, Rgb8, SourceInfo
 
@@ -176,10 +177,7 @@ AnyShot = Shot | PushedShot
 def as_rgb8(frame: Frame) -> Rgb8:
     """What the analyses look at: (H, W, 3) uint8 of any frame; alpha is dropped, floats are clipped to [0, 1]."""
     pixels = frame.pixels
-    colour = pixels[..., :1].repeat(3, axis=-1) if pixels.shape[-1] < 3 else pixels[..., :3]
-    if colour.dtype == np.uint8:
-        return np.ascontiguousarray(colour)
-    if colour.dtype == np.uint16:
-        return ((colour.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    scaled = np.nan_to_num(colour.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * 255
-    return np.rint(scaled).astype(np.uint8)
+    if pixels.dtype == np.uint8 and pixels.shape[-1] >= 3:
+        return np.ascontiguousarray(pixels[..., :3])
+    working = np.nan_to_num(colour.to_working(pixels), nan=0.0, posinf=1.0, neginf=0.0)
+    return colour.from_working(working, np.dtype(np.uint8))

@@ -297,7 +297,9 @@ def _explained(error: TOMLKitError, text: str) -> TomlError:
     if twin:
         return TomlError(f"{twin[1]!r} is already given further up.", _line_of_twin(text))
     if "'\\x00'" in problem and "\x00" not in text:  # what tomlkit calls the end of the text
-        return TomlError("the text ends too early; a bracket or a quote is left open.", len(text.splitlines()))
+        return TomlError(
+            "the text ends too early; a bracket or a quote is left open.", len(text.splitlines())
+        )
     line, column = (error.line, error.col + 1) if isinstance(error, ParseError) else (1, None)
     if problem == "Unexpected character: '\\n'":
         problem = "the line ends too early."

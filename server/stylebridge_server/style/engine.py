@@ -39,7 +39,7 @@ class Preset:
     Attributes:
         name: what looks and the command line say, such as "starry-night".
         title, credit: the painting; its painter and year.
-        code: (128,) float32.
+        code: (137,) float32.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Features:
 
     height: int
     width: int
-    cells: Tensor  # (1, 64, ceil(height / 4), ceil(width / 4)) float32
+    cells: Tensor  # (1, 67, ceil(height / 4), ceil(width / 4)) float32
 
     @property
     def nbytes(self) -> int:
@@ -92,7 +92,7 @@ class Engine:
 
     @torch.inference_mode()
     def code(self, image: NDArray[Any]) -> FloatVector:
-        """The code (128,) of any style picture: (H, W) or (H, W, C), integers or floats, grey or colour."""
+        """The code (137,) of any style picture: (H, W) or (H, W, C), integers or floats, grey or colour."""
         style = pixels.shrunk(pixels.to_rgb(image), network.STYLE_SIDE)
         return self._network.style(self._tensor(style))[0].cpu().numpy()
 
@@ -114,7 +114,7 @@ class Engine:
 
     @torch.inference_mode()
     def statistics(self, thumbnails: Sequence[Rgb]) -> FloatVector:
-        """Content statistics (128,) of a scene, from one or more small pictures of it (h, w, 3), all
+        """Content statistics (137,) of a scene, from one or more small pictures of it (h, w, 3), all
         counting alike.
 
         Pictures are brought to a short side of 128 here; larger ones only take longer. Not counted as a run:

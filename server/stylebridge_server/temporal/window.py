@@ -14,13 +14,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylebridge_server.temporal.flow import Field, grid, inside, sample
+from stylebridge_server.temporal.flow import Field, grid, sample
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
-# How fast a tap loses weight as the source changes along its path: exp(-50 |difference|^2), RGB in [0, 1].
-_PHOTOMETRIC = 50.0
-# The squared difference is averaged over this many pixels each way before it counts, so that grain in single
-# pixels does not make weights, and with them the result, grainy.
+# How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 200 |e|^2), RGB in [0, 1], d
+# being the difference and e what of it lies outside the range of colours of the pixel's neighbours. Over fine
+# texture a flow that is right to a fraction of a pixel makes great differences, all of them colours that are there;
+# a ghost brings colours that are not.
+_DIFFERENT = 20.0
+_FOREIGN = 200.0
+# Their sum is averaged over this many pixels each way before it counts, so that grain in single pixels does not
+# make weights, and with them the result, grainy.
 _NOISE_SIGMA = 1.0
 # Weights below this are nothing. Taken off all of them, so that none jumps.
 _NEGLIGIBLE = 0.005
@@ -91,17 +95,16 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
         raise ValueError(f"{len(images)} images need {len(images) - 1} flow pairs, not {len(pairs)}")
     height, width = images[0].shape[:2]
     here = grid(height, width)
-    limit = np.array([width - 1, height - 1], np.float32)
     maps, weights = [here], [np.ones((height, width), np.float32)]
-    present = np.clip(images[0], 0.0, 1.0)
+    likeness = _Likeness(images[0])
     positions, believed = here, np.ones((height, width), np.float32)
     for j, (pair, image) in enumerate(zip(pairs, images[1:], strict=True), start=1):
         # One fixed order: the chain is followed from t backwards, a frame at a time.
         believed = believed * sample(pair.forward_valid, positions)
         positions = positions + sample(pair.forward, positions)
-        believed *= inside(positions)
-        positions = _clipped(positions, np.zeros(2, np.float32), limit)
-        weight = believed * _alike(present, sample(np.clip(image, 0.0, 1.0), positions))
+        positions, within = _kept_inside(positions)
+        believed *= within
+        weight = believed * likeness(sample(image, positions))
         weight *= amount * tap_weight(j, len(images))
         maps.append(positions)
         weights.append(np.maximum(weight - _NEGLIGIBLE, 0.0))
@@ -109,8 +112,13 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
 
 
 def tap_weight(j: int, count: int) -> float:
-    """The weight of tap j of `count` before validity, tap 0 being 1."""
-    return 1.0
+    """The weight of tap j of `count` before validity, tap 0 being 1: sqrt((j + 1) (count - j) / count).
+
+    What changes from one frame's result to the next is how much each styled frame counts. Equal weights drop the
+    oldest all at once; (j + 1) (count - j) changes least of all, but gives the frame itself little say. This is half
+    way between.
+    """
+    return float(np.sqrt((j + 1) * (count - j) / count))
 
 
 def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
@@ -153,6 +161,16 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
     return change
 
 
+def _kept_inside(positions: Field) -> tuple[Field, Plane]:
+    """Positions clipped to the picture, and how far that left them where they were (0 from a pixel on)."""
+    height, width = positions.shape[:2]
+    kept = _clipped(positions, np.zeros(2, np.float32), np.array([width - 1, height - 1], np.float32))
+    moved = kept - positions
+    np.abs(moved, out=moved)
+    x, y = cv2.split(moved)
+    return kept, np.maximum(1.0 - np.maximum(x, y), 0.0)
+
+
 def _clipped(positions: Field, least: NDArray[np.float32], greatest: NDArray[np.float32]) -> Field:
     x, y = cv2.split(positions)
     return np.asarray(cv2.merge((np.clip(x, least[0], greatest[0]), np.clip(y, least[1], greatest[1]))))
@@ -163,12 +181,34 @@ def _three(plane: Plane) -> Rgb:
     return np.asarray(cv2.merge((plane, plane, plane)))
 
 
-def _alike(a: Rgb, b: Rgb) -> Plane:
-    """1 where the pictures agree, falling towards 0 as they differ: (h, w) float32."""
-    difference = a - b
-    difference *= difference
-    energy = cv2.transform(difference, np.ones((1, 3), np.float32))
-    # A pixel that is no number agrees with nothing.
-    energy = np.nan_to_num(energy, nan=3.0, copy=False)
-    energy = cv2.GaussianBlur(energy, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.exp(-_PHOTOMETRIC * energy))
+class _Likeness:
+    """How like frame t other pictures are that have been brought to it."""
+
+    def __init__(self, image: Rgb) -> None:
+        self._image = _displayed(image)
+        neighbours = np.ones((3, 3), np.uint8)
+        self._least = np.asarray(cv2.erode(self._image, neighbours))
+        self._greatest = np.asarray(cv2.dilate(self._image, neighbours))
+
+    def __call__(self, found: Rgb) -> Plane:
+        """1 where `found` (h, w, 3) float32 agrees, falling towards 0 as it differs: (h, w) float32."""
+        # In place where that can be: new memory of this size costs as much as the sums.
+        found = _displayed(found)
+        different = found - self._image
+        different *= different
+        different *= np.float32(_DIFFERENT / _FOREIGN)
+        foreign = found - self._greatest
+        np.maximum(foreign, np.subtract(self._least, found, out=found), out=foreign)
+        np.maximum(foreign, 0.0, out=foreign)
+        foreign *= foreign
+        foreign += different
+        exponent = cv2.transform(foreign, np.full((1, 3), -_FOREIGN, np.float32))
+        blurred = cv2.GaussianBlur(exponent, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.exp(blurred))
+
+
+def _displayed(image: Rgb) -> Rgb:
+    """What a display shows of it; what is no number, black."""
+    shown = np.clip(image, 0.0, 1.0)
+    cv2.patchNaNs(shown, 0.0)
+    return shown

@@ -1,12 +1,12 @@
 """Training, export and measuring of the style network that ships. Nothing else in the server needs this
 room."""
 
-from .evaluate import Measures, SqueezeNet, evaluate, of_network, of_teacher, table
-from .export import export
+from .exports import export
+from .launch import Folders, run
+from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, table
 from .pictures import Scenes, Styles
 from .recipe import Recipe
 from .recipe import load as load_recipe
-from .launch import Folders, run
 from .trainer import Materials, Trainer, train
 
 __all__ = [

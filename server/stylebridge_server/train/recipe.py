@@ -29,6 +29,7 @@ class Recipe:
     scene_largest: int = 416
     styles: int = 400
     other_styles: float = 0.3
+    plain_styles: float = 0.3
     # steps
     pairs: int = 48
     uses: int = 8

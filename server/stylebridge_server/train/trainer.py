@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.distributed
+from torch import Tensor, nn
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
@@ -78,8 +79,32 @@ def picture(x: Tensor) -> Rgb8:
     return (x.detach().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
+@dataclass(frozen=True)
+class Worker:
+    """One of several processes that share a run: each takes crops of its own, gradients are averaged.
+
+    On few cores that other work shares, processes of one thread each get much further than one process whose
+    threads wait for one another in every operation.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    def averaged(self, parameters: list[nn.Parameter], loss: Tensor) -> float:
+        """Averages gradients over the workers, in place; returns the mean loss. Not finite in one, so in all."""
+        if self.count == 1:
+            return loss.item()
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients] + [loss.detach().flatten()])
+        torch.distributed.all_reduce(flat)
+        flat /= self.count
+        for gradient, piece in zip(gradients, flat.split([g.numel() for g in gradients] + [1]), strict=False):
+            gradient.copy_(piece.view_as(gradient))
+        return flat[-1].item()
+
+
 class Trainer:
-    """One run in one folder: `checkpoint.pt`, `log.csv`, and sheets of samples where a sheet is asked for."""
+    """One run in one folder: `checkpoint.pt` and `log.csv`."""
 
     def __init__(
         self,
@@ -88,16 +113,10 @@ class Trainer:
         folder: Path,
         device: str = "cpu",
         amp: bool = True,
-        sheet: Callable[[StyleNetwork, Path], None] | None = None,
+        worker: Worker = Worker(),
     ) -> None:
-        self.recipe, self.materials, self.folder, self.device, self.amp = (
-            recipe,
-            materials,
-            folder,
-            device,
-            amp,
-        )
-        self.sheet = sheet
+        self.recipe, self.materials, self.folder = recipe, materials, folder
+        self.device, self.amp, self.worker = device, amp, worker
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         self.network = StyleNetwork().to(device).to(memory_format=torch.channels_last)
@@ -127,6 +146,8 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.seconds = state["step"], state["seconds"]
+        if self.worker.rank:
+            return
         # What was logged after the checkpoint will be logged again.
         rows: list[dict[str, str]] = []
         if log.is_file():
@@ -139,6 +160,8 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the checkpoint so that a kill at any moment leaves the old one or the new one."""
+        if self.worker.rank:
+            return
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -168,13 +191,13 @@ class Trainer:
         """The pairs of a block of steps: drawn, and painted by the teacher."""
         if self._block[0] != block:
             recipe = self.recipe
-            rng = np.random.default_rng([recipe.seed, 1, block])
+            rng = np.random.default_rng([recipe.seed, 1, block, self.worker.rank])
             pairs = []
             for _ in range(recipe.pairs):
                 scene = self.materials.scenes.draw(rng, recipe.scene_smallest, recipe.scene_largest)
                 # The first variants are the paintings as they are; they come up more often than the rest.
                 paintings = len(self.materials.styles.paintings)
-                number = int(rng.integers(paintings if rng.uniform() < 0.3 else self.materials.styles.count))
+                number = int(rng.integers(paintings if rng.uniform() < recipe.plain_styles else self.materials.styles.count))
                 pairs.append(self._painted(scene, number))
             self._block = (block, pairs)
         return self._block[1]
@@ -195,11 +218,11 @@ class Trainer:
         recipe = self.recipe
         in_block = max(1, recipe.pairs * recipe.uses // recipe.batch)
         block, position = divmod(step, in_block)
-        order = np.random.default_rng([recipe.seed, 2, block])
+        order = np.random.default_rng([recipe.seed, 2, block, self.worker.rank])
         numbers = np.concatenate([order.permutation(recipe.pairs) for _ in range(recipe.uses)])
         pool = self._pairs(block)
         chosen = [pool[i] for i in numbers[position * recipe.batch : (position + 1) * recipe.batch]]
-        rng = np.random.default_rng([recipe.seed, 3, step])
+        rng = np.random.default_rng([recipe.seed, 3, step, self.worker.rank])
         corners = []
         for pair in chosen:
             room = pair.scene.shape[0] - recipe.crop - recipe.shift - 2 * recipe.rim
@@ -278,25 +301,28 @@ class Trainer:
             group["lr"] = rate
         parts = self.losses_of(self.step)
         loss = torch.stack([getattr(recipe, name) * value for name, value in parts.items()]).sum()
-        if not math.isfinite(loss.item()):
-            raise StylebridgeError(
-                Code.INTERNAL,
-                f"The loss of step {self.step} is {loss.item()}: training stopped, the last good checkpoint is "
-                f"{self.checkpoint}; lower the rate and start again.",
-            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        parameters = list(self.network.parameters())
+        mean = self.worker.averaged(parameters, loss)
+        if not math.isfinite(mean):
+            raise StylebridgeError(
+                Code.INTERNAL,
+                f"The loss of step {self.step} is {mean}: training stopped, the last good checkpoint is "
+                f"{self.checkpoint}; lower the rate and start again.",
+            )
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
         self.optimiser.step()
         keep = min(recipe.average, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(value, 1 - keep)
+            for kept, value in zip(self.average.parameters(), parameters, strict=True):
+                kept.lerp_(value, 1 - keep)
         self.seconds += time.monotonic() - began
         row: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds, 2), "rate": f"{rate:.3g}"}
-        row |= {"loss": f"{loss.item():.5f}"} | {name: f"{value.item():.5f}" for name, value in parts.items()}
-        with (self.folder / "log.csv").open("a", newline="") as file:
-            csv.DictWriter(file, FIELDS).writerow(row)
+        row |= {"loss": f"{mean:.5f}"} | {name: f"{value.item():.5f}" for name, value in parts.items()}
+        if not self.worker.rank:
+            with (self.folder / "log.csv").open("a", newline="") as file:
+                csv.DictWriter(file, FIELDS).writerow(row)
         self.step += 1
         return {name: float(value) for name, value in row.items()}
 
@@ -309,20 +335,26 @@ def train(
     amp: bool = True,
     sheet: Callable[[StyleNetwork, Path], None] | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    worker: Worker = Worker(),
 ) -> StyleNetwork:
     """Runs a recipe to its end, from its checkpoint where `folder` holds one; returns the averaged network.
 
     Args:
         sheet: called with the averaged network and a path to write a picture of samples to.
         progress: called after every step with (steps done, steps in all, logged row).
+        worker: which of several processes this is; those above rank 0 only compute.
     """
-    trainer = Trainer(recipe, materials, folder, device, amp, sheet)
+    trainer = Trainer(recipe, materials, folder, device, amp, worker)
     while trainer.step < recipe.steps:
         row = trainer.advance()
         if trainer.step % recipe.checkpoint_every == 0 or trainer.step == recipe.steps:
             trainer.save()
-        if sheet and (trainer.step % recipe.sheet_every == 0 or trainer.step == recipe.steps):
+        if (
+            sheet
+            and not worker.rank
+            and (trainer.step % recipe.sheet_every == 0 or trainer.step == recipe.steps)
+        ):
             sheet(trainer.average, folder / f"sheet-{trainer.step:06d}.jpg")
-        if progress:
+        if progress and not worker.rank:
             progress(trainer.step, recipe.steps, row)
     return trainer.average.eval()

@@ -253,7 +253,7 @@ def _jobs() -> Jobs:
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
-        intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "768")) * MEBIBYTE,
+        intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
         analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
     )
 
