@@ -255,7 +255,7 @@ def test_stepping_backwards_and_looking_back_decode_little(tmp_path: Path) -> No
 
 
 def test_pictures_are_let_go_without_the_garbage_collector(tmp_path: Path) -> None:
-    """Memory must not follow the length of the clip; a cycle of references would keep every picture for long."""
+    """Memory must not follow the clip's length; a cycle of references would keep pictures for long."""
     path = make_movie(tmp_path / "a.mp4", count=150)
     gc.collect()
     gc.disable()

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from stylebridge_server import segment
+from stylebridge_server.values import FlowPair, Instance, Prompt, Rgb8
 
-from stylebridge_server.values import FlowPair, Rgb8
+RED, BLUE = (190, 70, 60), (60, 80, 190)
 
 Position = Callable[[int], tuple[float, float]]
 
@@ -118,3 +120,14 @@ def overlap(matte: NDArray[np.uint8], truth: NDArray[np.bool_]) -> float:
     found = matte >= 128
     union = int((found | truth).sum())
     return 1.0 if union == 0 else float((found & truth).sum()) / union
+
+
+def run(
+    scene: Scene, prompts: list[Prompt], scenes: list[tuple[int, int]] | None = None
+) -> tuple[Mattes, list[Instance]]:
+    """Track through a synthetic shot with the embedded back end."""
+    store = Mattes(scene.size)
+    found = segment.load("embedded").track(
+        scene, scenes or [(0, scene.count - 1)], prompts, flow, store, lambda done, total: None, lambda: False
+    )
+    return store, found

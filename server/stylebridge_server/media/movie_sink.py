@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -116,12 +117,7 @@ class MovieSink(Sink):
                     self._sound.copy_until(self._source_time(self.first) + packet.dts * packet.time_base)
                 self._container.mux_one(packet)
         except av.error.FFmpegError as error:
-            if isinstance(error, OSError) and not isinstance(error, ValueError):
-                raise not_writable(self._path, error) from error
-            raise StylebridgeError(
-                Code.NOT_WRITABLE,
-                f"{self.name} could not be encoded ({self._encoding.description}): {error}.",
-            ) from error
+            raise self._failed(error) from error
 
     def _finish(self) -> None:
         try:
@@ -131,16 +127,25 @@ class MovieSink(Sink):
             self._container.close()
             self._close_sound()
             self._temporary.replace(self._path)
-        except OSError as error:
-            raise not_writable(self._path, error) from error
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
         finally:
             self._temporary.unlink(missing_ok=True)
 
+    def _failed(self, error: Exception) -> StylebridgeError:
+        if isinstance(error, OSError):
+            return not_writable(self._path, error)
+        return StylebridgeError(
+            Code.NOT_WRITABLE, f"{self.name} could not be encoded ({self._encoding.description}): {error}."
+        )
+
     def _abort(self) -> None:
+        with contextlib.suppress(OSError):  # first, so that closing does not tidy up what goes anyway
+            self._temporary.unlink(missing_ok=True)
         try:
             if container := getattr(self, "_container", None):
                 container.close()
-        except (OSError, ValueError):
+        except (av.error.FFmpegError, OSError, ValueError):
             pass  # what could not be written is removed anyway
         finally:
             self._close_sound()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from fractions import Fraction
@@ -45,6 +46,7 @@ class SoundCopy:
         self._start, self._whole_start = start, whole_start
         self._container = open_container(source)
         self._streams: dict[int, Stream] = {}
+        self._newest: dict[int, int] = {}  # time of the packet copied last, by stream
         for stream in self._container.streams:
             stream.discard = Discard.default if stream.type == "audio" else Discard.all
         for stream in self._container.streams.audio:
@@ -104,8 +106,16 @@ class SoundCopy:
         shift = round(self._start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
-        packet.stream = self._streams[packet.stream.index]
-        self._target.mux_one(packet)
+        stream = self._streams[packet.stream.index]
+        time = packet.dts if packet.dts is not None else packet.pts
+        if time is None or time < self._newest.get(stream.index, time):
+            return  # only where the source is damaged: no container takes packets that go back in time
+        self._newest[stream.index] = time
+        packet.stream = stream
+        with contextlib.suppress(
+            av.error.InvalidDataError
+        ):  # a damaged packet that the container cannot frame
+            self._target.mux_one(packet)
 
 
 _INTERLEAVING = Fraction(10)  # seconds by which streams of one file may lie apart in it

@@ -60,7 +60,9 @@ def open_sink(
     if extension in FORMATS and pattern is None:
         return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless)
     if extension in FORMATS:
-        raise StylebridgeError(Code.BAD_VALUE, f"{path.name} is a movie: its name needs no place for a number.")
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"{path.name} is a movie: its name needs no place for a number."
+        )
     if extension not in (*WRITTEN, ".exr"):
         raise StylebridgeError(
             Code.BAD_VALUE,

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.segment.planes import plane, square
 from stylebridge_server.values import Plane, Rgb8
 
 Lab = NDArray[np.float32]  # (h, w, 3): L 0 to 100, a and b around 0
@@ -19,6 +20,7 @@ Bins = NDArray[np.int32]
 _BINS = (25, 24, 24)
 _COARSE = (20, 16, 16)
 _CHROMA = 60.0  # a and b beyond this share the outermost bins
+_SHADE, _DARK = 0.35, 11.0  # of a darkening, this share counts; of a strong one, all but this much
 CELL = 32  # side of a place cell of the local model, working pixels
 
 
@@ -112,3 +114,23 @@ def local_odds(lab: Lab, at: Lab, inside: Plane, outside: Plane, doubt: float) -
         counts = np.bincount(source.ravel(), weight.ravel(), size).astype(np.float32).reshape(shape)
         odds.append(np.ascontiguousarray(_blur(counts)).ravel()[target])
     return np.log((odds[0] + np.float32(doubt)) / (odds[1] + np.float32(doubt)))
+
+
+def departure(plate: Lab, lab: Lab, noise: Plane) -> Plane:
+    """How far each pixel departs from a plate, in usual deviations, (h, w) float32.
+
+    Only what lies outside the plate's range of colours within a pixel counts, so a shift of a pixel costs
+    nothing; and a shadow (darker, same hue) costs little.
+
+    Args:
+        plate, lab: (h, w, 3) colours of the plate and of the picture.
+        noise: (h, w) usual deviation in Lab units.
+    """
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    above = cv2.max(cv2.subtract(lab, plane(cv2.dilate(plate, cross))), np.zeros_like(lab))
+    below = cv2.max(cv2.subtract(plane(cv2.erode(plate, cross)), lab), np.zeros_like(lab))
+    dark = below[..., 0]
+    shade = np.maximum(dark * np.float32(_SHADE), dark - np.float32(_DARK))
+    away = cv2.add(above, below)
+    away[..., 0] = above[..., 0] + shade
+    return plane(np.sqrt(np.maximum(cv2.blur(square(away), (3, 3)), 0)) / noise)

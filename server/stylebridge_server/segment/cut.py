@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.segment.planes import square
 from stylebridge_server.values import Plane
 
-ITERATIONS = 60
+ITERATIONS = 50
 
 
 def edge_weights(lab: NDArray[np.float32], floor: float = 0.06) -> tuple[Plane, Plane]:
@@ -26,8 +27,8 @@ def edge_weights(lab: NDArray[np.float32], floor: float = 0.06) -> tuple[Plane, 
     Returns:
         Weights to the right neighbour (h, w - 1) and to the lower neighbour (h - 1, w), float32.
     """
-    right = np.sum((lab[:, 1:] - lab[:, :-1]) ** 2, axis=2)
-    down = np.sum((lab[1:] - lab[:-1]) ** 2, axis=2)
+    right = square(lab[:, 1:] - lab[:, :-1])
+    down = square(lab[1:] - lab[:-1])
     total = float(right.sum() + down.sum())
     mean = max(total / max(right.size + down.size, 1), 1.0)
     scale = np.float32(-0.5 / mean)

@@ -40,8 +40,8 @@ def guided(guide: NDArray[np.float32], values: Plane, radius: int, epsilon: floa
         [c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z], axis=2
     )
     slope /= determinant[..., None]
-    offset = mean_values - np.sum(slope * mean_guide, axis=2)
-    return np.asarray(np.sum(mean(slope) * guide, axis=2) + mean(offset), np.float32)
+    offset = mean_values - np.einsum("ijk,ijk->ij", slope, mean_guide)
+    return plane(np.einsum("ijk,ijk->ij", mean(slope), guide) + mean(offset))
 
 
 def matte(rgb: Rgb8, label: Plane) -> NDArray[np.uint8]:

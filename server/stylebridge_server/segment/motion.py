@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.segment.planes import plane, square
 from stylebridge_server.values import FlowPair, Plane
 
 Field = NDArray[np.float32]  # (h, w, 2), pixels (x, y)
@@ -57,11 +58,14 @@ def camera(field: Field, valid: Plane, things: Plane) -> Field:
     residual = field - base
     weight = valid * (1 - things)
     # What departs strongly from the fit is another moving thing, not depth.
-    weight = weight * np.exp(-np.sum(residual**2, axis=2) / np.float32(2 * (0.01 * max(h, w)) ** 2))
-    sigma = max(2.0, min(h, w) / 30)
-    total = cv2.GaussianBlur(weight, (0, 0), sigma) + np.float32(1e-3)
-    depth = cv2.GaussianBlur(residual * weight[..., None], (0, 0), sigma) / total[..., None]
-    return np.ascontiguousarray(base + depth, dtype=np.float32)
+    weight = weight * np.exp(-square(residual) / np.float32(2 * (0.01 * max(h, w)) ** 2))
+    # Smooth, so a quarter of the resolution is enough.
+    small = max(1, w // 4), max(1, h // 4)
+    sigma = max(1.0, min(h, w) / 120)
+    stacked = np.dstack([residual * weight[..., None], weight])
+    stacked = cv2.GaussianBlur(cv2.resize(stacked, small, interpolation=cv2.INTER_AREA), (0, 0), sigma)
+    depth = stacked[..., :2] / (stacked[..., 2:] + np.float32(1e-3))
+    return plane(base + cv2.resize(depth, (w, h), interpolation=cv2.INTER_LINEAR))
 
 
 def _homography(field: Field, valid: Plane, things: Plane) -> Field:

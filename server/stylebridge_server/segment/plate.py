@@ -6,65 +6,85 @@ something. The plate learns only where no thing is, so a thing that stands still
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-from stylebridge_server.segment.colours import Lab
+from stylebridge_server.segment.colours import Lab, departure
 from stylebridge_server.segment.motion import Field, inside, pull
-from stylebridge_server.segment.planes import plane, shrink
+from stylebridge_server.segment.planes import plane, smooth, square
+from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import Plane
 
 _RATE = 0.25  # how fast the plate follows a background that changes
-_NOISE = 1.5  # least deviation of a background pixel, in Lab units
+_SLOW = 0.01  # and one that changes suddenly
+_TEXTURE = 0.1  # deviation for every unit of local contrast, until more is known
+_DOUBT = 3.5  # departure that counts as sudden
+_NOISE = 1.2  # least deviation of a background pixel, in Lab units
 _TRUST = 3.0  # views after which a pixel of the plate is fully trusted
 
 
 class Plate:
     """Background colours (h, w, 3), their usual deviation (h, w), and how often each was seen (h, w)."""
 
-    def __init__(self, lab: Lab, things: Plane) -> None:
+    def __init__(self, lab: Lab, things: Plane, around: Survey | None = None) -> None:
+        """Start from one frame and, under the things, from what others show where it departs from them."""
         free = (things < 0.02).astype(np.float32)
         self.lab = lab.copy()
         self.seen = free * np.float32(_TRUST)
-        self.noise = np.full(lab.shape[:2], _NOISE, np.float32)
+        self.noise: Plane = _NOISE + np.float32(_TEXTURE) * texture(lab)
+        if around is not None:
+            behind = (free == 0) & (around.departure > 4)
+            self.lab[behind] = around.lab[behind]
+            self.seen[behind] = around.trust[behind] * np.float32(_TRUST)
+            self.noise = np.where(around.trust > 0.5, np.maximum(around.noise, _NOISE), self.noise)
 
     def move(self, scene: Field) -> None:
         """Carry the plate to the next frame along `scene`, the flow from there to here."""
-        known = inside(scene)
-        weight = self.seen
-        self.lab = pull(self.lab, scene, cubic=True)
+        # Unknown pixels have no say in their neighbours' colours.
+        weight = np.minimum(self.seen, 1)
+        share = pull(weight, scene, cubic=True)
+        known = share > 0.5
+        moved = pull(self.lab * weight[..., None], scene, cubic=True)
+        self.lab = np.where(known[..., None], moved / np.maximum(share, 0.5)[..., None], moved)
         self.noise = pull(self.noise, scene)
-        # A pixel known by halves counts only as far as all four neighbours are known.
-        self.seen = pull(shrink(weight, 1), scene) * known
-        self.seen = np.maximum(self.seen, 0)
+        self.seen = pull(self.seen, scene) * known * inside(scene)
+
+    def forget(self, things: Plane) -> None:
+        """Give up what the plate showed of things before they were known."""
+        self.seen = self.seen * (things < 0.02)
 
     def trust(self) -> Plane:
         """How well the plate is known, (h, w) in [0, 1]."""
         return np.minimum(self.seen / np.float32(_TRUST), 1)
 
     def departure(self, lab: Lab) -> Plane:
-        """How far each pixel departs from the plate, in usual deviations, (h, w) float32.
+        """How far each pixel of a picture departs from the plate; see the function of that name."""
+        return departure(self.lab, lab, self.noise)
 
-        A shift of up to a pixel costs nothing, and a shadow (darker, same hue) costs little.
+    def learn(self, lab: Lab, things: Plane, departs: Plane) -> None:
+        """Take in what the frame shows where no thing is.
+
+        What departs from a plate that was known is hardly believed: it may be a piece of a thing that got
+        lost, and a plate that had learned it would never give it back.
+
+        Args:
+            lab: (h, w, 3), the frame.
+            things: (h, w) in [0, 1], the things with a margin.
+            departs: (h, w), `departure` of the frame.
         """
-        best = np.full(lab.shape[:2], np.inf, np.float32)
-        padded = cv2.copyMakeBorder(self.lab, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-        h, w = lab.shape[:2]
-        for dy, dx in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2)):
-            other = padded[dy : dy + h, dx : dx + w]
-            light = lab[..., 0] - other[..., 0]
-            shade = np.where((light < 0) & (light > -14), light * np.float32(0.5), light)
-            chroma = np.sum((lab[..., 1:] - other[..., 1:]) ** 2, axis=2)
-            np.minimum(best, shade**2 + chroma, out=best)
-        return plane(np.sqrt(np.maximum(cv2.blur(best, (3, 3)), 0)) / self.noise)
-
-    def learn(self, lab: Lab, things: Plane) -> None:
-        """Take in what the frame shows where no thing is; `things` (h, w) in [0, 1], with margin."""
         free = (things < 0.02).astype(np.float32)
         fresh = self.seen < 0.5
-        rate = np.where(fresh, np.float32(1), np.float32(_RATE)) * free
-        difference = np.sqrt(np.sum((lab - self.lab) ** 2, axis=2))
-        steady = np.where(fresh, np.float32(_NOISE), np.maximum(difference, _NOISE))
-        self.noise += np.float32(0.1) * free * (np.minimum(steady, 6) - self.noise)
-        self.lab += rate[..., None] * (lab - self.lab)
+        sudden = departs > _DOUBT
+        rate = np.where(fresh, np.float32(1), np.where(sudden, np.float32(_SLOW), np.float32(_RATE))) * free
+        difference = lab - self.lab
+        steady = np.where(fresh, np.float32(_NOISE), np.maximum(np.sqrt(square(difference)), _NOISE))
+        usual = np.where(sudden, np.float32(0.01), np.float32(0.1)) * free
+        self.noise += usual * (np.minimum(steady, 6) - self.noise)
+        self.lab += rate[..., None] * difference
         self.seen = np.minimum(self.seen + free, np.float32(2 * _TRUST))
+
+
+def texture(lab: Lab) -> Plane:
+    """Local contrast: the standard deviation of the lightness within a few pixels, (h, w)."""
+    light = plane(lab[..., 0])
+    mean = smooth(light, 2.0)
+    return np.sqrt(np.maximum(smooth(light * light, 2.0) - mean * mean, 0))

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.segment.planes import fill
+
+from stylebridge_server.segment.colours import Lab, Palette, local_odds, to_lab
+from stylebridge_server.segment.cut import cut, edge_weights
+from stylebridge_server.segment.planes import fill, grow, plane, shrink, without_threads
+from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import Plane, Prompt, Rgb8
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom, pixels, ends excluded
+
 _ROUNDS = 5  # of GrabCut
+_SETTLE = 3  # cuts after it
 _ASPECT = 0.02  # how far a given matte's aspect may depart from the picture's
 _WINDOWS = (0.06, 0.1, 0.16, 0.25, 0.38, 0.55)  # tried around points, in diagonals of the picture
 
@@ -75,13 +81,14 @@ def _check_matte(prompt: Prompt, who: str, size: tuple[int, int]) -> None:
         raise _bad(prompt, f"{who} has an empty matte; paint the thing white")
 
 
-def label(rgb: Rgb8, prompts: Sequence[Prompt]) -> Plane:
+def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None) -> Plane:
     """The label that the prompts of one name give on one frame.
 
     Args:
         rgb: (h, w, 3) uint8, the frame at working size.
         prompts: checked prompts of one name on this frame; points and boxes are taken together, and a matte
             stands in place of both.
+        around: what other frames show there, where there are any.
 
     Returns:
         (h, w) float32, 0 or 1, at least one pixel 1.
@@ -95,33 +102,97 @@ def label(rgb: Rgb8, prompts: Sequence[Prompt]) -> Plane:
     points = [_pixel(p, h, w) for prompt in prompts for p in prompt.points]
     beside = [_pixel(p, h, w) for prompt in prompts for p in prompt.not_points]
     boxes = [_rectangle(prompt.box, h, w) for prompt in prompts if prompt.box is not None]
+    lab = to_lab(rgb)
     if boxes:
         x0, y0 = min(b[0] for b in boxes), min(b[1] for b in boxes)
         x1, y1 = max(b[2] for b in boxes), max(b[3] for b in boxes)
-        found = _grab(rgb, (x0, y0, x1, y1), None, points, beside)
+        box = x0, y0, x1, y1
+        departing = _departing(around, box)
+        if departing is None:
+            around = None
+        found = _grab(rgb, box, departing, points, beside)
     else:
-        found = _around(rgb, points, beside)
+        found, box = _around(rgb, points, beside, around)
+    if found.any():
+        found = _settle(lab, found, box, points, beside, around)
     if not found.any():
         name, frame = prompts[0].name, prompts[0].frame
         raise _bad(
-            prompts[0],
-            f"prompt {name!r} on frame {frame} finds nothing there; move it onto the thing, or add points",
+            prompts[0], f"prompt {name!r} on frame {frame} finds nothing there; move it onto the thing"
         )
     return found.astype(np.float32)
+
+
+def _departing(around: Survey | None, box: Box) -> NDArray[np.bool_] | None:
+    """What in the box is not the scene's usual sight; None where too little of it moves to tell."""
+    if around is None:
+        return None
+    x0, y0, x1, y1 = box
+    part = np.s_[y0:y1, x0:x1]
+    departs = (around.trust > 0.5) & (around.departure > 3.5)
+    unknown = around.trust <= 0.5
+    if departs[part].sum() < 0.12 * (x1 - x0) * (y1 - y0) or unknown[part].mean() > 0.5:
+        return None
+    return np.asarray(departs | unknown, bool)
+
+
+def _settle(
+    lab: Lab,
+    found: NDArray[np.uint8],
+    box: Box,
+    points: Sequence[tuple[int, int]],
+    beside: Sequence[tuple[int, int]],
+    around: Survey | None,
+) -> NDArray[np.uint8]:
+    """Cut again with the colours of what was found, of the place, and with what other frames show there."""
+    h, w = found.shape
+    x0, y0, x1, y1 = box
+    mx, my = max(12, (x1 - x0) // 3), max(12, (y1 - y0) // 3)
+    window = np.s_[max(y0 - my, 0) : y1 + my, max(x0 - mx, 0) : x1 + mx]
+    sure = np.zeros((h, w), np.float32)
+    radius = max(1, min(h, w) // 90)
+    for given, sign in ((points, 1.0), (beside, -1.0)):
+        for point in given:
+            sure[_flood(lab, point) & (sure == 0)] = sign * np.float32(0.25)
+            cv2.circle(sure, point, radius, sign, -1)
+    beyond = np.ones((h, w), bool)
+    beyond[y0:y1, x0:x1] = False
+    part = np.ascontiguousarray(lab[window])
+    weights = edge_weights(part)
+    for _ in range(_SETTLE):
+        mask = plane(found[window])
+        thing, rest = Palette(), Palette()
+        thing.learn(part, mask)
+        rest.learn(part, 1 - mask)
+        logit = 0.5 * np.clip(np.log((thing(part) + 2e-5) / (rest(part) + 2e-5)), -3, 3)
+        logit += 0.5 * np.clip(local_odds(part, part, mask, 1 - mask, 2.0), -3, 3)
+        if around is not None:
+            # A match may mean that the thing stands still in most frames, so it says less than a departure.
+            trust, departure = around.trust[window], around.departure[window]
+            logit *= 1 - 0.5 * trust * (departure > 3)
+            logit += trust * np.clip(departure - 2.8, -1.5, 3)
+        logit = np.where(beyond[window], -8, logit) + 16 * sure[window]
+        fresh = np.zeros_like(found)
+        fresh[window] = cut(plane(logit), weights, 2.0, 120) > 0.5
+        fresh = _tidy(without_threads(fresh), points)
+        if not fresh.any():
+            return found
+        found = fresh
+    return found
 
 
 def _pixel(point: tuple[float, float], h: int, w: int) -> tuple[int, int]:
     return min(int(point[0] * w), w - 1), min(int(point[1] * h), h - 1)
 
 
-def _rectangle(box: tuple[float, float, float, float], h: int, w: int) -> tuple[int, int, int, int]:
+def _rectangle(box: tuple[float, float, float, float], h: int, w: int) -> Box:
     x0, y0 = min(max(round(box[0] * w), 0), w - 1), min(max(round(box[1] * h), 0), h - 1)
     return x0, y0, max(min(round(box[2] * w), w), x0 + 1), max(min(round(box[3] * h), h), y0 + 1)
 
 
 def _grab(
     rgb: Rgb8,
-    box: tuple[int, int, int, int],
+    box: Box,
     likely: NDArray[np.bool_] | None,
     points: Sequence[tuple[int, int]],
     beside: Sequence[tuple[int, int]],
@@ -154,6 +225,19 @@ def _grab(
     return _tidy(out, points)
 
 
+def _flood(lab: Lab, point: tuple[int, int]) -> NDArray[np.bool_]:
+    """What is connected with a point in much the same colour, close by."""
+    h, w = lab.shape[:2]
+    reach = max(2, min(h, w) // 22)
+    mask = np.ones((h + 2, w + 2), np.uint8)
+    cv2.circle(mask, (point[0] + 1, point[1] + 1), reach, 0, -1)
+    mask[[0, -1]] = mask[:, [0, -1]] = 1
+    picture = lab.copy()
+    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
+    cv2.floodFill(picture, mask, point, (0, 0, 0), (6, 2.5, 2.5), (6, 2.5, 2.5), flags)
+    return np.asarray(mask[1:-1, 1:-1] == 2, bool)
+
+
 def _tidy(found: NDArray[np.uint8], points: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:
     """Keep the pieces that a point lies on or that have a tenth of the largest one's area; close pinholes."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
@@ -163,25 +247,35 @@ def _tidy(found: NDArray[np.uint8], points: Sequence[tuple[int, int]]) -> NDArra
     keep = {i + 1 for i, area in enumerate(areas) if area >= 0.1 * areas.max()}
     keep |= {int(parts[y, x]) for x, y in points} - {0}
     out = np.isin(parts, list(keep)).astype(np.uint8)
-    return fill(out, max(4, int(0.004 * out.sum())))
+    return fill(out, max(4, int(0.015 * out.sum())))
 
 
 def _around(
-    rgb: Rgb8, points: Sequence[tuple[int, int]], beside: Sequence[tuple[int, int]]
-) -> NDArray[np.uint8]:
-    """Points alone say nothing of size: try several windows and keep the cut along the strongest edge."""
+    rgb: Rgb8,
+    points: Sequence[tuple[int, int]],
+    beside: Sequence[tuple[int, int]],
+    around: Survey | None,
+) -> tuple[NDArray[np.uint8], Box]:
+    """Points alone say nothing of size: take what moves there as a piece, or else try several windows.
+
+    Of the windows the cut along the strongest edge is kept.
+    """
     h, w = rgb.shape[:2]
     diagonal = float(np.hypot(h, w))
     xs, ys = [p[0] for p in points], [p[1] for p in points]
-    grey = cv2.GaussianBlur(rgb, (0, 0), 1.0).astype(np.float32)
-    gradient = np.sqrt(
-        sum(
-            cv2.Sobel(grey[..., c], cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(grey[..., c], cv2.CV_32F, 0, 1) ** 2
-            for c in range(3)
-        )
-    )
-    best, best_score = np.zeros((h, w), np.uint8), -1.0
-    kernel = np.ones((3, 3), np.uint8)
+    if around is not None:
+        departs = plane((around.trust > 0.5) & (around.departure > 3.5))
+        closed = shrink(grow(departs, 2), 2)
+        moving = _touched(grow(shrink(closed, 1), 1).astype(np.uint8), points)
+        if all(moving[y, x] for x, y in points) and 0.0005 < moving.mean() < 0.5:
+            x, y, bw, bh = cv2.boundingRect(moving)
+            margin = 4
+            box = max(x - margin, 0), max(y - margin, 0), min(x + bw + margin, w), min(y + bh + margin, h)
+            return _grab(rgb, box, moving > 0, points, beside), box
+    picture = cv2.GaussianBlur(rgb, (0, 0), 1.0).astype(np.float32)
+    squares = [cv2.Sobel(picture, cv2.CV_32F, dx, dy) ** 2 for dx, dy in ((1, 0), (0, 1))]
+    gradient = np.sqrt(np.sum(squares[0] + squares[1], axis=2))
+    best, best_box, best_score = np.zeros((h, w), np.uint8), (0, 0, w, h), -1.0
     for share in _WINDOWS:
         reach = max(6, round(share * diagonal))
         box = (
@@ -191,23 +285,19 @@ def _around(
             min(max(ys) + reach, h),
         )
         near = np.zeros((h, w), np.uint8)
-        for x, y in points:
-            cv2.circle(near, (x, y), max(2, reach // 3), 1, -1)
-        found = _grab(rgb, box, near > 0, points, beside)
-        found = _touched(found, points)
-        if not found.any():
-            continue
-        rim = found - cv2.erode(found, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+        for point in points:
+            cv2.circle(near, point, max(2, reach // 3), 1, -1)
+        found = _touched(_grab(rgb, box, near > 0, points, beside), points)
+        rim = found > shrink(found, 1)
         if not rim.any():
             continue
         # A rim along the window is an edge that we drew ourselves.
         drawn = np.ones((h, w), bool)
         drawn[box[1] + 2 : box[3] - 2, box[0] + 2 : box[2] - 2] = False
-        edge = np.where(drawn, 0, gradient)
-        score = float(edge[rim > 0].mean()) * float(np.sqrt(found.sum())) ** 0.25
+        score = float(np.where(drawn, 0, gradient)[rim].mean()) * float(found.sum()) ** 0.125
         if score > best_score:
-            best, best_score = found, score
-    return best
+            best, best_box, best_score = found, box, score
+    return best, best_box
 
 
 def _touched(found: NDArray[np.uint8], points: Sequence[tuple[int, int]]) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ class Spool:
         self._size = (h, w)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._index: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self._empty: set[tuple[int, int, int]] = set()
 
     def __enter__(self) -> Spool:
         return self
@@ -30,6 +31,9 @@ class Spool:
     def put(self, direction: int, instance: int, frame: int, label: Plane) -> None:
         """Keep an (h, w) label in [0, 1], to 8 bits."""
         data = zlib.compress(np.rint(label * 255).astype(np.uint8).tobytes(), 1)
+        self._empty.discard((direction, instance, frame))
+        if not label.any():
+            self._empty.add((direction, instance, frame))
         self._file.seek(0, 2)
         self._index[direction, instance, frame] = (self._file.tell(), len(data))
         self._file.write(data)
@@ -42,3 +46,7 @@ class Spool:
         self._file.seek(found[0])
         data = zlib.decompress(self._file.read(found[1]))
         return np.frombuffer(data, np.uint8).reshape(self._size).astype(np.float32) / np.float32(255)
+
+    def lasts(self, instance: int) -> int:
+        """Number of frames on which an instance's label is not empty, in either direction."""
+        return len({key[2] for key in self._index if key[1] == instance and key not in self._empty})

@@ -1,46 +1,21 @@
-"""Instances followed from frame to frame in one direction of time.
-
-Each step moves every label along the optical flow, then cuts the instance out anew inside a band around the
-moved label, from four witnesses: the moved shape, the colours of the place (local model), the colours of the
-instance (global model), and the plate. Deciding the edge anew on every frame from local models and a shape
-prior is the idea of Video SnapCut (Bai et al. 2009); the witnesses differ.
-"""
+"""All instances of a scene followed from frame to frame in one direction of time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stylebridge_server.segment.colours import Lab, Palette, local_odds, to_lab
-from stylebridge_server.segment.cut import cut, edge_weights
+from stylebridge_server.segment.colours import Lab, Palette, to_lab
 from stylebridge_server.segment.interface import Flow
+from stylebridge_server.segment.locate import GONE, OFF, Known, View, locate, reappear
 from stylebridge_server.segment.motion import camera, pull, still
-from stylebridge_server.segment.planes import fill, grow, shrink, signed_distance
+from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.plate import Plate
+from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import FlowPair, Plane, Rgb8
 
 SMALLEST_FLOW = 16  # pictures with a shorter side than this are taken to stand still
 
-_SHAPE, _LOCAL, _GLOBAL, _PLATE = 0.7, 0.6, 0.45, 1.0  # weights of the witnesses' log odds
-_SMOOTHNESS = 2.0
-_GONE = 0.02  # an instance below this share of its usual area is gone
-
-
-@dataclass
-class Follower:
-    """What is known of one instance at the current frame."""
-
-    label: Plane
-    inside: Palette = field(default_factory=Palette)
-    outside: Palette = field(default_factory=Palette)
-    area: float = 0.0  # usual area, working pixels
-
-    @property
-    def gone(self) -> bool:
-        return not bool(self.label.any())
+_NEAR = 24  # pixels around an instance within which another's colours count as rivals
 
 
 class Sweep:
@@ -51,88 +26,121 @@ class Sweep:
         self._rgb: Rgb8 | None = None
         self._lab: Lab = np.zeros((0, 0, 3), np.float32)
         self._plate: Plate | None = None
-        self.followers: dict[int, Follower] = {}
+        self._known: dict[int, Known] = {}
+        self._labels: dict[int, Plane] = {}
+        self._own: set[int] = set()
+        self._departure: Plane = np.zeros((0, 0), np.float32)
 
-    def step(self, rgb: Rgb8, keys: dict[int, Plane]) -> dict[int, Plane]:
+    def step(
+        self, rgb: Rgb8, keys: dict[int, Plane], others: dict[int, Plane], around: Survey | None
+    ) -> dict[int, Plane]:
         """Go to the next frame.
 
         Args:
             rgb: (h, w, 3) uint8 at working size, the neighbour of the frame before.
             keys: labels that are given on this frame, by instance; they start or correct a track.
+            others: labels known from elsewhere of instances that this sweep has not met yet.
+            around: what other frames show, where that is known.
 
         Returns:
             The label of every instance followed so far, (h, w) float32, 0 or 1; no pixel is in two.
         """
         lab = to_lab(rgb)
         wanted: dict[int, Plane] = {}
-        if self._rgb is not None and self._plate is not None and self.followers:
-            wanted = self._predict(rgb, lab)
-        for instance, given in keys.items():
-            wanted[instance] = np.where(given > 0.5, np.float32(20), np.float32(-20))
-        labels = _exclusive(wanted)
-        for instance, given in keys.items():
-            follower = self.followers.setdefault(instance, Follower(given))
-            follower.area = max(float(labels[instance].sum()), 1.0)
-        self._learn(lab, labels, set(keys))
+        if self._rgb is not None and self._plate is not None:
+            wanted = self._predict(self._rgb, rgb, lab, self._plate)
+        given = {i: label for i, label in others.items() if i not in self._own} | keys
+        self._own |= set(keys)
+        for instance, label in given.items():
+            wanted[instance] = np.where(label > 0.5, -OFF, OFF)
+            self._known.setdefault(instance, Known(Palette(), Palette()))
+        self._labels = _exclusive(wanted)
+        for instance in self._known:
+            self._learn(lab, instance, instance in keys)
+        things = np.zeros(lab.shape[:2], np.float32)
+        for label in self._labels.values():
+            np.maximum(things, label, out=things)
+        if self._plate is None:
+            self._plate = Plate(lab, grow(things, 4), around)
+        else:
+            self._plate.learn(lab, grow(things, 4), self._departure)
         self._rgb, self._lab = rgb, lab
-        return labels
+        return {i: label for i, label in self._labels.items() if i in self._own}
 
-    def _pair(self, rgb: Rgb8) -> FlowPair:
-        assert self._rgb is not None
-        if min(rgb.shape[:2]) < SMALLEST_FLOW:
-            return still(*rgb.shape[:2])
-        return self._flow(self._rgb, rgb)
+    def add(self, instance: int, label: Plane) -> Plane:
+        """Start an instance on the current frame, where nothing else is; returns its label, (h, w)."""
+        taken = np.zeros_like(label)
+        for other in self._labels.values():
+            np.maximum(taken, other, out=taken)
+        self._known[instance] = Known(Palette(), Palette())
+        self._own.add(instance)
+        self._labels[instance] = plane((label > 0.5) & (taken < 0.5))
+        self._learn(self._lab, instance, True)
+        if self._plate is not None:
+            self._plate.forget(grow(label, 4))
+        return self._labels[instance]
 
-    def _predict(self, rgb: Rgb8, lab: Lab) -> dict[int, Plane]:
-        """Log odds of every instance on the new frame, strongly negative outside its cut."""
-        assert self._plate is not None
-        pair = self._pair(rgb)
-        moved = {i: pull(f.label, pair.backward) for i, f in self.followers.items()}
-        things = np.clip(sum(moved.values()), 0, 1).astype(np.float32)
+    def _predict(self, before: Rgb8, rgb: Rgb8, lab: Lab, plate: Plate) -> dict[int, Plane]:
+        """Log odds of every instance on the new frame."""
+        pair = self._pair(before, rgb)
+        moved = {i: pull(label, pair.backward) for i, label in self._labels.items()}
+        things = plane(np.clip(sum(moved.values(), np.zeros(lab.shape[:2], np.float32)), 0, 1))
         scene = camera(pair.backward, pair.backward_valid, grow(things, 4))
-        self._plate.move(scene)
-        departure, trust = self._plate.departure(lab), self._plate.trust()
-        expected = pull(self._lab, pair.backward)
-        relative = np.sqrt(np.sum((pair.backward - scene) ** 2, axis=2))
+        plate.move(scene)
+        self._departure = plate.departure(lab)
+        view = View(
+            lab,
+            pull(self._lab, pair.backward),
+            pair.backward_valid,
+            pair.backward - scene,
+            self._departure,
+            plate.trust(),
+        )
         out = {}
-        for instance, follower in self.followers.items():
-            others = np.clip(things - moved[instance], 0, 1)
-            out[instance] = _locate(
-                follower,
-                moved[instance],
-                others,
-                lab,
-                expected,
-                pair.backward_valid,
-                relative,
-                departure,
-                trust,
-            )
+        for instance, known in self._known.items():
+            prior = moved[instance]
+            if known.away:
+                rivals = [other.inside for j, other in self._known.items() if j != instance]
+                prior_or_none = reappear(known, things, rivals, view)
+                if prior_or_none is None:
+                    out[instance] = np.full(lab.shape[:2], OFF)
+                    continue
+                prior = prior_or_none
+            near = grow(prior, _NEAR)
+            rivals = [
+                other.inside
+                for j, other in self._known.items()
+                if j != instance and bool((near * moved[j]).any())
+            ]
+            out[instance] = locate(known, prior, plane(np.clip(things - moved[instance], 0, 1)), rivals, view)
         return out
 
-    def _learn(self, lab: Lab, labels: dict[int, Plane], given: set[int]) -> None:
-        things = np.zeros(lab.shape[:2], np.float32)
-        for instance, label in labels.items():
-            follower = self.followers[instance]
-            follower.label = label
-            np.maximum(things, label, out=things)
-            if not label.any():
-                continue
-            size = float(label.sum())
-            core = shrink(label, 1)
-            core = core if core.any() else label
-            near = cv2.dilate(label, np.ones((41, 41), np.uint8)) - cv2.dilate(
-                label, np.ones((5, 5), np.uint8)
-            )
-            follower.inside.learn(lab, core, 1.0 if instance in given else 0.03)
-            follower.outside.learn(lab, near, 1.0 if instance in given else 0.15)
-            if instance not in given:
-                follower.area += 0.05 * (size - follower.area)
-        margin = grow(things, 4)
-        if self._plate is None:
-            self._plate = Plate(lab, margin)
-        else:
-            self._plate.learn(lab, margin)
+    def _pair(self, before: Rgb8, rgb: Rgb8) -> FlowPair:
+        h, w = rgb.shape[:2]
+        return still(h, w) if min(h, w) < SMALLEST_FLOW else self._flow(before, rgb)
+
+    def _learn(self, lab: Lab, instance: int, key: bool) -> None:
+        """Take in colours, size and place of an instance; a key frame weighs more."""
+        known, label = self._known[instance], self._labels[instance]
+        size = float(label.sum())
+        if not key and size < max(4.0, GONE * known.area):
+            label[:] = 0
+            known.away += 1
+            return
+        known.away = 0
+        h, w = label.shape
+        ys, xs = np.nonzero(label.any(axis=1))[0], np.nonzero(label.any(axis=0))[0]
+        around = np.s_[max(int(ys[0]) - 24, 0) : int(ys[-1]) + 25, max(int(xs[0]) - 24, 0) : int(xs[-1]) + 25]
+        known.place = float(xs[0] + xs[-1]) / 2, float(ys[0] + ys[-1]) / 2
+        known.edge = bool(xs.min() <= 2 or ys.min() <= 2 or xs.max() >= w - 3 or ys.max() >= h - 3)
+        lab, label = np.ascontiguousarray(lab[around]), np.ascontiguousarray(label[around])
+        core = shrink(label, 1)
+        known.inside.learn(lab, core if core.any() else label, 1.0 if key else 0.03)
+        known.outside.learn(lab, plane(grow(label, 20) - grow(label, 2)), 1.0 if key else 0.15)
+        if key or known.area <= 1:
+            known.area = max(size, 1.0)
+        elif not known.edge:
+            known.area += 0.05 * (size - known.area)
 
 
 def _exclusive(odds: dict[int, Plane]) -> dict[int, Plane]:
@@ -144,59 +152,3 @@ def _exclusive(odds: dict[int, Plane]) -> dict[int, Plane]:
     best = stack.argmax(axis=0)
     taken = stack.max(axis=0) > 0
     return {i: (taken & (best == k)).astype(np.float32) for k, i in enumerate(order)}
-
-
-def _locate(
-    follower: Follower,
-    prior: Plane,
-    others: Plane,
-    lab: Lab,
-    expected: Lab,
-    valid: Plane,
-    relative: Plane,
-    departure: Plane,
-    trust: Plane,
-) -> Plane:
-    """Cut one instance out of the new frame, all planes (h, w); log odds, negative off the instance."""
-    h, w = prior.shape
-    nothing = np.full((h, w), np.float32(-20))
-    hard = (prior > 0.5).astype(np.uint8)
-    if hard.sum() < max(4.0, _GONE * follower.area):
-        return nothing
-    size = float(np.sqrt(hard.sum()))
-    speed = float(np.percentile(relative[hard > 0], 80))
-    reach = int(np.clip(4 + 0.04 * size + 0.5 * speed, 5, 30))
-    x, y, bw, bh = cv2.boundingRect(hard)
-    margin = reach + 20
-    window = np.s_[max(y - margin, 0) : y + bh + margin, max(x - margin, 0) : x + bw + margin]
-    prior, hard, others = prior[window], hard[window], others[window]
-    lab, expected, valid = lab[window], expected[window], valid[window]
-    departure, trust = departure[window], trust[window]
-
-    distance = signed_distance(hard)
-    softness = 2.0 + 0.15 * speed
-    shape = np.clip(distance / np.float32(softness), -4, 4) * (np.float32(0.35) + np.float32(0.65) * valid)
-    sure_in = np.clip(prior * 2 - 1, 0, 1) * (np.float32(0.2) + np.float32(0.8) * valid)
-    sure_out = np.clip(1 - 2 * prior, 0, 1) * (np.float32(0.2) + np.float32(0.8) * valid)
-    local = np.clip(local_odds(expected, lab, sure_in, sure_out, 2.0), -3, 3)
-    everywhere = np.clip(np.log((follower.inside(lab) + 2e-5) / (follower.outside(lab) + 2e-5)), -3, 3)
-    behind = trust * np.clip(departure - np.float32(2.5), -3, 2)
-    logit = _SHAPE * shape + _LOCAL * local + _GLOBAL * everywhere + _PLATE * behind
-    logit -= 3 * others
-    logit = np.where(distance < -reach, np.float32(-8), logit).astype(np.float32)
-    u = cut(np.clip(logit, -8, 8), edge_weights(lab), _SMOOTHNESS)
-    found = _pieces((u > 0.5).astype(np.uint8), hard)
-    nothing[window] = np.where(found > 0, np.maximum(u * 4 + np.clip(logit, 0, 8), 0.1), -20)
-    return nothing
-
-
-def _pieces(found: NDArray[np.uint8], before: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Keep the pieces that the moved label overlaps and that are not specks; close pinholes."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    if count <= 1:
-        return found
-    overlap = np.bincount(parts.ravel(), before.ravel(), count)
-    largest = stats[1:, cv2.CC_STAT_AREA].max()
-    keep = [i for i in range(1, count) if overlap[i] > 0 and stats[i, cv2.CC_STAT_AREA] >= 0.03 * largest]
-    out = np.isin(parts, keep).astype(np.uint8)
-    return fill(out, max(4, int(0.004 * out.sum())))
