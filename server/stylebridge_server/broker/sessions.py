@@ -14,6 +14,8 @@ from stylebridge.requests import STREAMS
 #: Sessions at once, and requests of one session that are not answered yet.
 SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
+#: Frames that one session may be pushing at once: memory is taken for each when its first part comes.
+UPLOADS_LIMIT = 4
 #: Batch requests that a worker has at once. One computes; the others are further streams, whose clients may
 #: be slow to take what was made for them.
 BATCH_LIMIT = 8
