@@ -207,7 +207,7 @@ class Client:
         Args:
             look: plain data, as `parse_look` returns it.
             frames: the source's own frame numbers.
-            analysis: what resolves the look's instances; not needed for a look of only a background.
+            analysis: of this shot, or its id; a live shot has none.
             window: bytes that the server may send ahead of what has been taken.
         """
         named = analysis.id if isinstance(analysis, Analysis) else analysis
@@ -391,15 +391,14 @@ class Client:
     # How the connection is made.
 
     def _open(self) -> None:
-        address = self._finder.find()
+        address, before = self._finder.find(), self._link
         link = Link(address.endpoint, address.key, client_key(), self._receive, self._lost)
         link.open(min(self._timeout, 10.0))
         self._link = link
         hello = {"version": __version__, "protocol": protocol.PROTOCOL, "client": self._name}
         request = Request("hello", hello, None)
-        until = time.monotonic() + self._timeout
         stream = self._follow(request, None)
-        timer = threading.Timer(until - time.monotonic(), lambda: request.deliver(None))
+        timer = threading.Timer(self._timeout, lambda: request.deliver(None))
         timer.daemon = True
         timer.start()
         try:
@@ -407,6 +406,7 @@ class Client:
         except StopIteration as end:
             self.server = protocol.check_result("hello", end.value)
         except Lost:
+            self._link = before
             link.close()
             raise StylebridgeError(
                 Code.UNREACHABLE,
@@ -414,6 +414,7 @@ class Client:
                 f"{self._timeout:g} seconds: see its log.",
             ) from None
         except BaseException:
+            self._link = before
             link.close()
             raise
         finally:

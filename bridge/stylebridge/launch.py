@@ -83,7 +83,7 @@ def find_server() -> Address | None:
     """The server that runs for this user, None where none does."""
     folder = private_folder("run")
     with contextlib.suppress(OSError, ValueError, TypeError):
-        with ServerLock(folder) as lock:
+        with ServerLock(folder, look=True) as lock:
             if lock.held:
                 return None  # nobody else has it: what the file says is stale
         return Address(**json.loads((folder / "server.json").read_text("utf-8")))
@@ -104,12 +104,16 @@ def withdraw() -> None:
 class ServerLock:
     """HOME/run/server.lock, held by the one server of the user; a context manager.
 
+    Args:
+        look: only looks whether anybody has it; several may look at once.
+
     Attributes:
         held: whether this process has it now.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, look: bool = False) -> None:
         self.held = False
+        self._look = look
         self._file: IO[bytes] = (folder / "server.lock").open("ab")
 
     def __enter__(self) -> ServerLock:
@@ -122,7 +126,7 @@ class ServerLock:
             else:
                 import fcntl
 
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._file, (fcntl.LOCK_SH if self._look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             self.held = True
         return self
 

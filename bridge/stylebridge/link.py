@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from .errors import Code, StylebridgeError
 from .keys import KeyPair
 from .pixels import Bytes
 from .protocol import MESSAGE_LIMIT
+
+log = logging.getLogger("stylebridge.link")
 
 #: Seconds between the transport's own heartbeats, and after how many of silence the other side is gone.
 HEARTBEAT = 2
@@ -145,7 +148,11 @@ class Link:
                             self._socket.send_multipart(parts, zmq.NOBLOCK, copy=False)
                 elif socket is self._socket:
                     self.heard = time.monotonic()
-                    self._receive([part.buffer for part in self._socket.recv_multipart(copy=False)])
+                    parts = self._socket.recv_multipart(copy=False)
+                    try:
+                        self._receive([part.buffer for part in parts])
+                    except Exception:  # one message must not end the connection
+                        log.exception("a message could not be taken")
                 elif recv_monitor_message(monitor)["event"] == zmq.EVENT_DISCONNECTED:
                     poller.unregister(monitor)
                     if not self.lost.is_set():

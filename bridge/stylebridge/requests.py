@@ -61,6 +61,7 @@ class Request:
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._assembly = Assembly()
         self._attempt = self._owed = 0
+        self._before = self._total - len(self.fields["frames"]) if self._total else 0
 
     def deliver(self, message: Message | None) -> None:
         """Puts an event in, from any thread; None says that the server is gone."""
@@ -127,8 +128,8 @@ class Request:
         if self._on_progress is None:
             return
         done, total = fields["done"], fields["total"]
-        if 0 < total < self._total:  # made again for the rest: count what came before
-            done, total = done + self._total - total, self._total
+        if total == self._total - self._before:  # asked again for the rest: count what came before
+            done, total = done + self._before, self._total
         self._on_progress(Progress(done, total, fields["stage"], float(fields["fps"])))
 
 

@@ -156,6 +156,13 @@ def test_a_connection_that_breaks_is_made_again(serve: Any) -> None:
     assert peer.ops() == ["describe"] * 3
 
 
+def test_a_connection_that_breaks_while_it_is_made_again(serve: Any) -> None:
+    hellos = iter([result(**HELLO), None, None, result(**HELLO)])
+    client, peer = serve(hello=hellos, describe=iter([None, result(styles=[])]))
+    assert client.describe() == {"styles": []}
+    assert [named["op"] for named in peer.asked].count("hello") == 4
+
+
 def test_a_connection_that_breaks_again_and_again(serve: Any) -> None:
     client, peer = serve(describe=iter([None] * 9))
     with pytest.raises(StylebridgeError, match=r'went away 4 times during "describe"') as caught:

@@ -111,6 +111,8 @@ def test_a_server_is_found_while_it_holds_the_lock(home: Path) -> None:
     with ServerLock(home / "run") as lock:
         assert lock.held
         assert launch.find_server() == address
+        with ServerLock(home / "run", look=True) as other:
+            assert not other.held
         (home / "run" / "server.json").write_text("{")
         assert launch.find_server() is None
     launch.withdraw()

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import array
 from typing import Any
 
 import pytest
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import PART_BYTES, Layout, Picture, split
-
-
-class Grey16:
-    """What numpy shows of an array, by hand: 2 rows of 3 values."""
-
-    __array_interface__ = {"typestr": "<u2", "shape": (2, 3), "version": 3}  # noqa: RUF012
-
-    def __init__(self) -> None:
-        self.values = array.array("H", range(6))
-
-    def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(self.values)
 
 
 def test_a_picture_shows_itself_to_numpy() -> None:

@@ -85,6 +85,14 @@ def test_a_staying_server_is_found_and_is_the_only_one(home: Path) -> None:
     until(lambda: not (home / "run" / "server.json").exists())
 
 
+def test_a_server_that_listens_everywhere_is_reached_on_loopback() -> None:
+    server = launch.start_server(extra=("--jobs", "toy_jobs", "--bind", "tcp://0.0.0.0:*"))
+    assert server.address.endpoint.startswith("tcp://127.0.0.1:")
+    with Client.connect(server.address.url) as client:
+        assert client.server["fingerprint"] == "toy-1"
+    server.stop()
+
+
 def test_an_unused_server_stops() -> None:
     server = launch.start_server(extra=("--jobs", "toy_jobs", "--idle-exit", "0.5"))
     until(lambda: server._process.poll() == 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stylebridge import launch
-from stylebridge.client import Client
+from stylebridge.client import Client, Progress
 from stylebridge.errors import Code, StylebridgeError
 
 from .conftest import TOY, alive, until
@@ -19,7 +19,9 @@ from .conftest import TOY, alive, until
 
 def test_a_killed_worker_costs_no_frame(client: Client) -> None:
     shot = client.open_shot("/plates/plate.mp4")
-    stream = client.render(shot, {"size": [500, 500], "seconds": 0.01}, range(40), window=2 << 20)
+    seen: list[Progress] = []
+    look = {"size": [500, 500], "seconds": 0.01}
+    stream = client.render(shot, look, range(40), window=2 << 20, progress=seen.append)
     frames = [next(stream)]
     os.kill(frames[0].extra["pid"], signal.SIGKILL)
     frames += stream
@@ -27,6 +29,7 @@ def test_a_killed_worker_costs_no_frame(client: Client) -> None:
     assert all(set(frame.data) == {frame.number} for frame in frames)
     assert len({frame.extra["pid"] for frame in frames}) == 2
     assert client.status()["worker"]["restarts"] == 1
+    assert {p.total for p in seen} == {40} and [p.done for p in seen] == sorted(p.done for p in seen)
 
 
 def test_a_request_that_kills_two_workers_is_poisoned_and_others_are_not(

@@ -28,7 +28,7 @@ from stylebridge.protocol import (
 from stylebridge.requests import STREAMS
 
 from ..worker.messages import failure
-from .sessions import REQUESTS_LIMIT, SESSIONS_LIMIT, Job, Queue, Session
+from .sessions import REQUESTS_LIMIT, SESSIONS_LIMIT, UPLOADS_LIMIT, Job, Queue, Session
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
@@ -170,6 +170,11 @@ class Broker:
                 )
             if message.op == "put_frame" and message.fields["offset"] > 0:
                 return  # the rest of a frame that was refused or cancelled
+            uploads = sum(not one.whole for one in session.jobs.values())
+            if message.op == "put_frame" and uploads >= UPLOADS_LIMIT:
+                raise StylebridgeError(
+                    Code.TOO_LARGE, f"{UPLOADS_LIMIT} frames are being pushed: wait until one is whole."
+                )
             job = Job(next(self._numbers), session, message, whole=message.op != "put_frame")
             session.jobs[message.id] = job
             self._emit(session.routing, "accepted", message.id, {})
@@ -229,8 +234,7 @@ class Broker:
             job = self._queue.next(batch)
             if job is None:
                 return
-            job.sent = True
-            job.attempt += 1
+            job.begin()
             self._running[job.number] = job
             worker.send(
                 "run",
@@ -293,7 +297,8 @@ class Broker:
             self._finish(job, message.op, message.fields)
             return
         payload = message.payload if message.op == "frame" else None
-        self._emit(job.session.routing, message.op, job.message.id, message.fields, payload)
+        fields = job.progress(message.fields) if message.op == "progress" else message.fields
+        self._emit(job.session.routing, message.op, job.message.id, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()
 

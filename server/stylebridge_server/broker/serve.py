@@ -6,7 +6,9 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -80,7 +82,8 @@ def serve(options: Options, on_ready: Any = None) -> None:
         stack.callback(context.destroy)
         gate = Gate(context, {CLIENTS: allowed_keys, WORKERS: lambda: broker.worker_keys})
         front = _listen(context, options.bind, key)
-        address = Address(front.getsockopt_string(zmq.LAST_ENDPOINT), key.public.hex(), os.getpid())
+        endpoint = front.getsockopt_string(zmq.LAST_ENDPOINT)
+        address = Address(_seen_from(endpoint, "127.0.0.1"), key.public.hex(), os.getpid())
 
         def tell(fingerprint: str) -> None:
             if options.stay:
@@ -96,7 +99,7 @@ def serve(options: Options, on_ready: Any = None) -> None:
             print(json.dumps(asdict(address)), flush=True)
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # who started us reads one line
         if on_ready:
-            on_ready(address)
+            on_ready(replace(address, endpoint=_seen_from(endpoint, socket.gethostname())))
         log.info("listening endpoint=%s pid=%d", address.endpoint, address.pid)
         _loop(broker, gate, front, options.idle_exit)
         log.info("stopping: %s", broker.stopping)
@@ -111,10 +114,10 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], idle_exit: float |
             poller.register(broker.worker.socket, zmq.POLLIN)
         until = time.monotonic() + TICK
         while not broker.stopping and time.monotonic() < until:
-            for socket, _ in poller.poll(int(TICK * 1000)):
-                if socket is front:
+            for ready, _ in poller.poll(int(TICK * 1000)):
+                if ready is front:
                     broker.from_client(front.recv_multipart(copy=False))
-                elif socket is gate.socket:
+                elif ready is gate.socket:
                     gate.answer()
                 else:
                     broker.from_worker()
@@ -140,6 +143,11 @@ def _listen(context: zmq.Context[Any], bind: str, key: KeyPair) -> zmq.Socket[An
             f'The server cannot listen at "{bind}" ({error.strerror}): give tcp://HOST:PORT, port free.',
         ) from None
     return front
+
+
+def _seen_from(endpoint: str, host: str) -> str:
+    """Where to connect to; a server that listens everywhere is reached under `host`."""
+    return re.sub(r"//(0\.0\.0\.0|\[::\]):", f"//{host}:", endpoint)
 
 
 def _be_the_one(stack: contextlib.ExitStack) -> None:

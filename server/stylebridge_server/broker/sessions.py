@@ -6,6 +6,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from stylebridge.protocol import Message
 from stylebridge.requests import STREAMS
@@ -13,6 +14,8 @@ from stylebridge.requests import STREAMS
 #: Sessions at once, and requests of one session that are not answered yet.
 SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
+#: Frames that one session may be pushing at once: memory is taken for each when its first part comes.
+UPLOADS_LIMIT = 4
 #: Batch requests that a worker has at once. One computes; the others are further streams, whose clients may
 #: be slow to take what was made for them.
 BATCH_LIMIT = 8
@@ -50,6 +53,7 @@ class Job:
         sent: whether the worker has it.
         wanted: whether anybody still waits for it.
         whole: for a pushed frame, whether all its parts were passed on.
+        before: of a stream, how many frames were delivered before the present attempt.
     """
 
     number: int
@@ -60,6 +64,17 @@ class Job:
     sent: bool = False
     wanted: bool = True
     whole: bool = True
+    before: int = 0
+    _delivered: int = 0
+
+    def __post_init__(self) -> None:
+        self._asked = len(self.message.fields.get("frames") or ())
+
+    def begin(self) -> None:
+        """The worker gets it, for the first time or again."""
+        self.sent = True
+        self.attempt += 1
+        self.before = self._delivered
 
     @property
     def interactive(self) -> bool:
@@ -70,6 +85,13 @@ class Job:
     def delivered(self) -> None:
         """One whole frame went to the client; if the job is begun again, it need not be made."""
         del self.message.fields["frames"][:1]
+        self._delivered += 1
+
+    def progress(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What a worker that has only the rest says of it, said of the whole."""
+        if self.message.op in STREAMS and fields["total"] == self._asked - self.before:
+            return {**fields, "done": fields["done"] + self.before, "total": self._asked}
+        return fields
 
 
 class Queue:
