@@ -179,6 +179,7 @@ class StyleEncoder(nn.Module):
         x = F.relu(self.stem(x, True))
         pooled.append(moments(x))
         for conv in self.convs:
+            assert isinstance(conv, Conv)
             x = F.relu(conv.apply_to(self.down(x, True), True))
             pooled.append(moments(x))
         learnt = self.code(F.relu(self.hidden(self.norm(torch.cat(pooled, 1)))))

@@ -19,7 +19,7 @@ from stylebridge_server.train.losses import Vgg
 
 RECIPE = train.Recipe(
     name="tiny",
-    steps=6,
+    steps=5,
     scene_side=96,
     scene_smallest=64,
     scene_largest=80,
@@ -34,7 +34,7 @@ RECIPE = train.Recipe(
     perceptual=0.1,
     style=0.1,
     warm_up=2,
-    checkpoint_every=2,
+    checkpoint_every=3,
     sheet_every=100,
 )
 
@@ -60,9 +60,9 @@ def curve(folder: Path) -> list[str]:
 def test_killed_and_resumed_run_follows_the_same_curve(materials: train.Materials, tmp_path: Path) -> None:
     whole = train.train(RECIPE, materials, tmp_path / "whole", amp=False)
     part = train.Trainer(RECIPE, materials, tmp_path / "parts", amp=False)
-    for _ in range(5):  # dies after a step that no checkpoint holds
+    for _ in range(4):  # dies after a step that no checkpoint holds
         part.advance()
-        if part.step == 4:
+        if part.step == 3:
             part.save()
     (tmp_path / "parts" / "checkpoint.part").write_bytes(b"half a checkpoint")
     resumed = train.train(RECIPE, materials, tmp_path / "parts", amp=False)
@@ -88,10 +88,17 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
 
 
 def test_training_takes_the_loss_down(materials: train.Materials, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, steps=25, perceptual=0.0, style=0.0, steady=0.0, warm_up=5)
-    train.train(recipe, materials, tmp_path, amp=False)
-    values = [float(v) for v in curve(tmp_path)]
-    assert np.mean(values[-5:]) < 0.8 * np.mean(values[:5])
+    recipe = replace(RECIPE, perceptual=0.0, style=0.0, steady=0.0)
+    trainer = train.Trainer(recipe, materials, tmp_path, amp=False)
+
+    def loss() -> float:
+        with torch.no_grad():
+            return float(trainer.losses_of(0)["picture"])
+
+    before = loss()
+    for _ in range(8):
+        trainer.advance()
+    assert loss() < 0.9 * before
 
 
 def test_steadiness_is_nought_where_views_agree_and_grows_with_what_noise_does() -> None:

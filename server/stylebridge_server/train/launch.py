@@ -36,7 +36,7 @@ class Folders:
         styles: a folder of paintings.
         teacher: MicroAST's four files; without it the target is the photograph itself and only the losses on
             features, which need `vgg`, make it a style.
-        vgg: VGG-19's first eight layers; needed where the recipe weighs `perceptual` or `style`.
+        vgg: VGG-19's first five layers; needed where the recipe weighs `perceptual` or `style`.
     """
 
     scenes: Sequence[Path]

@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# (inputs, outputs) of VGG-19's convolutions up to conv3_4, and what follows each.
-_LAYERS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 256))
+# (inputs, outputs) of VGG-19's convolutions up to conv3_1. Those up to conv3_4 would double the cost of a step.
+_LAYERS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256))
 _POOL_AFTER = (1, 3)
-# Layers that losses look at: relu1_1, relu2_1, relu3_1, relu3_4.
-_TAKEN = (0, 2, 4, 7)
+# Layers that losses look at: relu1_1, relu2_1, relu3_1.
+_TAKEN = (0, 2, 4)
 _MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 class Vgg:
-    """VGG-19 (Simonyan and Zisserman 2014) up to relu3_4, as a measure of pictures; never trained, never
+    """VGG-19 (Simonyan and Zisserman 2014) up to relu3_1, as a measure of pictures; never trained, never
     shipped."""
 
     def __init__(self, weights: list[tuple[Tensor, Tensor]]) -> None:
@@ -48,7 +48,7 @@ class Vgg:
         )
 
     def features(self, rgb: Tensor) -> list[Tensor]:
-        """Features of RGB in [0, 1], (N, 3, H, W), at the four layers taken."""
+        """Features of RGB in [0, 1], (N, 3, H, W), at the three layers taken."""
         mean = torch.tensor(_MEAN_BGR, device=rgb.device, dtype=rgb.dtype)
         x = rgb.flip(1) * 255 - mean[None, :, None, None]
         taken = []

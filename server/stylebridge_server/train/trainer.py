@@ -65,7 +65,7 @@ class Style:
         self.signals = materials.teacher.signals(whole) if materials.teacher else None
         self.statistics: list[Tensor] = []
         if materials.vgg:
-            middle = whole[..., 64:-64, 64:-64] if whole.shape[-1] >= 384 else whole
+            middle = whole[..., 96:-96, 96:-96] if whole.shape[-1] >= 384 else whole
             self.statistics = losses.statistics(materials.vgg.features(middle))
 
 
@@ -196,8 +196,9 @@ class Trainer:
             for _ in range(recipe.pairs):
                 scene = self.materials.scenes.draw(rng, recipe.scene_smallest, recipe.scene_largest)
                 # The first variants are the paintings as they are; they come up more often than the rest.
-                paintings = len(self.materials.styles.paintings)
-                number = int(rng.integers(paintings if rng.uniform() < recipe.plain_styles else self.materials.styles.count))
+                styles = self.materials.styles
+                plain = rng.uniform() < recipe.plain_styles
+                number = int(rng.integers(len(styles.paintings) if plain else styles.count))
                 pairs.append(self._painted(scene, number))
             self._block = (block, pairs)
         return self._block[1]
