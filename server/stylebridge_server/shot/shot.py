@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -85,7 +84,9 @@ class Shot:
 
 
 class PushedShot:
-    """A shot whose frames a host puts one by one, kept in files so that memory does not grow with it.
+    """A shot whose frames a host puts one by one, kept in a file so that memory does not grow with it.
+
+    The file has no name: the system takes it back however this process ends.
 
     Args:
         info: the declared size, type and range.
@@ -97,34 +98,41 @@ class PushedShot:
     def __init__(self, info: SourceInfo, live: bool = False) -> None:
         self.info = info
         self.live = live
-        self._folder = Path(tempfile.mkdtemp(prefix="stylebridge-shot-"))
+        self._file = tempfile.TemporaryFile(prefix="stylebridge-shot-")  # noqa: SIM115 - closed by `close`
         self._digests: dict[int, str] = {}
-        self.id = key("pushed", str(self._folder))
+        self.id = key("pushed", uuid.uuid4().hex)
 
     def put(self, frame: Frame) -> None:
         """Keep a frame. Putting a number again replaces it, and everything made from it gets other names.
 
         Raises:
-            StylebridgeError: bad_value for another size or dtype, not_found outside the range.
+            StylebridgeError: bad_value for another size or dtype, not_found outside the range, not_writable where
+                the disk is full.
         """
-        expected = (self.info.height, self.info.width, self.info.channels)
-        if frame.pixels.shape != expected or frame.pixels.dtype != self.info.dtype:
+        if frame.pixels.shape != self._shape or frame.pixels.dtype != self.info.dtype:
             raise StylebridgeError(
                 Code.BAD_VALUE,
                 f"Frame {frame.number} is {frame.pixels.dtype} {frame.pixels.shape}, the shot was declared as "
-                f"{self.info.dtype} {expected}: put frames of one size and type.",
+                f"{self.info.dtype} {self._shape}: put frames of one size and type.",
             )
         if not self.info.first <= frame.number <= self.info.last:
             raise StylebridgeError(
                 Code.NOT_FOUND,
                 f"Frame {frame.number} is outside the declared range {self.info.first} to {self.info.last}.",
             )
-        np.save(self._path(frame.number), frame.pixels, allow_pickle=False)
-        self._digests[frame.number] = key("frame", frame.pixels.tobytes())
+        data = np.ascontiguousarray(frame.pixels).tobytes()
+        try:
+            self._file.seek(self._place(frame.number))
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise StylebridgeError(
+                Code.NOT_WRITABLE,
+                f"The server cannot keep frame {frame.number} ({error.strerror}): free space in {tempfile.gettempdir()}.",
+            ) from None
+        self._digests[frame.number] = key("frame", data)
         if self.live:
-            for old in [number for number in self._digests if number <= frame.number - self.LIVE_KEPT]:
-                del self._digests[old]
-                self._path(old).unlink(missing_ok=True)
+            self._digests.pop(frame.number - self.LIVE_KEPT, None)
 
     def read(self, number: int) -> Frame:
         """The frame as it was put.
@@ -133,7 +141,10 @@ class PushedShot:
             StylebridgeError: need, with details {"frames": [number]}, where it was not put yet.
         """
         self.content(number)
-        return Frame(number, np.load(self._path(number), allow_pickle=False))
+        self._file.seek(self._place(number))
+        height, width, channels = self._shape
+        pixels = np.fromfile(self._file, self.info.dtype, height * width * channels)
+        return Frame(number, pixels.reshape(self._shape))
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
         """Frames first to last, inclusive, in order; raises as `read` does."""
@@ -165,10 +176,17 @@ class PushedShot:
         return key("pushed", self.info.first, [self._digests[number] for number in numbers])
 
     def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._file.close()
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number}.npy"
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.info.height, self.info.width, self.info.channels
+
+    def _place(self, number: int) -> int:
+        """Where a frame lies in the file, in bytes; a camera's go round."""
+        slot = number - self.info.first
+        height, width, channels = self._shape
+        return (slot % self.LIVE_KEPT if self.live else slot) * height * width * channels * np.dtype(self.info.dtype).itemsize
 
 
 AnyShot = Shot | PushedShot

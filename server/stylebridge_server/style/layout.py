@@ -10,7 +10,8 @@ import itertools
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.values import Tile
 
-TILE = 256  # pixels, at network size; a multiple of the network's stride
+TILE = 384  # longest side of a tile, in pixels at network size
+_CELL = 4  # the network's stride: tiles begin at whole cells
 _LINES = 540  # short side that the network works at for a stroke of 1
 _BAND_CELLS = 40_000  # feature cells encoded at one go, about: bounds memory, 640,000 pixels
 
@@ -35,12 +36,19 @@ def network_size(height: int, width: int, stroke: float) -> tuple[int, int]:
 
 
 def tiles(height: int, width: int) -> list[Tile]:
-    """The tiles of a picture of network size, row by row; those at the right and bottom are clipped."""
-    return [
-        Tile(x, y, min(x + TILE, width), min(y + TILE, height))
-        for y in range(0, height, TILE)
-        for x in range(0, width, TILE)
-    ]
+    """The tiles of a picture of network size, row by row.
+
+    As few as `TILE` allows and about equal: every tile is computed with a margin, so small ones cost more than they
+    show.
+    """
+    return [Tile(x0, y0, x1, y1) for y0, y1 in _even(height) for x0, x1 in _even(width)]
+
+
+def _even(size: int) -> list[tuple[int, int]]:
+    """Pieces [first, last) of a side, about equal, beginning at whole cells."""
+    count = -(-size // TILE)
+    edges = [round(size * i / count / _CELL) * _CELL for i in range(count)]
+    return list(itertools.pairwise([*edges, size]))
 
 
 def bands(rows: int, columns: int) -> list[tuple[int, int]]:
