@@ -57,7 +57,7 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
                 flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
             default = "" if parameter.default is None else f" [default: {parameter.default}]"
             about = typer.Option(*flags, help=parameter.hint + default, show_default=False)
-            kind = Annotated[Optional[parameter.python_type], about]  # type: ignore[name-defined]  # noqa: UP045
+            kind: Any = Annotated[parameter.python_type | None, about]
             options.append(
                 inspect.Parameter(
                     parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
