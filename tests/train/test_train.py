@@ -173,3 +173,20 @@ def test_variants_of_styles_are_functions_of_their_number(materials: train.Mater
     for number in range(RECIPE.styles):
         a, b = materials.styles.variant(number), materials.styles.variant(number)
         assert np.array_equal(a, b) and a.shape == (96, 96, 3)
+
+
+def test_run_from_folders_with_two_workers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    for kind in ("scenes", "styles"):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / "a.png"), textures.texture(rng, 96))
+    folders = train.Folders([tmp_path / "scenes"], tmp_path / "styles")
+    recipe = replace(RECIPE, steps=2, perceptual=0.0, style=0.0, sheet_every=2)
+    seen: list[int] = []
+    network = train.run(
+        recipe, folders, tmp_path / "out", amp=False, progress=lambda done, *_: seen.append(done), workers=2
+    )
+    assert seen == [1, 2] and len(curve(tmp_path / "out")) == 2
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["checkpoint.pt", "log.csv", "sheet-000002.jpg"]
