@@ -190,3 +190,13 @@ def test_run_from_folders_with_two_workers(tmp_path: Path) -> None:
     assert all(torch.isfinite(p).all() for p in network.parameters())
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert left == ["checkpoint.pt", "log.csv", "sheet-000002.jpg"]
+
+
+def test_exported_curve_is_the_mean_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(
+        "step,seconds,rate,loss,picture,edges,perceptual,style,steady\n"
+        "0,1.5,0.1,4,1,1,,,1\n1,2.6,0.1,2,1,1,,,1\n2,3.7,0.1,7,1,1,,,1\n"
+    )
+    train.export_log(tmp_path / "log.csv", tmp_path / "curve.csv", every=2)
+    lines = (tmp_path / "curve.csv").read_text().splitlines()
+    assert lines[1:] == ["2,3,0.1,3,1,1,,,1", "3,4,0.1,7,1,1,,,1"]

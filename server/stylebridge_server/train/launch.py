@@ -157,7 +157,8 @@ def _run(
 def measure(
     recipe: Recipe, folders: Folders, judge: Path, network: StyleNetwork, side: int = 360, most: int = 6
 ) -> dict[str, Measures]:
-    """The network, and the teacher where there is one, on scenes and styles that the recipe holds out.
+    """The network on scenes and styles that the recipe holds out; beside it the photographs as they are, and the
+    teacher where there is one.
 
     Args:
         judge: SqueezeNet's weights, see `SqueezeNet`.
@@ -169,7 +170,10 @@ def measure(
     ]
     styles = [whole_cells(load(path), 512) for path in _held_out([folders.styles], recipe.held_out_styles)]
     squeeze = SqueezeNet(judge)
-    results = {"this network": evaluate(of_network(network), contents, styles, squeeze)}
+    results = {
+        "the photograph": evaluate(lambda content, style: content, contents, styles, squeeze),
+        "this network": evaluate(of_network(network), contents, styles, squeeze),
+    }
     if folders.teacher:
         results["MicroAST"] = evaluate(of_teacher(MicroAst.load(folders.teacher)), contents, styles, squeeze)
     return results
