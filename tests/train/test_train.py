@@ -173,3 +173,30 @@ def test_variants_of_styles_are_functions_of_their_number(materials: train.Mater
     for number in range(RECIPE.styles):
         a, b = materials.styles.variant(number), materials.styles.variant(number)
         assert np.array_equal(a, b) and a.shape == (96, 96, 3)
+
+
+def test_run_from_folders_with_two_workers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    for kind in ("scenes", "styles"):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / "a.png"), textures.texture(rng, 96))
+    folders = train.Folders([tmp_path / "scenes"], tmp_path / "styles")
+    recipe = replace(RECIPE, steps=2, perceptual=0.0, style=0.0, sheet_every=2)
+    seen: list[int] = []
+    network = train.run(
+        recipe, folders, tmp_path / "out", amp=False, progress=lambda done, *_: seen.append(done), workers=2
+    )
+    assert seen == [1, 2] and len(curve(tmp_path / "out")) == 2
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["checkpoint.pt", "log.csv", "sheet-000002.jpg"]
+
+
+def test_exported_curve_is_the_mean_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(
+        "step,seconds,rate,loss,picture,edges,perceptual,style,steady\n"
+        "0,1.5,0.1,4,1,1,,,1\n1,2.6,0.1,2,1,1,,,1\n2,3.7,0.1,7,1,1,,,1\n"
+    )
+    train.export_log(tmp_path / "log.csv", tmp_path / "curve.csv", every=2)
+    lines = (tmp_path / "curve.csv").read_text().splitlines()
+    assert lines[1:] == ["2,3,0.1,3,1,1,,,1", "3,4,0.1,7,1,1,,,1"]

@@ -1,9 +1,8 @@
-"""Training, export and measuring of the style network that ships. Nothing else in the server needs this
-room."""
+"""Training, export and measuring of the style network that ships. Nothing else in the server needs this."""
 
-from .exports import export
-from .launch import Folders, run
-from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, table
+from .exports import export, export_log
+from .launch import Folders, measure, run
+from .measures import Measures, table
 from .pictures import Scenes, Styles
 from .recipe import Recipe
 from .recipe import load as load_recipe
@@ -15,14 +14,12 @@ __all__ = [
     "Measures",
     "Recipe",
     "Scenes",
-    "SqueezeNet",
     "Styles",
     "Trainer",
-    "evaluate",
     "export",
+    "export_log",
     "load_recipe",
-    "of_network",
-    "of_teacher",
+    "measure",
     "run",
     "table",
     "train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from stylebridge_models import registry
 from stylebridge_models.network import STYLE_SIDE, StyleNetwork
 
 from .pictures import find, load, shortened
-from .trainer import tensor
+from .trainer import FIELDS, tensor
 
 WEIGHTS = "embedded-style"
 PRESETS = "embedded-style-presets"
@@ -75,3 +76,17 @@ def export(network: StyleNetwork, styles: Path, folder: Path = registry.FOLDER) 
     ]
     text = json.dumps([asdict(entry) for entry in index], indent=1)
     (folder / registry.INDEX).write_text(text + "\n", encoding="utf-8")
+
+
+def export_log(log: Path, target: Path, every: int = 25) -> None:
+    """Writes the curve of a run, every number the mean over `every` steps, to go beside the weights."""
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with target.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(FIELDS)
+        for i in range(0, len(rows), every):
+            part = rows[i : i + every]
+            means = [[float(row[name]) for row in part if row[name]] for name in FIELDS[2:]]
+            last = [int(part[-1]["step"]) + 1, round(float(part[-1]["seconds"]))]
+            writer.writerow(last + [f"{sum(m) / len(m):.4g}" if m else "" for m in means])

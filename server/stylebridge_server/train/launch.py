@@ -1,4 +1,4 @@
-"""A run from folders: what `stylebridge train` calls."""
+"""A run and its measures, from folders: what `stylebridge train` calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch.multiprocessing
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from .losses import Vgg
-from .measures import whole_cells
+from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, whole_cells
 from .pictures import Rgb8, Scenes, Styles, find, load, shortened
 from .recipe import Recipe
 from .teacher import MicroAst
@@ -99,8 +99,7 @@ def run(
     """
     if workers == 1:
         return _run(recipe, folders, output, device, amp, progress, Worker())
-    output.mkdir(parents=True, exist_ok=True)
-    meeting = Path(tempfile.mkdtemp(prefix="meeting-", dir=output))
+    meeting = Path(tempfile.mkdtemp(prefix="stylebridge-train-"))
     context = torch.multiprocessing.get_context("spawn")
     others = [
         context.Process(target=_join, args=(recipe, folders, output, device, amp, rank, workers, meeting))
@@ -148,10 +147,38 @@ def _run(
     worker: Worker,
 ) -> StyleNetwork:
     everything = materials(recipe, folders, device)
-    held_out = [
-        p for folder in folders.scenes for p in find(folder) if any(map(p.match, recipe.held_out_scenes))
-    ]
+    held_out = _held_out(folders.scenes, recipe.held_out_scenes)
     shown = [load(path) for path in held_out[:_SHEET_SCENES]] or everything.scenes.pictures[:_SHEET_SCENES]
     contents = [whole_cells(rgb, 256)[:256, :256] for rgb in shown]
     styles = [load(path) for path in find(folders.styles)[:_SHEET_STYLES]]
     return train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker)
+
+
+def measure(
+    recipe: Recipe, folders: Folders, judge: Path, network: StyleNetwork, side: int = 360, most: int = 6
+) -> dict[str, Measures]:
+    """The network on scenes and styles that the recipe holds out; beside it the photographs as they are, and the
+    teacher where there is one.
+
+    Args:
+        judge: SqueezeNet's weights, see `SqueezeNet`.
+        side: short side of contents; styles are shown at 512.
+        most: scenes at most.
+    """
+    contents = [
+        whole_cells(load(path), side) for path in _held_out(folders.scenes, recipe.held_out_scenes)[:most]
+    ]
+    styles = [whole_cells(load(path), 512) for path in _held_out([folders.styles], recipe.held_out_styles)]
+    squeeze = SqueezeNet(judge)
+    results = {
+        "the photograph": evaluate(lambda content, style: content, contents, styles, squeeze),
+        "this network": evaluate(of_network(network), contents, styles, squeeze),
+    }
+    if folders.teacher:
+        results["MicroAST"] = evaluate(of_teacher(MicroAst.load(folders.teacher)), contents, styles, squeeze)
+    return results
+
+
+def _held_out(folders: Sequence[Path], patterns: tuple[str, ...]) -> list[Path]:
+    """Pictures under the folders that match one of the patterns."""
+    return [path for folder in folders for path in find(folder) if any(map(path.match, patterns))]
