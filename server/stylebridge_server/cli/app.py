@@ -158,6 +158,28 @@ def status(
     print(service.status(server, json))
 
 
+@app.command()
+def train(
+    scenes: Annotated[list[Path], typer.Option("--scenes", help="A folder of photographs; may be repeated.")],
+    styles: Annotated[Path, typer.Option("--styles", help="A folder of paintings.")],
+    out: Annotated[Path, typer.Option("--out", help="Checkpoints, curve, sheets and the weights made.")],
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="A recipe; else that of the shipped weights.")] = None,
+    teacher: Annotated[Path | None, typer.Option("--teacher", help="Folder of MicroAST's weights.")] = None,
+    vgg: Annotated[Path | None, typer.Option("--vgg", help="Folder of VGG-19's first layers.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a value of the recipe.", metavar="NAME=VALUE")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
+    workers: Annotated[int, typer.Option("--workers", help="Processes that share each step.", min=1)] = 1,
+) -> None:
+    """Train the style network; resumes what lies in the output folder."""
+    from stylebridge_server.cli import train as training
+    from stylebridge_server.train import Folders
+
+    folders = Folders(scenes, styles, teacher, vgg)
+    print(training.run(recipe, folders, out, settings or [], device, workers))
+
+
 def _version(asked: bool) -> None:
     if asked:
         print(f"stylebridge {stylebridge.__version__}")
