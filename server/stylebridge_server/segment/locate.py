@@ -112,6 +112,10 @@ def locate(known: Known, prior: Plane, others: Plane, rivals: list[Palette], vie
     colour += _GLOBAL * odds(known, rivals, view.lab)
     behind = np.clip(view.departure - np.float32(_QUIET), -2, 3)
     behind = view.trust * np.where(behind < 0, behind * view.telling, behind)
+    # What covers the plate may be another instance; then it does not speak for this one.
+    own = known.inside(view.lab)
+    for rival in rivals:
+        behind = np.where(rival(view.lab) > own, np.minimum(behind, 0), behind)
     seen = (1 - 0.5 * view.trust * view.telling) * colour + behind
     logit = shape + seen
     logit += (1 - view.trust * view.telling) * left_behind(view, prior, size)
