@@ -138,19 +138,20 @@ def departure(plate: Lab, lab: Lab, noise: Plane) -> Plane:
     return plane(np.sqrt(np.maximum(cv2.blur(square(away), (3, 3)), 0)) / noise)
 
 
-def telling(plate: Lab, lab: Lab) -> Plane:
-    """How much it says that a pixel matches the plate, (h, w) in (0, 1]: 1 where the plate is flat.
+def telling(plate: Lab, lab: Lab) -> tuple[Plane, Plane]:
+    """How much it says that a pixel matches the plate, and that it departs: (h, w) each, in (0, 1].
 
     In the midst of foliage or gravel nearly every colour is found within a pixel, so a match means little,
-    unless pixel after pixel is the same.
+    unless pixel after pixel is the same; and a plate that lies a little off departs everywhere.
 
     Args:
         plate, lab: (h, w, 3) colours of the plate and of the picture.
     """
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     spread = np.sqrt(square(cv2.subtract(plane(cv2.dilate(plate, cross)), plane(cv2.erode(plate, cross)))))
+    calm = plane(_BUSY / (_BUSY + spread))
     exact = np.exp(cv2.blur(square(cv2.subtract(lab, plate)), (3, 3)) * np.float32(-0.5 / _SAME**2))
-    return plane(np.maximum(_BUSY / (_BUSY + spread), exact))
+    return plane(np.maximum(calm, exact)), plane(0.3 + 0.7 * calm)
 
 
 def texture(lab: Lab) -> Plane:

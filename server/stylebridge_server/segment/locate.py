@@ -33,7 +33,8 @@ GONE = 0.02  # an instance below this share of its usual area is gone
 
 _SHAPE, _LOCAL, _GLOBAL = 0.7, 0.6, 0.5
 _SMOOTHNESS = 2.0
-_QUIET = 2.8  # departure from the plate, in deviations, that speaks neither way
+_PLATE = 1.3  # log odds for every deviation that a pixel departs from the plate
+_QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
 _FLOOR = 2e-5  # frequency that every colour has
 REMNANT = 0.1  # and below this too, unless the picture's edge or another instance may hide the rest
 _DOUBT = 0.1  # pixels of evidence that the local model starts with for either side
@@ -50,6 +51,7 @@ class View:
     departure: Plane  # from the plate, in deviations
     trust: Plane  # in the plate
     telling: Plane  # how much a match with the plate says
+    telling_off: Plane  # and a departure from it
 
     def crop(self, window: tuple[slice, slice]) -> View:
         return View(*(np.ascontiguousarray(getattr(self, f.name)[window]) for f in fields(self)))
@@ -109,16 +111,19 @@ def locate(known: Known, prior: Plane, others: Plane, rivals: list[Palette], vie
     colour = _LOCAL * np.clip(
         local_odds(view.expected, view.lab, plane(known_in), plane(known_out), _DOUBT), -3, 3
     )
-    colour += _GLOBAL * odds(known, rivals, view.lab)
-    behind = np.clip(view.departure - np.float32(_QUIET), -2, 3)
-    behind = view.trust * np.where(behind < 0, behind * view.telling, behind)
+    behind = np.clip((view.departure - np.float32(_QUIET)) * np.float32(_PLATE), -3, 3)
+    # Covering the plate speaks for the instance only as far as it may have that colour at all.
+    likely = odds(known, rivals, view.lab)
+    fitting = np.clip((likely + 3) / 2, 0.2, 1)
+    behind = view.trust * behind * np.where(behind < 0, view.telling, view.telling_off * fitting)
     # What covers the plate may be another instance; then it does not speak for this one.
     own = known.inside(view.lab)
     for rival in rivals:
         behind = np.where(rival(view.lab) > own, np.minimum(behind, 0), behind)
+    colour += _GLOBAL * likely
     seen = (1 - 0.5 * view.trust * view.telling) * colour + behind
     logit = shape + seen
-    logit += (1 - view.trust * view.telling) * left_behind(view, prior, size)
+    logit += (1 - view.trust * np.clip(view.departure / 2 - 1, 0, 1)) * left_behind(view, prior, size)
     logit -= 3 * others
     # Beyond the reach of the instance's motion only what clearly covers the plate may belong to it.
     covers = (view.trust > 0.6) & (view.departure > 4)

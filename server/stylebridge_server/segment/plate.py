@@ -62,8 +62,8 @@ class Plate:
         least = np.float32(_NOISE) + np.float32(_TEXTURE) * texture(self.lab)
         return departure(self.lab, lab, np.maximum(self.noise, least))
 
-    def telling(self, lab: Lab) -> Plane:
-        """How much a picture's match with the plate says; see the function of that name."""
+    def telling(self, lab: Lab) -> tuple[Plane, Plane]:
+        """How much match and departure of a picture say; see the function of that name."""
         return telling(self.lab, lab)
 
     def learn(self, lab: Lab, things: Plane, departs: Plane) -> None:

@@ -177,7 +177,8 @@ def _settle(
             trust, departure = around.trust[window], around.departure[window]
             logit *= 1 - 0.5 * trust * (departure > 3)
             speaks = np.clip(departure - 2.8, -1.5, 3)
-            logit += trust * np.where(speaks < 0, speaks * telling(around.lab[window], part), speaks)
+            match, depart = telling(around.lab[window], part)
+            logit += trust * speaks * np.where(speaks < 0, match, depart)
         logit = np.where(beyond[window], -8, logit) + 16 * sure[window]
         fresh = np.zeros_like(found)
         fresh[window] = cut(plane(logit), weights, 2.0, 120) > 0.5

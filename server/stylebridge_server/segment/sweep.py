@@ -95,7 +95,7 @@ class Sweep:
             pair.backward - scene,
             self._departure,
             plate.trust(),
-            plate.telling(lab),
+            *plate.telling(lab),
         )
         out = {}
         for instance, known in self._known.items():
