@@ -33,7 +33,8 @@ GONE = 0.02  # an instance below this share of its usual area is gone
 
 _SHAPE, _LOCAL, _GLOBAL = 0.7, 0.6, 0.5
 _SMOOTHNESS = 2.0
-_PLATE = 1.3  # log odds for every deviation that a pixel departs from the plate
+_BESIDE = 8  # pixels around the others in which their colours compete
+_PLATE = 1.6  # log odds for every deviation that a pixel departs from the plate
 _QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
 _FLOOR = 2e-5  # frequency that every colour has
 REMNANT = 0.1  # and below this too, unless the picture's edge or another instance may hide the rest
@@ -111,18 +112,19 @@ def locate(known: Known, prior: Plane, others: Plane, rivals: list[Palette], vie
     colour = _LOCAL * np.clip(
         local_odds(view.expected, view.lab, plane(known_in), plane(known_out), _DOUBT), -3, 3
     )
-    behind = np.clip((view.departure - np.float32(_QUIET)) * np.float32(_PLATE), -3, 3)
+    behind = np.clip((view.departure - np.float32(_QUIET)) * np.float32(_PLATE), -3, 4)
     # Covering the plate speaks for the instance only as far as it may have that colour at all.
-    likely = odds(known, rivals, view.lab)
+    beside = grow(others, _BESIDE) > 0
+    likely = odds(known, rivals, view.lab, beside)
     fitting = np.clip((likely + 3) / 2, 0.2, 1)
     behind = view.trust * behind * np.where(behind < 0, view.telling, view.telling_off * fitting)
     # What covers the plate may be another instance; then it does not speak for this one.
     own = known.inside(view.lab)
     for rival in rivals:
-        behind = np.where(rival(view.lab) > own, np.minimum(behind, 0), behind)
+        behind = np.where(beside & (rival(view.lab) > own), np.minimum(behind, 0), behind)
     colour += _GLOBAL * likely
     seen = (1 - 0.5 * view.trust * view.telling) * colour + behind
-    logit = shape + seen
+    logit = (1 - 0.4 * view.trust * view.telling) * shape + seen
     logit += (1 - view.trust * np.clip(view.departure / 2 - 1, 0, 1)) * left_behind(view, prior, size)
     logit -= 3 * others
     # Beyond the reach of the instance's motion only what clearly covers the plate may belong to it.
@@ -134,11 +136,11 @@ def locate(known: Known, prior: Plane, others: Plane, rivals: list[Palette], vie
     return plane(out)
 
 
-def odds(known: Known, rivals: list[Palette], lab: Lab) -> Plane:
-    """Log odds of each colour, instance against its surroundings and rivals, in [-3, 3]."""
+def odds(known: Known, rivals: list[Palette], lab: Lab, beside: NDArray[np.bool_]) -> Plane:
+    """Log odds of each colour, instance against its surroundings and, where `beside`, rivals, in [-3, 3]."""
     rest = known.outside(lab)
     for rival in rivals:
-        rest = np.maximum(rest, rival(lab))
+        rest = np.where(beside, np.maximum(rest, rival(lab)), rest)
     return np.clip(np.log((known.inside(lab) + np.float32(_FLOOR)) / (rest + np.float32(_FLOOR))), -3, 3)
 
 
@@ -191,7 +193,7 @@ def reappear(known: Known, others: Plane, rivals: list[Palette], view: View) -> 
     covers = (view.trust > 0.6) & (view.departure > 3.5) & (grow(others, 3) < 0.1)
     opened = grow(shrink(covers, 1), 1).astype(np.uint8)
     count, parts, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    likely = odds(known, rivals, view.lab)
+    likely = odds(known, rivals, view.lab, np.ones(covers.shape, bool))
     h, w = covers.shape
     best, best_score = None, 0.0
     for i in range(1, count):
