@@ -21,7 +21,7 @@ def test_what_moves_is_found_under_a_moving_camera() -> None:
 
 def test_a_scene_where_nothing_moves_has_no_instances() -> None:
     for pan in (0.0, 1.5):
-        store, found = run(Scene(24, [], pan=pan), [])
+        store, found = run(Scene(18, [], pan=pan, size=(90, 150)), [])
         assert found == [] and store.kept == {}
 
 
@@ -33,6 +33,6 @@ def test_the_one_thing_in_a_still_picture_is_found() -> None:
 
 
 def test_scenes_have_things_of_their_own() -> None:
-    scene = Scene(40, [(20, RED, lambda t: (40 + 4.0 * (t % 20), 60))])
-    _, found = run(scene, [], [(0, 19), (20, 39)])
-    assert [(i.id, i.first, i.last) for i in found] == [(1, 0, 19), (2, 20, 39)]
+    scene = Scene(28, [(20, RED, lambda t: (30 + 6.0 * (t % 14), 45))], size=(90, 150))
+    _, found = run(scene, [], [(0, 13), (14, 27)])
+    assert [(i.id, i.first, i.last) for i in found] == [(1, 0, 13), (2, 14, 27)]

@@ -33,11 +33,11 @@ def test_ids_stay_through_a_crossing() -> None:
     assert [i.name for i in found] == ["red", "blue"]
     for number in (1, 2):
         held = scores(scene, store, number)
-        assert np.mean(held) > 0.9 and min(held[-4:]) > 0.9, held
+        assert np.mean(held) > 0.9 and min(held[-4:]) > 0.85, held
         other = [overlap(store.get(number, t), scene.mattes[t][2 - number]) for t in range(26)]
         assert max(other) < 0.1
-    both = [int(store.get(1, t).astype(int).__add__(store.get(2, t)).max()) for t in range(26)]
-    assert max(both) <= 255 + 2
+    sums = [store.get(1, t).astype(int) + store.get(2, t) for t in range(26)]
+    assert max(int(both.max()) for both in sums) <= 255
 
 
 def test_what_leaves_is_gone_and_what_comes_back_is_found() -> None:
@@ -77,7 +77,7 @@ def test_a_cut_ends_a_track() -> None:
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
-    scene = Scene(8, [(20, RED, lambda t: (60 + 4.0 * t, 60))], pan=1.0)
+    scene = Scene(6, [(20, RED, lambda t: (60 + 4.0 * t, 60))], pan=1.0)
     first, second = (run(scene, [Prompt("ball", 3, points=((0.36, 0.5),))])[0].kept for _ in range(2))
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[key], second[key]) for key in first)
@@ -121,7 +121,7 @@ def test_few_frames_are_held_at_once() -> None:
             return out
 
     most = []
-    for count in (40, 80):
+    for count in (40, 60):
         frames = Watched()
         prompts = [Prompt("ball", count - 1, points=((0.4, 0.45),))]
         segment.load("embedded").track(

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylebridge_server.segment.planes import plane, square
+from stylebridge_server.segment.planes import plane, smooth, square
 from stylebridge_server.values import Plane, Rgb8
 
 Lab = NDArray[np.float32]  # (h, w, 3): L 0 to 100, a and b around 0
@@ -21,6 +21,8 @@ _BINS = (25, 24, 24)
 _COARSE = (20, 16, 16)
 _CHROMA = 60.0  # a and b beyond this share the outermost bins
 _SHADE, _DARK = 0.35, 11.0  # of a darkening, this share counts; of a strong one, all but this much
+_BUSY = 8.0  # range of colours within a pixel at which a match says half as much
+_SAME = 5.0  # difference up to which colours are the same, pixel by pixel
 CELL = 32  # side of a place cell of the local model, working pixels
 
 
@@ -134,3 +136,26 @@ def departure(plate: Lab, lab: Lab, noise: Plane) -> Plane:
     away = cv2.add(above, below)
     away[..., 0] = above[..., 0] + shade
     return plane(np.sqrt(np.maximum(cv2.blur(square(away), (3, 3)), 0)) / noise)
+
+
+def telling(plate: Lab, lab: Lab) -> tuple[Plane, Plane]:
+    """How much it says that a pixel matches the plate, and that it departs: (h, w) each, in (0, 1].
+
+    In the midst of foliage or gravel nearly every colour is found within a pixel, so a match means little,
+    unless pixel after pixel is the same; and a plate that lies a little off departs everywhere.
+
+    Args:
+        plate, lab: (h, w, 3) colours of the plate and of the picture.
+    """
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    spread = np.sqrt(square(cv2.subtract(plane(cv2.dilate(plate, cross)), plane(cv2.erode(plate, cross)))))
+    calm = plane(_BUSY / (_BUSY + spread))
+    exact = np.exp(cv2.blur(square(cv2.subtract(lab, plate)), (3, 3)) * np.float32(-0.5 / _SAME**2))
+    return plane(np.maximum(calm, exact)), plane(0.3 + 0.7 * calm)
+
+
+def texture(lab: Lab) -> Plane:
+    """Local contrast: the standard deviation of the lightness within a few pixels, (h, w)."""
+    light = plane(lab[..., 0])
+    mean = smooth(light, 2.0)
+    return np.sqrt(np.maximum(smooth(light * light, 2.0) - mean * mean, 0))

@@ -18,7 +18,8 @@ PROBE = 24  # frames from one look for new things to the next
 
 _LEAST, _LARGEST = 0.003, 0.35  # shares of the picture
 _DEPARTS = 4.5  # deviations from what other frames show
-_COVERED = 0.3  # share of a find that must depart clearly
+_COVERED = 0.15  # share of a find that must depart clearly
+_CLEARLY = 0.5  # and share of what other frames can tell of it
 _KNOWN = 0.25  # a find that known instances cover by more is theirs
 
 
@@ -53,7 +54,9 @@ def moving(number: int, rgb: Rgb8, around: Survey | None, known: Plane, room: in
         size = float(thing.sum())
         if not _LEAST * h * w <= size <= _LARGEST * h * w:
             continue
-        if float((thing * taken).sum()) > _KNOWN * size or float((thing * covers).sum()) < _COVERED * size:
+        told = float((thing * (around.trust > 0.5)).sum())
+        covered = float((thing * covers).sum())
+        if covered < max(_COVERED * size, _CLEARLY * told) or float((thing * taken).sum()) > _KNOWN * size:
             continue
         thing = plane((thing > 0.5) & ~taken)
         taken = taken | (thing > 0.5)

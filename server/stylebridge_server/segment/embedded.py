@@ -164,11 +164,14 @@ class _Run:
         """Bring the labels to full resolution with soft edges and hand them to the store, under their ids."""
         for number in range(first, last + 1):
             rgb = self._frames.read(number)
+            room = np.full((self._height, self._width), 255, np.uint8)
             for i, name in ids.items():
                 own = [frame for frame, given in keys.items() if i in given]
                 label = between(number, own, spool.get(FORWARD, i, number), spool.get(BACKWARD, i, number))
                 if label is not None:
-                    self._write(name, number, edges.matte(rgb, label))
+                    matte = np.minimum(edges.matte(rgb, label), room)
+                    room -= matte
+                    self._write(name, number, matte)
             self._tick()
 
     def _read(self, numbers: range) -> Iterator[tuple[int, Rgb8]]:

@@ -33,8 +33,12 @@ GONE = 0.02  # an instance below this share of its usual area is gone
 
 _SHAPE, _LOCAL, _GLOBAL = 0.7, 0.6, 0.5
 _SMOOTHNESS = 2.0
-_QUIET = 2.8  # departure from the plate, in deviations, that speaks neither way
+_BESIDE = 8  # pixels around the others in which their colours compete
+_PLATE = 1.6  # log odds for every deviation that a pixel departs from the plate
+_QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
 _FLOOR = 2e-5  # frequency that every colour has
+REMNANT = 0.1  # and below this too, unless the picture's edge or another instance may hide the rest
+_DOUBT = 0.1  # pixels of evidence that the local model starts with for either side
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class View:
     motion: Field  # the flow to the frame before, less that of the scene
     departure: Plane  # from the plate, in deviations
     trust: Plane  # in the plate
+    telling: Plane  # how much a match with the plate says
+    telling_off: Plane  # and a departure from it
 
     def crop(self, window: tuple[slice, slice]) -> View:
         return View(*(np.ascontiguousarray(getattr(self, f.name)[window]) for f in fields(self)))
@@ -104,27 +110,37 @@ def locate(known: Known, prior: Plane, others: Plane, rivals: list[Palette], vie
     known_in = np.clip(prior * 2 - 1, 0, 1) * (0.2 + 0.8 * view.valid)
     known_out = np.clip(1 - 2 * prior, 0, 1) * (0.2 + 0.8 * view.valid)
     colour = _LOCAL * np.clip(
-        local_odds(view.expected, view.lab, plane(known_in), plane(known_out), 2), -3, 3
+        local_odds(view.expected, view.lab, plane(known_in), plane(known_out), _DOUBT), -3, 3
     )
-    colour += _GLOBAL * odds(known, rivals, view.lab)
-    behind = view.trust * np.clip(view.departure - np.float32(_QUIET), -2, 3)
-    logit = shape + (1 - 0.5 * view.trust) * colour + behind
-    logit += (1 - view.trust) * left_behind(view, prior, size)
+    behind = np.clip((view.departure - np.float32(_QUIET)) * np.float32(_PLATE), -3, 4)
+    # Covering the plate speaks for the instance only as far as it may have that colour at all.
+    beside = grow(others, _BESIDE) > 0
+    likely = odds(known, rivals, view.lab, beside)
+    fitting = np.clip((likely + 3) / 2, 0.2, 1)
+    behind = view.trust * behind * np.where(behind < 0, view.telling, view.telling_off * fitting)
+    # What covers the plate may be another instance; then it does not speak for this one.
+    own = known.inside(view.lab)
+    for rival in rivals:
+        behind = np.where(beside & (rival(view.lab) > own), np.minimum(behind, 0), behind)
+    colour += _GLOBAL * likely
+    seen = (1 - 0.5 * view.trust * view.telling) * colour + behind
+    logit = (1 - 0.4 * view.trust * view.telling) * shape + seen
+    logit += (1 - view.trust * np.clip(view.departure / 2 - 1, 0, 1)) * left_behind(view, prior, size)
     logit -= 3 * others
     # Beyond the reach of the instance's motion only what clearly covers the plate may belong to it.
     covers = (view.trust > 0.6) & (view.departure > 4)
     logit[(distance < -reach) & ~((distance > -2.5 * reach) & covers)] = -8
     u = cut(np.clip(plane(logit), -8, 8), edge_weights(view.lab), _SMOOTHNESS)
-    found = pieces((u > 0.5).astype(np.uint8), hard)
+    found = pieces((u > 0.5).astype(np.uint8), hard, plane(seen), 0.25 * known.area)
     out[window] = np.where(found > 0, np.maximum(4 * u + np.clip(logit, 0, 8), 0.1), OFF)
     return plane(out)
 
 
-def odds(known: Known, rivals: list[Palette], lab: Lab) -> Plane:
-    """Log odds of each colour, instance against its surroundings and rivals, in [-3, 3]."""
+def odds(known: Known, rivals: list[Palette], lab: Lab, beside: NDArray[np.bool_]) -> Plane:
+    """Log odds of each colour, instance against its surroundings and, where `beside`, rivals, in [-3, 3]."""
     rest = known.outside(lab)
     for rival in rivals:
-        rest = np.maximum(rest, rival(lab))
+        rest = np.where(beside, np.maximum(rest, rival(lab)), rest)
     return np.clip(np.log((known.inside(lab) + np.float32(_FLOOR)) / (rest + np.float32(_FLOOR))), -3, 3)
 
 
@@ -142,16 +158,22 @@ def left_behind(view: View, prior: Plane, size: float) -> Plane:
     return plane(-2.0 * still * np.clip(pace - 1, 0, 1))
 
 
-def pieces(found: NDArray[np.uint8], before: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Keep the pieces that the moved label overlaps and that are not specks; close pinholes, drop threads."""
+def pieces(
+    found: NDArray[np.uint8], before: NDArray[np.uint8], seen: Plane, least: float
+) -> NDArray[np.uint8]:
+    """Keep the pieces that the moved label overlaps and that are not specks; close pinholes, drop threads.
+
+    Pieces below `least` pixels must be seen (h, w, log odds but for the shape) as the instance too: what only
+    the shape speaks for has been left behind.
+    """
     found = without_threads(found)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    if count <= 1:
-        return found
     overlap = np.bincount(parts.ravel(), before.ravel(), count)
     areas = stats[:, cv2.CC_STAT_AREA]
     keep = [i for i in range(1, count) if overlap[i] > 0.2 * areas[i] or areas[i] == areas[1:].max()]
-    keep = [i for i in keep if areas[i] >= 0.02 * areas[1:].max() and overlap[i] > 0]
+    keep = [i for i in keep if areas[i] >= 0.05 * areas[1:].max() and overlap[i] > 0]
+    heard = np.bincount(parts.ravel(), seen.ravel(), count)
+    keep = [i for i in keep if areas[i] >= least or heard[i] > 0]
     out = np.isin(parts, keep).astype(np.uint8)
     return fill(out, max(4, int(0.015 * out.sum())))
 
@@ -171,22 +193,22 @@ def reappear(known: Known, others: Plane, rivals: list[Palette], view: View) -> 
     covers = (view.trust > 0.6) & (view.departure > 3.5) & (grow(others, 3) < 0.1)
     opened = grow(shrink(covers, 1), 1).astype(np.uint8)
     count, parts, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    likely = odds(known, rivals, view.lab)
+    likely = odds(known, rivals, view.lab, np.ones(covers.shape, bool))
     h, w = covers.shape
     best, best_score = None, 0.0
     for i in range(1, count):
         x, y, bw, bh, area = (int(v) for v in stats[i])
         at_edge = x <= 1 or y <= 1 or x + bw >= w - 1 or y + bh >= h - 1
-        # What left by the edge comes back by it, first in part; what was hidden comes back near by.
-        if at_edge != known.edge or area > 2.5 * known.area:
-            continue
-        if area < max(12, (0.02 if known.edge else 0.15) * known.area):
-            continue
-        near = np.hypot(centres[i][0] - known.place[0], centres[i][1] - known.place[1])
-        if not known.edge and near > 1.5 * np.sqrt(known.area) + 3 * known.away:
+        near = float(np.hypot(centres[i][0] - known.place[0], centres[i][1] - known.place[1]))
+        back = near < 1.5 * np.sqrt(known.area) + 3 * known.away
+        # What left by the edge may come back by it, piece by piece; all else must be there as a whole.
+        entering = known.edge and at_edge and back
+        if not max(12, (0.02 if entering else 0.3) * known.area) <= area <= 2.5 * known.area:
             continue
         piece = plane(parts == i)
-        score = float(likely[parts == i].mean()) * area
-        if score > max(0.5 * area, best_score) and known.inside.likeness(view.lab, piece) > 0.5:
-            best, best_score = piece, score
+        score = float(likely[parts == i].mean())
+        alike = known.inside.likeness(view.lab, piece)
+        sure = (score > 0.2 and alike > 0.15) if entering else (score > 0.5 and alike > 0.5)
+        if sure and score * area > best_score:
+            best, best_score = piece, score * area
     return best

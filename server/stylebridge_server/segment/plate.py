@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylebridge_server.segment.colours import Lab, departure
+from stylebridge_server.segment.colours import Lab, departure, telling, texture
 from stylebridge_server.segment.motion import Field, inside, pull
-from stylebridge_server.segment.planes import plane, smooth, square
+from stylebridge_server.segment.planes import square
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import Plane
 
 _RATE = 0.25  # how fast the plate follows a background that changes
 _SLOW = 0.01  # and one that changes suddenly
-_TEXTURE = 0.1  # deviation for every unit of local contrast, until more is known
+_TEXTURE = 0.2  # least deviation for every unit of local contrast
 _DOUBT = 3.5  # departure that counts as sudden
 _NOISE = 1.2  # least deviation of a background pixel, in Lab units
 _TRUST = 3.0  # views after which a pixel of the plate is fully trusted
@@ -58,7 +58,13 @@ class Plate:
 
     def departure(self, lab: Lab) -> Plane:
         """How far each pixel of a picture departs from the plate; see the function of that name."""
-        return departure(self.lab, lab, self.noise)
+        # Carried from frame to frame, fine texture is never quite where it was, nor quite as sharp.
+        least = np.float32(_NOISE) + np.float32(_TEXTURE) * texture(self.lab)
+        return departure(self.lab, lab, np.maximum(self.noise, least))
+
+    def telling(self, lab: Lab) -> tuple[Plane, Plane]:
+        """How much match and departure of a picture say; see the function of that name."""
+        return telling(self.lab, lab)
 
     def learn(self, lab: Lab, things: Plane, departs: Plane) -> None:
         """Take in what the frame shows where no thing is.
@@ -81,10 +87,3 @@ class Plate:
         self.noise += usual * (np.minimum(steady, 6) - self.noise)
         self.lab += rate[..., None] * difference
         self.seen = np.minimum(self.seen + free, np.float32(2 * _TRUST))
-
-
-def texture(lab: Lab) -> Plane:
-    """Local contrast: the standard deviation of the lightness within a few pixels, (h, w)."""
-    light = plane(lab[..., 0])
-    mean = smooth(light, 2.0)
-    return np.sqrt(np.maximum(smooth(light * light, 2.0) - mean * mean, 0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stylebridge.errors import Code, StylebridgeError
 
-from stylebridge_server.segment.colours import Lab, Palette, local_odds, to_lab
+from stylebridge_server.segment.colours import Lab, Palette, local_odds, telling, to_lab
 from stylebridge_server.segment.cut import cut, edge_weights
 from stylebridge_server.segment.planes import fill, grow, plane, shrink, without_threads
 from stylebridge_server.segment.survey import Survey
@@ -159,18 +159,26 @@ def _settle(
     beyond[y0:y1, x0:x1] = False
     part = np.ascontiguousarray(lab[window])
     weights = edge_weights(part)
+    # Colours around a negative point are not learned as the thing's, whatever the first cut says.
+    doubtful = _discs((h, w), beside, min(h, w) // 8) & ~_discs((h, w), points, min(h, w) // 16)
+    beneath = Palette()
+    beneath.learn(lab, plane(_discs((h, w), beside, max(1, min(h, w) // 40))))
     for _ in range(_SETTLE):
         mask = plane(found[window])
+        sure_mask = mask * ~doubtful[window]
         thing, rest = Palette(), Palette()
-        thing.learn(part, mask)
+        thing.learn(part, sure_mask if sure_mask.any() else mask)
         rest.learn(part, 1 - mask)
-        logit = 0.5 * np.clip(np.log((thing(part) + 2e-5) / (rest(part) + 2e-5)), -3, 3)
-        logit += 0.5 * np.clip(local_odds(part, part, mask, 1 - mask, 2.0), -3, 3)
+        outside = np.maximum(rest(part), beneath(part))
+        logit = 0.5 * np.clip(np.log((thing(part) + 2e-5) / (outside + 2e-5)), -3, 3)
+        logit += 0.5 * np.clip(local_odds(part, part, plane(sure_mask), 1 - mask, 0.1), -3, 3)
         if around is not None:
             # A match may mean that the thing stands still in most frames, so it says less than a departure.
             trust, departure = around.trust[window], around.departure[window]
             logit *= 1 - 0.5 * trust * (departure > 3)
-            logit += trust * np.clip(departure - 2.8, -1.5, 3)
+            speaks = np.clip(departure - 2.8, -1.5, 3)
+            match, depart = telling(around.lab[window], part)
+            logit += trust * speaks * np.where(speaks < 0, match, depart)
         logit = np.where(beyond[window], -8, logit) + 16 * sure[window]
         fresh = np.zeros_like(found)
         fresh[window] = cut(plane(logit), weights, 2.0, 120) > 0.5
@@ -223,6 +231,13 @@ def _grab(
     out = np.zeros((h, w), np.uint8)
     out[wy0:wy1, wx0:wx1] = on
     return _tidy(out, points)
+
+
+def _discs(size: tuple[int, int], points: Sequence[tuple[int, int]], radius: int) -> NDArray[np.bool_]:
+    out = np.zeros(size, np.uint8)
+    for point in points:
+        cv2.circle(out, point, radius, 1, -1)
+    return out > 0
 
 
 def _flood(lab: Lab, point: tuple[int, int]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylebridge_server.segment.colours import Lab, departure, to_lab
+from stylebridge_server.segment.colours import Lab, departure, texture, to_lab
 from stylebridge_server.segment.interface import Flow
 from stylebridge_server.segment.motion import camera, inside, pull
 from stylebridge_server.segment.planes import plane, square
@@ -21,6 +21,7 @@ _OFFSETS = (4, 9, 16, 26, 40, 60, 90, 135)  # frames to either side
 _FEWEST = 3  # other frames that must see a pixel
 _AGREE = 4.0  # departure, in Lab units, within which two frames show the same
 _SPREAD = 1.3  # deviations of the frames that agree, to usual deviations
+_TEXTURE = 0.12  # least deviation for every unit of local contrast
 _MISFIT = 6.0  # median Lab distance beyond which a frame could not be laid over
 
 
@@ -95,6 +96,7 @@ def _median(lab: Lab, stack: Lab) -> Survey:
         agree += close
         spread += np.where(close, away, 0)
     share = agree / np.maximum(count, 1)
-    noise = np.maximum(1, _SPREAD * spread / np.maximum(agree, 1))
+    least = 1 + np.float32(_TEXTURE) * texture(plane(median))
+    noise = np.maximum(least, _SPREAD * spread / np.maximum(agree, 1))
     trust = plane(np.clip((share - 0.5) / 0.2, 0, 1) * known)
     return Survey(plane(median), trust, plane(noise), departure(plane(median), lab, plane(noise)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from stylebridge_server.segment.colours import Lab, Palette, to_lab
 from stylebridge_server.segment.interface import Flow
-from stylebridge_server.segment.locate import GONE, OFF, Known, View, locate, reappear
+from stylebridge_server.segment.locate import GONE, OFF, REMNANT, Known, View, locate, reappear
 from stylebridge_server.segment.motion import camera, pull, still
 from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.plate import Plate
@@ -95,6 +95,7 @@ class Sweep:
             pair.backward - scene,
             self._departure,
             plate.trust(),
+            *plate.telling(lab),
         )
         out = {}
         for instance, known in self._known.items():
@@ -123,7 +124,8 @@ class Sweep:
         """Take in colours, size and place of an instance; a key frame weighs more."""
         known, label = self._known[instance], self._labels[instance]
         size = float(label.sum())
-        if not key and size < max(4.0, GONE * known.area):
+        hidden = size >= REMNANT * known.area or self._may_be_hidden(instance)
+        if not key and (size < max(4.0, GONE * known.area) or not hidden):
             label[:] = 0
             known.away += 1
             return
@@ -141,6 +143,13 @@ class Sweep:
             known.area = max(size, 1.0)
         elif not known.edge:
             known.area += 0.05 * (size - known.area)
+
+    def _may_be_hidden(self, instance: int) -> bool:
+        """Whether the label reaches the picture's edge or another instance."""
+        near = grow(self._labels[instance], 3) > 0
+        if near[[0, -1]].any() or near[:, [0, -1]].any():
+            return True
+        return any(bool((near & (label > 0)).any()) for i, label in self._labels.items() if i != instance)
 
 
 def _exclusive(odds: dict[int, Plane]) -> dict[int, Plane]:
