@@ -184,13 +184,12 @@ def pieces(
     return fill(out, max(4, int(0.015 * out.sum())))
 
 
-def reappear(known: Known, others: Plane, rivals: list[Palette], view: View) -> Plane | None:
+def reappear(known: Known, others: Plane, view: View) -> Plane | None:
     """Look for an instance that was away: a piece that covers the plate, in its colours, where it may be.
 
     Args:
         known: the instance, away.
         others: (h, w) in [0, 1], the labels of all others, moved.
-        rivals: colours of all others.
         view: the new frame.
 
     Returns:
@@ -199,7 +198,7 @@ def reappear(known: Known, others: Plane, rivals: list[Palette], view: View) -> 
     covers = (view.trust > 0.6) & (view.departure > 3.5) & (grow(others, 3) < 0.1)
     opened = grow(shrink(covers, 1), 1).astype(np.uint8)
     count, parts, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    likely = odds(known, rivals, view.lab, np.ones(covers.shape, bool))
+    likely = odds(known, [], view.lab, covers)
     h, w = covers.shape
     best, best_score = None, 0.0
     for i in range(1, count):
