@@ -131,6 +131,8 @@ def locate(known: Known, prior: Plane, others: Plane, rivals: list[Palette], vie
     covers = (view.trust > 0.6) & (view.departure > 4)
     logit[(distance < -reach) & ~((distance > -2.5 * reach) & covers)] = -8
     u = cut(np.clip(plane(logit), -8, 8), edge_weights(view.lab), _SMOOTHNESS)
+    # A small piece that stands still while the instance moves has been left behind, whatever it looks like.
+    seen = seen - 6 * np.clip(speed - 0.5, 0, 1) * still(view)
     found = pieces((u > 0.5).astype(np.uint8), hard, plane(seen), 0.25 * known.area)
     out[window] = np.where(found > 0, np.maximum(4 * u + np.clip(logit, 0, 8), 0.1), OFF)
     return plane(out)
@@ -154,8 +156,12 @@ def left_behind(view: View, prior: Plane, size: float) -> Plane:
     total = smooth(weight, sigma) + np.float32(1e-3)
     own = np.stack([smooth(view.motion[..., c] * weight, sigma) / total for c in range(2)], axis=2)
     pace = np.sqrt(square(own))
-    still = np.exp(-square(view.motion) / np.float32(0.5)) * view.valid
-    return plane(-2.0 * still * np.clip(pace - 1, 0, 1))
+    return plane(-2.0 * still(view) * np.clip(pace - 1, 0, 1))
+
+
+def still(view: View) -> Plane:
+    """How surely a pixel moves as the scene does, (h, w) in [0, 1]."""
+    return plane(np.exp(-square(view.motion) / np.float32(0.5)) * view.valid)
 
 
 def pieces(
@@ -178,13 +184,12 @@ def pieces(
     return fill(out, max(4, int(0.015 * out.sum())))
 
 
-def reappear(known: Known, others: Plane, rivals: list[Palette], view: View) -> Plane | None:
+def reappear(known: Known, others: Plane, view: View) -> Plane | None:
     """Look for an instance that was away: a piece that covers the plate, in its colours, where it may be.
 
     Args:
         known: the instance, away.
         others: (h, w) in [0, 1], the labels of all others, moved.
-        rivals: colours of all others.
         view: the new frame.
 
     Returns:
@@ -193,7 +198,7 @@ def reappear(known: Known, others: Plane, rivals: list[Palette], view: View) -> 
     covers = (view.trust > 0.6) & (view.departure > 3.5) & (grow(others, 3) < 0.1)
     opened = grow(shrink(covers, 1), 1).astype(np.uint8)
     count, parts, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    likely = odds(known, rivals, view.lab, np.ones(covers.shape, bool))
+    likely = odds(known, [], view.lab, covers)
     h, w = covers.shape
     best, best_score = None, 0.0
     for i in range(1, count):

@@ -101,8 +101,7 @@ class Sweep:
         for instance, known in self._known.items():
             prior = moved[instance]
             if known.away:
-                rivals = [other.inside for j, other in self._known.items() if j != instance]
-                prior_or_none = reappear(known, things, rivals, view)
+                prior_or_none = reappear(known, things, view)
                 if prior_or_none is None:
                     out[instance] = np.full(lab.shape[:2], OFF)
                     continue
