@@ -46,8 +46,7 @@ DECODER_MARGIN = 8
 
 _HALF = 32  # channels at half resolution
 _FULL = 16  # channels at full resolution
-_FLOOR = 0.05  # least deviation that normalisation divides by: a flat scene must not become noise
-_COLOUR_FLOOR = 0.04  # the same for colours
+_COLOUR_FLOOR = 0.04  # least deviation of colours that `transfer` divides by
 
 
 def _extended(x: Tensor, amount: int, same: bool) -> Tensor:
@@ -205,6 +204,10 @@ class Decoder(nn.Module):
         self.out = Conv(_FULL, 3, 5)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
+        # Least deviation of each channel that normalisation divides by, or a flat scene would become noise. Set
+        # from ordinary scenes once training is over (`stylebridge_server.train.calibrate`).
+        self.floor: Tensor
+        self.register_buffer("floor", torch.full((CHANNELS,), 0.05))
         # Widths of all layers that the code steers, in order.
         self.widths = [CHANNELS] * (1 + 2 * DECODER_BLOCKS) + [_HALF, _HALF, _FULL]
         self.film = nn.Linear(LEARNT, 2 * sum(self.widths))
@@ -221,7 +224,7 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor, statistics: Tensor, code: Tensor, same: bool = True) -> Tensor:
         films = self.films(code)
         mean, deviation = statistics[:, :CHANNELS], statistics[:, CHANNELS : 2 * CHANNELS]
-        gain = (1 + films[0][0]) / deviation.clamp_min(_FLOOR)
+        gain = (1 + films[0][0]) / torch.maximum(deviation, self.floor)
         matrix, offset = transfer(statistics[:, 2 * CHANNELS :], code[:, LEARNT:])
         cells = features[:, CHANNELS:].float()
         ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]

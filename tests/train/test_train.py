@@ -200,3 +200,23 @@ def test_exported_curve_is_the_mean_of_the_log(tmp_path: Path) -> None:
     train.export_log(tmp_path / "log.csv", tmp_path / "curve.csv", every=2)
     lines = (tmp_path / "curve.csv").read_text().splitlines()
     assert lines[1:] == ["2,3,0.1,3,1,1,,,1", "3,4,0.1,7,1,1,,,1"]
+
+
+def test_calibrated_network_does_not_blow_up_noise_in_a_flat_scene() -> None:
+    from stylebridge_models.network import StyleNetwork
+
+    torch.manual_seed(0)
+    network = StyleNetwork().eval()
+    rng = np.random.default_rng(0)
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    noise = 0.02 * torch.from_numpy(rng.standard_normal((1, 3, 64, 64), dtype=np.float32))
+
+    @torch.inference_mode()
+    def answer() -> float:
+        statistics, code = network.statistics(flat), network.style(torch.rand(1, 3, 64, 64))
+        clean, noisy = (network.decoder(network.content(x), statistics, code) for x in (flat, flat + noise))
+        return float((clean - noisy).std())
+
+    before = answer()
+    train.calibrate(network, [textures.texture(rng, 128) for _ in range(3)])
+    assert answer() < 0.5 * before

@@ -1,6 +1,6 @@
 """Training, export and measuring of the style network that ships. Nothing else in the server needs this."""
 
-from .exports import export, export_log
+from .exports import calibrate, export, export_log
 from .launch import Folders, measure, run
 from .measures import Measures, table
 from .pictures import Scenes, Styles
@@ -16,6 +16,7 @@ __all__ = [
     "Scenes",
     "Styles",
     "Trainer",
+    "calibrate",
     "export",
     "export_log",
     "load_recipe",
