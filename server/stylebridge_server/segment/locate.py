@@ -33,6 +33,7 @@ GONE = 0.02  # an instance below this share of its usual area is gone
 
 _SHAPE, _LOCAL, _GLOBAL = 0.7, 0.6, 0.5
 _SMOOTHNESS = 2.0
+_RIM = 6  # pixels from the picture's edge that count as at it
 _BESIDE = 8  # pixels around the others in which their colours compete
 _PLATE = 1.6  # log odds for every deviation that a pixel departs from the plate
 _QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
@@ -203,7 +204,8 @@ def reappear(known: Known, others: Plane, view: View) -> Plane | None:
     best, best_score = None, 0.0
     for i in range(1, count):
         x, y, bw, bh, area = (int(v) for v in stats[i])
-        at_edge = x <= 1 or y <= 1 or x + bw >= w - 1 or y + bh >= h - 1
+        # The plate is not known yet where the camera has just shown more, so the very edge cannot be seen.
+        at_edge = min(x, y, w - x - bw, h - y - bh) <= _RIM
         near = float(np.hypot(centres[i][0] - known.place[0], centres[i][1] - known.place[1]))
         back = near < 1.5 * np.sqrt(known.area) + 3 * known.away
         # What left by the edge may come back by it, piece by piece; all else must be there as a whole.

@@ -25,17 +25,11 @@ _TRUST = 3.0  # views after which a pixel of the plate is fully trusted
 class Plate:
     """Background colours (h, w, 3), their usual deviation (h, w), and how often each was seen (h, w)."""
 
-    def __init__(self, lab: Lab, things: Plane, around: Survey | None = None) -> None:
-        """Start from one frame and, under the things, from what others show where it departs from them."""
-        free = (things < 0.02).astype(np.float32)
+    def __init__(self, lab: Lab, things: Plane) -> None:
+        """Start from one frame; under the things, (h, w) in [0, 1] with margin, nothing is known."""
         self.lab = lab.copy()
-        self.seen = free * np.float32(_TRUST)
-        self.noise: Plane = _NOISE + np.float32(_TEXTURE) * texture(lab)
-        if around is not None:
-            behind = (free == 0) & (around.departure > 4)
-            self.lab[behind] = around.lab[behind]
-            self.seen[behind] = around.trust[behind] * np.float32(_TRUST)
-            self.noise = np.where(around.trust > 0.5, np.maximum(around.noise, _NOISE), self.noise)
+        self.seen = (things < 0.02).astype(np.float32) * np.float32(_TRUST)
+        self.noise = np.full(lab.shape[:2], np.float32(_NOISE))
 
     def move(self, scene: Field) -> None:
         """Carry the plate to the next frame along `scene`, the flow from there to here."""
@@ -47,6 +41,18 @@ class Plate:
         self.lab = np.where(known[..., None], moved / np.maximum(share, 0.5)[..., None], moved)
         self.noise = pull(self.noise, scene)
         self.seen = pull(self.seen, scene) * known * inside(scene)
+
+    def heal(self, around: Survey, foreign: Plane) -> None:
+        """Take what other frames agree on where the frame departs from it.
+
+        Args:
+            around: the survey of the frame.
+            foreign: (h, w), 1 where the survey shows the colours of a thing, which may have stood there long.
+        """
+        sure = (around.departure > 4) & (around.trust > 0.7) & (foreign < 0.5)
+        self.lab[sure] = around.lab[sure]
+        self.noise = np.where(around.trust > 0.5, np.maximum(around.noise, self.noise), self.noise)
+        self.seen[sure] = _TRUST
 
     def forget(self, things: Plane) -> None:
         """Give up what the plate showed of things before they were known."""

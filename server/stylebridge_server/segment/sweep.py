@@ -61,9 +61,12 @@ class Sweep:
         for label in self._labels.values():
             np.maximum(things, label, out=things)
         if self._plate is None:
-            self._plate = Plate(lab, grow(things, 4), around)
+            self._plate = Plate(lab, grow(things, 4))
         else:
             self._plate.learn(lab, grow(things, 4), self._departure)
+        if around is not None and self._known:
+            alike = [known.inside(around.lab) > known.outside(around.lab) for known in self._known.values()]
+            self._plate.heal(around, plane(np.any(alike, axis=0)))
         self._rgb, self._lab = rgb, lab
         return {i: label for i, label in self._labels.items() if i in self._own}
 
