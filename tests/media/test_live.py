@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from media.samples import colours, make_movie
 from PIL import Image
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import open_source
 from stylebridge_server.media.live import LivePage, is_live, open_live

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from media.samples import colours, frame_times, make_movie, sound_packets
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import open_sink, open_source
 from stylebridge_server.media.timecode import shifted_timecode

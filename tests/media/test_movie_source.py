@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 from media.samples import all_frames, colours, make_movie
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import open_source
 from stylebridge_server.media.movie_source import MovieSource

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from media.samples import colours
 from numpy.typing import NDArray
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.picture import PictureReader, to_picture
 from stylebridge_server.media.planes import plane_rows

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from media.samples import colours
 from PIL import Image
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import load_image, open_sink, open_source, save_image
 from stylebridge_server.values import Frame, Pixels

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from media.samples import make_movie
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import open_sink, open_source, save_image
 from stylebridge_server.media.pattern import parse_pattern

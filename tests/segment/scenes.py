@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from stylebridge_server import segment
 from stylebridge_server.values import FlowPair, Instance, Prompt, Rgb8
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from segment.scenes import BLUE, RED, Mattes, Scene, flow, overlap, run
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import segment
 from stylebridge_server.values import Prompt

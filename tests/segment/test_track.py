@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from segment.scenes import BLUE, RED, Mattes, Scene, flow, overlap, run
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import segment
 from stylebridge_server.values import Prompt, Rgb8

@@ -136,7 +136,9 @@ def segment(
 
 @app.command()
 def serve(
-    bind: Annotated[str, typer.Option("--bind", help="Address to listen on.", metavar="URL")] = "tcp://127.0.0.1:*",
+    bind: Annotated[
+        str, typer.Option("--bind", help="Address to listen on.", metavar="URL")
+    ] = "tcp://127.0.0.1:*",
     root: Annotated[
         list[str] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
     ] = None,
@@ -163,7 +165,9 @@ def train(
     scenes: Annotated[list[Path], typer.Option("--scenes", help="A folder of photographs; may be repeated.")],
     styles: Annotated[Path, typer.Option("--styles", help="A folder of paintings.")],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, curve, sheets and the weights made.")],
-    recipe: Annotated[Path | None, typer.Option("--recipe", help="A recipe; else that of the shipped weights.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="A recipe; else that of the shipped weights.")
+    ] = None,
     teacher: Annotated[Path | None, typer.Option("--teacher", help="Folder of MicroAST's weights.")] = None,
     vgg: Annotated[Path | None, typer.Option("--vgg", help="Folder of VGG-19's first layers.")] = None,
     settings: Annotated[

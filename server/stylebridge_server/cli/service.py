@@ -28,7 +28,9 @@ def serve(bind: str, roots: list[str]) -> None:
     """
 
     def ready(address: Address) -> None:
-        print(f"Stylebridge is listening. Clients of this user find it; others need\n  --server '{address.url}'")
+        print(
+            f"Stylebridge is listening. Clients of this user find it; others need\n  --server '{address.url}'"
+        )
         sys.stdout.flush()
 
     run_server(Options(bind=bind, roots=tuple(roots)), on_ready=ready)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomlkit
 from pathlib import Path
 from typing import Any
 
+import tomlkit
 from rich.console import Console
 
 from stylebridge.errors import Code, StylebridgeError
@@ -29,7 +29,8 @@ def overrides(words: list[str]) -> dict[str, Any]:
             found[name.strip()] = tomlkit.parse(f"value = {text}").unwrap()["value"]
         except tomlkit.exceptions.ParseError:
             raise StylebridgeError(
-                Code.BAD_VALUE, f"--set {word} is not name=value: write it as in a recipe, such as --set steps=500."
+                Code.BAD_VALUE,
+                f"--set {word} is not name=value: write it as in a recipe, such as --set steps=500.",
             ) from None
     return found
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.values import Frame, SourceInfo
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.media.picture import Layout
 from stylebridge_server.media.yuv import KNOWN_MATRICES, Coding, default_matrix
 from stylebridge_server.values import SourceInfo

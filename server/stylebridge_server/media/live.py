@@ -13,8 +13,8 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.files import readable_file
 from stylebridge_server.media.limits import MAX_PIXELS, check_size
 from stylebridge_server.media.movie_decoder import open_container, video_stream

@@ -10,8 +10,8 @@ from typing import Any
 import av
 import numpy as np
 from av.video.frame import VideoFrame
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.base import Sink
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.files import not_writable, temporary_beside, writable_place

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.base import Source
 from stylebridge_server.media.files import content_hash, readable_file
 from stylebridge_server.media.limits import check_size

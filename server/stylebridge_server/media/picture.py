@@ -15,8 +15,8 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.planes import plane_rows
 from stylebridge_server.media.yuv import KNOWN_MATRICES, UNSPECIFIED, Coding, default_matrix, from_rgb, to_rgb
 from stylebridge_server.values import Pixels

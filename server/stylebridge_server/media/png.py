@@ -17,8 +17,8 @@ from av.codec import CodecContext
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.limits import check_size
 from stylebridge_server.media.planes import encode_packed, plane_rows
 from stylebridge_server.values import Pixels

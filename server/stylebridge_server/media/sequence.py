@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.files import content_hash, readable_file, writable_place
 from stylebridge_server.media.pattern import Pattern

@@ -12,8 +12,8 @@ import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.movie_decoder import open_container
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}

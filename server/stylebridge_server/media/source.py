@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
-
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.movie_sink import MovieSink
 from stylebridge_server.media.movie_source import MovieSource

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import png, tiff
 from stylebridge_server.media.files import readable_file, whole_or_nothing, writable_place
 from stylebridge_server.media.limits import MAX_FILE, check_size

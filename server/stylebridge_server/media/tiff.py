@@ -6,8 +6,8 @@ import struct
 
 import cv2
 import numpy as np
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.limits import check_size
 from stylebridge_server.media.planes import encode_packed
 from stylebridge_server.values import Pixels

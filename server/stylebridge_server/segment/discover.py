@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from stylebridge.errors import StylebridgeError
 
+from stylebridge.errors import StylebridgeError
 from stylebridge_server.segment.colours import Palette, to_lab
 from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.prompts import label

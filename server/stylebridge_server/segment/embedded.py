@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.segment import discover, edges
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.interface import Cancelled, Flow, FrameReader, MatteStore, Progress

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from stylebridge.errors import Code, StylebridgeError
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.segment.colours import Lab, Palette, local_odds, telling, to_lab
 from stylebridge_server.segment.cut import cut, edge_weights
 from stylebridge_server.segment.planes import fill, grow, plane, shrink, without_threads

@@ -186,7 +186,13 @@ class PushedShot:
         """Where a frame lies in the file, in bytes; a camera's go round."""
         slot = number - self.info.first
         height, width, channels = self._shape
-        return (slot % self.LIVE_KEPT if self.live else slot) * height * width * channels * np.dtype(self.info.dtype).itemsize
+        return (
+            (slot % self.LIVE_KEPT if self.live else slot)
+            * height
+            * width
+            * channels
+            * np.dtype(self.info.dtype).itemsize
+        )
 
 
 AnyShot = Shot | PushedShot
