@@ -31,7 +31,7 @@ def run(source: str, look: Look, server: str | None) -> None:
     if look.instances:
         raise StylebridgeError(
             Code.BAD_VALUE,
-            "A camera is styled as a whole picture: leave [[instance]] out of the look, or record first.",
+            "A camera is styled as a whole: leave [[instance]] out of the look, or record first.",
         )
     data = look.to_data()
     with open_live(source) as camera, Client.connect(server) as client, LivePage() as page:

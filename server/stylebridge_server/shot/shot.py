@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import uuid
 from collections import OrderedDict
@@ -128,7 +129,8 @@ class PushedShot:
         except OSError as error:
             raise StylebridgeError(
                 Code.NOT_WRITABLE,
-                f"The server cannot keep frame {frame.number} ({error.strerror}): free space in {tempfile.gettempdir()}.",
+                f"The server cannot keep frame {frame.number} ({error.strerror}): free space in "
+                f"{tempfile.gettempdir()}.",
             ) from None
         self._digests[frame.number] = key("frame", data)
         if self.live:
@@ -142,8 +144,7 @@ class PushedShot:
         """
         self.content(number)
         self._file.seek(self._place(number))
-        height, width, channels = self._shape
-        pixels = np.fromfile(self._file, self.info.dtype, height * width * channels)
+        pixels = np.fromfile(self._file, self.info.dtype, math.prod(self._shape))
         return Frame(number, pixels.reshape(self._shape))
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
@@ -185,14 +186,9 @@ class PushedShot:
     def _place(self, number: int) -> int:
         """Where a frame lies in the file, in bytes; a camera's go round."""
         slot = number - self.info.first
-        height, width, channels = self._shape
-        return (
-            (slot % self.LIVE_KEPT if self.live else slot)
-            * height
-            * width
-            * channels
-            * np.dtype(self.info.dtype).itemsize
-        )
+        if self.live:
+            slot %= self.LIVE_KEPT
+        return slot * math.prod(self._shape) * np.dtype(self.info.dtype).itemsize
 
 
 AnyShot = Shot | PushedShot
