@@ -9,12 +9,14 @@ import numpy as np
 from stylebridge_server.segment.planes import signed_distance
 from stylebridge_server.values import Plane
 
+_MIDDLE = 0.2  # share of the way from key to key on which the two are mixed
+
 
 def between(frame: int, keys: Sequence[int], ahead: Plane | None, back: Plane | None) -> Plane | None:
-    """The label of a frame between its key frames; the nearer key weighs more, and on a key frame is all.
+    """The label of a frame between its key frames: that of the nearer key.
 
-    Where both tracks see the instance their shapes are mixed by signed distance, so that one turns into the
-    other gradually; where only one does, the nearer key decides.
+    In the middle, where both tracks see the instance, their shapes are mixed by signed distance, so that one
+    turns into the other gradually.
 
     Args:
         frame: the frame's number.
@@ -31,6 +33,7 @@ def between(frame: int, keys: Sequence[int], ahead: Plane | None, back: Plane | 
     if not after or back is None:
         return ahead
     share = min(before) / max(min(before) + min(after), 1)
+    share = min(max((share - 0.5) / _MIDDLE + 0.5, 0.0), 1.0)
     if not ahead.any() or not back.any():
         return ahead if share <= 0.5 else back
     mixed = (1 - share) * signed_distance(ahead) + share * signed_distance(back)

@@ -19,6 +19,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom, pixels, ends exclud
 
 _ROUNDS = 5  # of GrabCut
 _SETTLE = 3  # cuts after it
+_FILLED = 0.3  # share of its own box that a thing fills at least
+_FITS = 0.6  # share of the given box, so filled, that is good enough
 _ASPECT = 0.02  # how far a given matte's aspect may depart from the picture's
 _WINDOWS = (0.06, 0.1, 0.16, 0.25, 0.38, 0.55)  # tried around points, in diagonals of the picture
 
@@ -107,20 +109,50 @@ def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None) -> Plane:
         x0, y0 = min(b[0] for b in boxes), min(b[1] for b in boxes)
         x1, y1 = max(b[2] for b in boxes), max(b[3] for b in boxes)
         box = x0, y0, x1, y1
-        departing = _departing(around, box)
-        if departing is None:
-            around = None
-        found = _grab(rgb, box, departing, points, beside)
+        found = _boxed(rgb, lab, box, points, beside, around)
     else:
         found, box = _around(rgb, points, beside, around)
-    if found.any():
-        found = _settle(lab, found, box, points, beside, around)
+        if found.any():
+            found = _settle(lab, found, box, points, beside, around)
     if not found.any():
         name, frame = prompts[0].name, prompts[0].frame
         raise _bad(
             prompts[0], f"prompt {name!r} on frame {frame} finds nothing there; move it onto the thing"
         )
     return found.astype(np.float32)
+
+
+def _boxed(
+    rgb: Rgb8,
+    lab: Lab,
+    box: Box,
+    points: Sequence[tuple[int, int]],
+    beside: Sequence[tuple[int, int]],
+    around: Survey | None,
+) -> NDArray[np.uint8]:
+    """What a box means: of several beginnings the first whose result fills the box, else the best of them."""
+    x0, y0, x1, y1 = box
+    departing = _departing(around, box)
+    oval = np.zeros(lab.shape[:2], np.uint8)
+    axes = (max((x1 - x0) * 2 // 5, 1), max((y1 - y0) * 2 // 5, 1))
+    cv2.ellipse(oval, ((x0 + x1) // 2, (y0 + y1) // 2), axes, 0, 0, 360, 1, -1)
+    beginnings: list[tuple[NDArray[np.bool_] | None, Survey | None]] = [(None, None), (oval > 0, None)]
+    if departing is not None:
+        beginnings.insert(0, (departing, around))
+    best, best_fit = np.zeros(lab.shape[:2], np.uint8), -1.0
+    for likely, survey in beginnings:
+        found = _grab(rgb, box, likely, points, beside)
+        if found.any():
+            found = _settle(lab, found, box, points, beside, survey)
+        _, _, w, h = cv2.boundingRect(found)
+        # People draw boxes that touch the thing on all sides, and things fill a good part of theirs.
+        tight = w * h / ((x1 - x0) * (y1 - y0))
+        fit = tight * min(1.0, float(found.sum()) / (_FILLED * max(w * h, 1)))
+        if fit > best_fit:
+            best, best_fit = found, fit
+        if fit >= _FITS:
+            break
+    return best
 
 
 def _departing(around: Survey | None, box: Box) -> NDArray[np.bool_] | None:

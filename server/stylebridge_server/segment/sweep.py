@@ -46,6 +46,9 @@ class Sweep:
             The label of every instance followed so far, (h, w) float32, 0 or 1; no pixel is in two.
         """
         lab = to_lab(rgb)
+        if self._own and self._known.keys() <= keys.keys():
+            # All is given anew: what follows depends on this frame, not on how the sweep came here.
+            self._plate, self._known = None, {}
         wanted: dict[int, Plane] = {}
         if self._rgb is not None and self._plate is not None:
             wanted = self._predict(self._rgb, rgb, lab, self._plate)
@@ -53,7 +56,8 @@ class Sweep:
         self._own |= set(keys)
         for instance, label in given.items():
             wanted[instance] = np.where(label > 0.5, -OFF, OFF)
-            self._known.setdefault(instance, Known(Palette(), Palette()))
+            if instance in keys or instance not in self._known:
+                self._known[instance] = Known(Palette(), Palette())
         self._labels = _exclusive(wanted)
         for instance in self._known:
             self._learn(lab, instance, instance in keys)
