@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -61,6 +62,8 @@ class WorkerProcess:
             [sys.executable, "-m", "stylebridge_server.worker"],
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
+            # Threads that wait for work by spinning take a busy machine's time from those that have some.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         )
         assert self._process.stdin is not None
         self._pipe = self._process.stdin
