@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylebridge_server.temporal import flow_pair
+from stylebridge_server.temporal import flow_pair, occlusion
 from stylebridge_server.temporal.flow import validity
 
 
@@ -97,3 +97,19 @@ def test_rubber_whale(shared: Path) -> None:
     # What validity believes is better than what it does not.
     valid = pair.forward_valid[known]
     assert np.average(error, weights=valid) < 0.7 * np.average(error, weights=1 - valid)
+
+
+def test_occlusion_minds_what_is_hidden_and_not_the_edges_of_motion() -> None:
+    """A square slides over a still ground: what it covers is gone, its own rim is not."""
+    ground, thing = texture(120, 160), texture(40, 40, seed=3)
+    pictures = []
+    for x in (40, 48):
+        picture = ground.copy()
+        picture[40:80, x : x + 40] = thing
+        pictures.append(picture)
+    seen = flow_pair(*pictures, test=occlusion).forward_valid
+    assert seen[44:76, 44:76].mean() > 0.95  # the thing
+    assert seen[10:30].mean() > 0.95  # the ground far away
+    assert seen[44:76, 82:86].mean() < 0.5  # the ground that the thing is about to cover
+    strict = flow_pair(*pictures).forward_valid
+    assert strict[44:76, 40:80].mean() < seen[44:76, 40:80].mean()

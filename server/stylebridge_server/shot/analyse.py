@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import cv2
 
@@ -15,7 +16,7 @@ from stylebridge_server.values import Prompt, Rgb8
 
 Progress = Callable[[int, int, str], None]  # done, total, stage
 
-METHOD = "1"  # raised when the same inputs would give another analysis
+METHOD = "2"  # raised when the same inputs would give another analysis
 CUT_SIDE = 256  # long side of the pictures in which cuts are looked for
 
 
@@ -99,7 +100,7 @@ def analyse(
         _Pictures(shot),
         scenes,
         list(prompts),
-        temporal.flow_pair,
+        partial(temporal.flow_pair, test=temporal.occlusion),
         builder,
         tracked,
         lambda: False,

@@ -8,6 +8,7 @@ disagree by whole pixels of weight, and a threshold crawls visibly along edges f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 from stylebridge_server.values import FlowPair, Plane, Rgb, Rgb8
 
 Field = NDArray[np.float32]  # (h, w, 2): positions or displacements in pixels, (x, y)
+Test = Callable[[Field, Field], Plane]
 
 # DIS's coarsest patches do not fit a side shorter than this (it raises, or reads outside the picture).
 SMALLEST_SIDE = 16
 
 
-def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb) -> FlowPair:
+def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb, test: Test | None = None) -> FlowPair:
     """Flow from `a` to `b` and back, with soft validity.
 
     A pure function of the two pictures. Identical pictures give zero flow, valid everywhere. Pictures with a
@@ -32,17 +34,20 @@ def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb) -> FlowPair:
     Args:
         a, b: (h, w, 3) of one size, display-referred RGB: uint8, or float32 in [0, 1] (values outside are
             clipped).
+        test: says how far a flow can be believed, given the flow the other way round: `validity` for blending, where
+            a doubtful pixel is better left out; `occlusion` for following things, whose edges are motion boundaries.
 
     Returns:
         `FlowPair`: float32, displacements in pixels.
     """
+    test = test or validity
     first, second = luma8(a), luma8(b)
     forward, backward = _dis(first, second), _dis(second, first)
     return FlowPair(
         forward=forward,
         backward=backward,
-        forward_valid=validity(forward, backward),
-        backward_valid=validity(backward, forward),
+        forward_valid=test(forward, backward),
+        backward_valid=test(backward, forward),
     )
 
 
@@ -77,6 +82,25 @@ def validity(flow: Field, back: Field) -> Plane:
     # the steadiness in trials and kept no ghost away: the other tests and the window's own see to those.
     boundary = _gradient_energy(flow) / (3.0 * (0.01 * speed + 0.002))
     return _soft(occluded) * _soft(boundary) * inside(target)
+
+
+def occlusion(flow: Field, back: Field) -> Plane:
+    """How far a pixel of this picture is seen in the other at all: Ruder et al.'s occlusion test alone.
+
+    Args:
+        flow, back: as for `validity`.
+
+    Returns:
+        (h, w) float32: 1 up to their threshold, 0 from twice of it on and outside the picture.
+    """
+    target = flow + grid(*flow.shape[:2])
+    # Outside, the way back leads nowhere near.
+    far = (999.0, 999.0)
+    returning = cv2.remap(
+        back, target, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=far
+    )
+    ratio = _squared(flow + returning) / (0.01 * (_squared(flow) + _squared(returning)) + 0.5)
+    return np.clip(2.0 - ratio, 0.0, 1.0)
 
 
 def grid(height: int, width: int) -> Field:
