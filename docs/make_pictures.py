@@ -17,7 +17,8 @@ from stylebridge_server import colour, media, style
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = Path(__file__).resolve().parent / "pictures"
 PLATE = ROOT / "examples/shot/plate.mp4"
-FRAME = 58  # the bird passes the balloon, which is half in paint
+BEFORE_AFTER = 84  # the balloon is all paint and the bird well away from it
+STYLES = 58
 COLUMNS, WIDTH = 4, 400
 PAPER, INK = (24, 25, 28), (236, 236, 232)
 
@@ -25,7 +26,7 @@ PAPER, INK = (24, 25, 28), (236, 236, 232)
 def before_after(styled: Path) -> None:
     """The source and the demo's result, side by side."""
     with media.open_source(PLATE) as before, media.open_source(styled) as after:
-        pair = [before.read(FRAME).pixels, after.read(FRAME).pixels]
+        pair = [before.read(BEFORE_AFTER).pixels, after.read(BEFORE_AFTER).pixels]
     gap = np.full((pair[0].shape[0], 8, 3), 255, np.uint8)
     Image.fromarray(np.hstack([pair[0], gap, pair[1]])).save(PICTURES / "before-after.jpg", quality=88)
 
@@ -34,7 +35,7 @@ def styles() -> None:
     """One frame in every preset style, with its name."""
     engine = style.load()
     with media.open_source(PLATE) as source:
-        plate = colour.to_working(source.read(FRAME).pixels)
+        plate = colour.to_working(source.read(STYLES).pixels)
     height, width = plate.shape[:2]
     features, scene = engine.features(plate), engine.statistics([plate])
     size = (WIDTH, round(WIDTH * height / width))
