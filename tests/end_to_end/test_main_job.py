@@ -173,3 +173,12 @@ def test_a_picture_can_be_the_style(stylebridge: Command, movie: Path) -> None:
     media.save_image(stylebridge.folder / "stripes.png", stripes)
     done = stylebridge("render", movie, "out.mp4", "--style", "stripes.png", "--frames", "0-1")
     assert done.status == 0, done.err
+
+
+def test_the_server_describes_what_it_offers(server: str) -> None:
+    with Client.connect(server) as client:
+        offered = client.describe()
+    assert {"starry-night", "great-wave", "wheat-field"} <= {one["name"] for one in offered["styles"]}
+    assert len(offered["styles"]) >= 6
+    assert {"auto", "embedded", "none"} <= set(offered["segmenters"])
+    assert "strength" in {one["name"] for one in offered["effect"]["parameters"]}

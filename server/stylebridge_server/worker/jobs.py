@@ -24,7 +24,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
 from stylebridge.wording import suggestion
-from stylebridge_server import colour, media, style
+from stylebridge_server import colour, media, segment, style
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
@@ -84,11 +84,12 @@ class Jobs:
         }
 
     def describe(self, context: Context, request: Data) -> Data:
-        """What this server offers: the effect's parameters and the preset styles."""
+        """What this server offers: the effect's parameters, the preset styles and the segmenters."""
         presets = self._engine.presets().values()
         return {
             "effect": effect.describe(),
             "styles": [{"name": one.name, "title": one.title, "credit": one.credit} for one in presets],
+            "segmenters": list(segment.names()),
             "models": {"style": self._engine.checksum},
         }
 
