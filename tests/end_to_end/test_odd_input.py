@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from end_to_end_tools import Command, write_movie
 
@@ -110,10 +109,8 @@ def test_a_truncated_movie_gives_what_it_has(stylebridge: Command) -> None:
     cut = stylebridge.folder / "cut.mkv"
     cut.write_bytes(data[: int(len(data) * 0.6)])
     done = stylebridge("render", "cut.mkv", "out.mp4", "--style", "great-wave")
-    assert done.status in (0, 3), done.err
+    assert done.status == 3, done.err
     with media.open_source(stylebridge.folder / "out.mp4") as source:
         made = source.info.count
     assert 0 < made < 60
-    assert np.asarray(source.info.width) > 0
-    if done.status == 3:
-        assert str(made - 1) in done.out
+    assert f"up to frame {made - 1}," in done.out
