@@ -24,7 +24,6 @@ from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 Size = tuple[int, int]  # height, width
 
 SCENE_SAMPLES = 9  # frames of a scene whose mean statistics the network is given
-THUMBNAIL = 128  # short side of the pictures that the statistics are taken from
 
 
 @dataclass(frozen=True)
@@ -217,8 +216,8 @@ class Streams:
         """Content statistics fixed for the whole scene: what changes from frame to frame would boil."""
         name = (self._scene(number)[0], size)
         if name not in self._statistics:
-            thumbnails = [_thumbnail(self._plate(k, size)) for k in self._scene_samples(number)]
-            self._statistics[name] = self._workshop.engine.statistics(thumbnails)
+            plates = [self._plate(k, size) for k in self._scene_samples(number)]
+            self._statistics[name] = self._workshop.engine.statistics(plates)
         return self._statistics[name]
 
     def _at(self, number: int, size: Size) -> str:
@@ -250,13 +249,6 @@ class Streams:
             lambda: temporal.flow_pair(self._plate(a, size), self._plate(b, size)),
             lambda pair: pair.nbytes,
         )
-
-
-def _thumbnail(plate: Rgb) -> Rgb:
-    height, width = plate.shape[:2]
-    scale = min(1.0, THUMBNAIL / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
 
 
 def _touched(tiles: Sequence[Tile], size: Size, full: Size, plane: Plane) -> list[Tile]:
