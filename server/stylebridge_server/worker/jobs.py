@@ -97,7 +97,9 @@ class Jobs:
         """Open media by `path`, or declare a shot whose frames the client will push."""
         shot: AnyShot
         if request.get("path") is not None:
-            shot = Shot(media.open_source(_readable(context, request["path"])))
+            # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
+            context.readable(request["path"])
+            shot = Shot(media.open_source(request["path"]))
             if shot.id in self._shots:
                 shot.close()
                 shot = self._shots[shot.id]
@@ -243,7 +245,7 @@ class Jobs:
             ) from None
         mark = (str(path), state.st_mtime_ns, state.st_size)
         if mark not in self._codes:
-            self._codes[mark] = self._engine.code(colour.to_working(media.load_image(path).pixels))
+            self._codes[mark] = self._engine.code(media.load_image(path).pixels)
         return self._codes[mark]
 
 
@@ -275,12 +277,6 @@ def fingerprint() -> str:
 def status() -> Data:
     """Counters and limits: what ran, what is kept."""
     return _jobs().status()
-
-
-def _readable(context: Context, path: str) -> str:
-    """The path or pattern, where the client may have its folder read."""
-    context.readable(Path(path).parent)
-    return path
 
 
 def _peak_memory() -> int:
