@@ -1,12 +1,14 @@
 """Training, export and measuring of the style network that ships. Nothing else in the server needs this."""
 
-from .exports import calibrate, export, export_log
+from .batches import Materials
+from .calibration import calibrate
+from .exports import export, export_log
 from .launch import Folders, measure, run
 from .measures import Measures, table
 from .pictures import Scenes, Styles
 from .recipe import Recipe
 from .recipe import load as load_recipe
-from .trainer import Materials, Trainer, train
+from .trainer import Trainer, train
 
 __all__ = [
     "Folders",

@@ -16,12 +16,14 @@ import torch.multiprocessing
 
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
+from .batches import Materials, picture, tensor
+from .calibration import calibrate
 from .losses import Vgg
 from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, whole_cells
 from .pictures import Rgb8, Scenes, Styles, find, load, shortened
 from .recipe import Recipe
 from .teacher import MicroAst
-from .trainer import Materials, Worker, picture, tensor, train
+from .trainer import Worker, train
 
 _SHEET_SCENES = 3
 _SHEET_STYLES = 11
@@ -151,7 +153,11 @@ def _run(
     shown = [load(path) for path in held_out[:_SHEET_SCENES]] or everything.scenes.pictures[:_SHEET_SCENES]
     contents = [whole_cells(rgb, 256)[:256, :256] for rgb in shown]
     styles = [load(path) for path in find(folders.styles)[:_SHEET_STYLES]]
-    return train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker)
+    network = train(
+        recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker
+    )
+    calibrate(network, everything.scenes.pictures)
+    return network
 
 
 def measure(

@@ -30,6 +30,8 @@ class Recipe:
     styles: int = 400
     other_styles: float = 0.3
     plain_styles: float = 0.3
+    mixed_styles: float = 0.0
+    extra_styles: int = 0
     # steps
     pairs: int = 48
     uses: int = 8
@@ -46,8 +48,15 @@ class Recipe:
     edges: float = 1.0
     perceptual: float = 0.0
     style: float = 0.0
+    manner: float = 0.0
+    texture: float = 0.0
+    encoded: float = 0.0
+    steered: float = 0.0
+    signals: float = 0.0
     steady: float = 1.0
+    ring: int = 8
     losses_crop: int = 128
+    features_from: float = 0.0
     # the optimiser
     rate: float = 1e-3
     last_rate: float = 3e-5
@@ -57,6 +66,7 @@ class Recipe:
     clip: float = 1.0
     # records
     checkpoint_every: int = 200
+    calibrate_every: int = 100
     sheet_every: int = 500
 
     def rate_at(self, step: int) -> float:
