@@ -20,8 +20,9 @@ from .losses import Vgg
 from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, whole_cells
 from .pictures import Rgb8, Scenes, Styles, find, load, shortened
 from .recipe import Recipe
+from .run import Worker, picture, tensor
 from .teacher import MicroAst
-from .trainer import Materials, Worker, picture, tensor, train
+from .trainer import Materials, train
 
 _SHEET_SCENES = 3
 _SHEET_STYLES = 11
