@@ -127,6 +127,7 @@ _WORDS = {
     "bool": "true or false",
     "tuple[str, ...]": "a list of texts",
     "tuple[float, ...]": "a list of numbers",
+    "tuple[int, ...]": "a list of whole numbers",
 }
 
 

@@ -10,10 +10,10 @@ import csv
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -66,24 +66,29 @@ class Worker:
 ALONE = Worker()
 
 
-class Run(ABC):
+Net = TypeVar("Net", bound=nn.Module)
+
+
+class Run(ABC, Generic[Net]):
     """One run in one folder: `checkpoint.pt`, `log.csv`, and what is drawn from it.
 
     Args:
         recipe: numbers of the run; those of its subclass are the losses' weights, by name.
         make: a new network; called twice, for the one that learns and for the average of its weights.
         parts: names of the losses, in the order of the log.
+        helpers: networks that learn beside it and are kept with it, but are not what comes out.
     """
 
     def __init__(
         self,
         recipe: Schedule,
-        make: Callable[[], nn.Module],
+        make: Callable[[], Net],
         parts: Sequence[str],
         folder: Path,
         device: str = "cpu",
         amp: bool = True,
         worker: Worker = ALONE,
+        helpers: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self.schedule, self.folder = recipe, folder
         self.device, self.amp, self.worker = device, amp, worker
@@ -94,9 +99,11 @@ class Run(ABC):
         self.average = make().to(device).to(memory_format=torch.channels_last)
         self.average.load_state_dict(self.network.state_dict())
         self.average.requires_grad_(False)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=recipe.rate, betas=(0.9, 0.99), fused=True
-        )
+        self.helpers = dict(helpers or {})
+        self.parameters = [*self.network.parameters()]
+        for helper in self.helpers.values():
+            self.parameters += helper.to(device).parameters()
+        self.optimiser = torch.optim.Adam(self.parameters, lr=recipe.rate, betas=(0.9, 0.99), fused=True)
         self.step = 0
         self.seconds = 0.0
         self._resume()
@@ -105,6 +112,9 @@ class Run(ABC):
     @abstractmethod
     def losses_of(self, step: int) -> dict[str, Tensor]:
         """All losses of one step, unweighted; the recipe has a weight under each name."""
+
+    def settle(self) -> None:
+        """Called after every step, before it counts as done: what is measured and not learnt."""
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -133,6 +143,8 @@ class Run(ABC):
             state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
+            for name, helper in self.helpers.items():
+                helper.load_state_dict(state[name])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.seconds = state["step"], state["seconds"]
         except OSError:
@@ -151,6 +163,7 @@ class Run(ABC):
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
+            **{name: helper.state_dict() for name, helper in self.helpers.items()},
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
@@ -180,9 +193,8 @@ class Run(ABC):
         loss = torch.stack([getattr(recipe, name) * value for name, value in parts.items()]).sum()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        parameters = list(self.network.parameters())
-        mean = self.worker.averaged(parameters, loss)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, recipe.clip).item()
+        mean = self.worker.averaged(self.parameters, loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, recipe.clip).item()
         if not math.isfinite(mean) or not math.isfinite(norm):
             what = f"loss of step {self.step} is {mean}"
             if math.isfinite(mean):
@@ -195,11 +207,12 @@ class Run(ABC):
         self.optimiser.step()
         keep = min(recipe.average, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            for kept, value in zip(self.average.parameters(), parameters, strict=True):
+            for kept, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 kept.lerp_(value, 1 - keep)
+        self.settle()
         self.seconds += time.monotonic() - began
         row: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds, 2), "rate": f"{rate:.3g}"}
-        row |= {"loss": f"{mean:.5f}"} | {name: f"{value.item():.5f}" for name, value in parts.items()}
+        row |= {"loss": f"{mean:.6g}"} | {name: f"{value.item():.6g}" for name, value in parts.items()}
         numbers = {name: float(value) for name, value in row.items()}
         if self.curves:
             with (self.folder / "log.csv").open("a", newline="") as file:
@@ -209,8 +222,8 @@ class Run(ABC):
         return numbers
 
     def finish(
-        self, sheet: Callable[[Any, Path], None] | None = None, progress: Progress | None = None
-    ) -> Any:
+        self, sheet: Callable[[Net, Path], None] | None = None, progress: Progress | None = None
+    ) -> Net:
         """Runs the recipe to its end; returns the averaged network.
 
         Args:

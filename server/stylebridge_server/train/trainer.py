@@ -62,7 +62,7 @@ class Style:
             self.statistics = losses.statistics(materials.vgg.features(middle))
 
 
-class Trainer(Run):
+class Trainer(Run[StyleNetwork]):
     """A run of the embedded network."""
 
     def __init__(
