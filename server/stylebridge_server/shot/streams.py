@@ -31,21 +31,16 @@ class StreamSpec:
     """What distinguishes one stream of a shot from another.
 
     Attributes:
-        code: (D,) float32 style code.
+        style: what paints it.
         stroke: stroke size; 1 is the network's own at a short side of 540 lines.
         window: number of frames blended, the current one and window - 1 before it.
         steadiness: weight of the earlier frames; 0 is each frame by itself, bit for bit.
     """
 
-    code: NDArray[np.float32]
+    style: style.Style
     stroke: float
     window: int
     steadiness: float
-
-    @property
-    def code_id(self) -> str:
-        """Names the style by its numbers, whatever it is called."""
-        return key("code", self.code.tobytes())
 
 
 @dataclass
@@ -125,8 +120,8 @@ class Streams:
         name = key(
             "stream",
             [self._shot.content(k) for k in window],
-            spec.code_id,
-            self._scene_key(number),
+            spec.style.id,
+            self._ground(spec, number),
             size,
             spec.steadiness if len(window) > 1 else 0.0,
             (tile.x0, tile.y0, tile.x1, tile.y1),
@@ -148,19 +143,30 @@ class Streams:
 
     def _styled(self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile]) -> Rgb:
         """The frame as the network paints it, on a canvas of which only the given tiles are filled."""
+        painted = spec.style
+        if isinstance(painted, style.FrameStyle):
+            return self._painted(painted, number, size)
+        code = painted.code
         canvas = np.zeros((*size, 3), np.float32)
         engine = self._workshop.engine
         for tile in tiles:
             box = (tile.x0, tile.y0, tile.x1, tile.y1)
-            name = key("styled", self._at(number, size), spec.code_id, self._scene_key(number), box)
+            name = key("styled", self._at(number, size), painted.id, self._ground(spec, number), box)
             canvas[tile.slices] = self._workshop.intermediates.get(
                 name,
                 lambda tile=tile: engine.decode(  # type: ignore[misc]
-                    self._features(number, size), self._scene_statistics(number, size), spec.code, tile
+                    self._features(number, size), self._scene_statistics(number, size), code, tile
                 ),
                 lambda array: array.nbytes,
             )
         return canvas
+
+    def _painted(self, painted: style.FrameStyle, number: int, size: Size) -> Rgb:
+        """The whole frame by a network that is not local, once for all its tiles."""
+        name = key("painted", self._at(number, size), painted.id)
+        return self._workshop.intermediates.get(
+            name, lambda: painted.paint(self._plate(number, size)), lambda array: array.nbytes
+        )
 
     def _taps(self, window: Sequence[int], size: Size, steadiness: float) -> temporal.Taps:
         moment = self._at_moment(window[0])
@@ -203,6 +209,10 @@ class Streams:
         if self._shot.live:
             return [first]
         return sorted({round(first + (last - first) * i / (SCENE_SAMPLES - 1)) for i in range(SCENE_SAMPLES)})
+
+    def _ground(self, spec: StreamSpec, number: int) -> str | None:
+        """What a style depends on beside the frame: the scene's statistics, or nothing."""
+        return self._scene_key(number) if isinstance(spec.style, style.CodeStyle) else None
 
     def _scene_key(self, number: int) -> str:
         """Names the statistics of the frame's scene by what they are made from."""
