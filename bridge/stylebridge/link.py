@@ -176,8 +176,8 @@ class Link:
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             return StylebridgeError(
                 Code.DENIED,
-                f"{where} does not let this client in: ask its owner to put the line "
-                f"{self._key.public.hex()} into a file allowed/NAME.public of the server's settings folder.",
+                f"{where} does not let this client in: ask its owner to run "
+                f"`stylebridge keys allow NAME {self._key.public.hex()}` there.",
                 public=self._key.public.hex(),
             )
         if event in (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
