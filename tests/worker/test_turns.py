@@ -23,7 +23,10 @@ from stylebridge_server.worker.ledger import Ledger, Pen
 WRITER = """
 import os, pathlib, signal, sys
 from stylebridge_server.worker.ledger import Pen
-Pen(pathlib.Path(sys.argv[1])).note(2**40 + 3)
+pen = Pen(pathlib.Path(sys.argv[1]))
+pen.note(2**40 + 3)
+pen.step()
+pen.beat()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -179,10 +182,10 @@ def test_the_ledger_outlives_its_writer(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{repository / 'bridge'}:{repository / 'server'}")
     ledger = Ledger(tmp_path)
-    assert ledger.read() == 0
+    assert ledger.read() == (0, 0, 0)
     writer = [sys.executable, "-c", WRITER, str(ledger.path)]
     assert subprocess.run(writer, check=False).returncode == -signal.SIGKILL
-    assert ledger.read() == 2**40 + 3
+    assert ledger.read() == (2**40 + 3, 1, 2)
     ledger.hide()
     ledger.close()
     assert list(tmp_path.iterdir()) == []

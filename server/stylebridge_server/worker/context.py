@@ -73,11 +73,13 @@ class Context:
         self._step_aside()
 
     def check_cancelled(self) -> None:
-        """Returns at once, unless nobody wants the result any more.
+        """Returns at once, unless nobody wants the result any more. It says, too, that the job goes on: a job that
+        neither calls this nor `progress` or `frame` for minutes counts as hung.
 
         Raises:
             StylebridgeError: `CANCELLED`.
         """
+        self._pen.step()
         if self._cancelled.is_set():
             raise StylebridgeError(Code.CANCELLED, "The request was cancelled.")
 

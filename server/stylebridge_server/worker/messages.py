@@ -24,6 +24,7 @@ TO_WORKER: Table = {
     "cancel": {},
     "credit": {"attempt": _COUNT, "bytes": _COUNT},
     "status": {},
+    "beat": {},
 }
 
 #: From the worker. All but the last three speak of a job.
