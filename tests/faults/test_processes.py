@@ -1,15 +1,17 @@
-"""Processes that are killed in the middle of a render."""
+"""Processes that are killed, or stop without dying, in the middle of a render."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import psutil
+import pytest
 from fault_tools import Proxy, Rendering, Server, command, until, worker_of
 
-from stylebridge import launch
+from stylebridge import launch, link
 from stylebridge.client import Client
 
 from .conftest import Undisturbed, pictures
@@ -32,6 +34,33 @@ def test_a_worker_killed_while_it_analyses_and_while_it_renders(
         status = client.status()
         assert status["worker"]["restarts"] == 2
         assert status["counters"]["frames"] > 0, "the last worker had nothing left to do"
+
+
+def test_a_worker_that_stops_without_dying(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    with Server(home, "--patience", "2", "60") as server, Client.connect(server.url) as client:
+        rendering = Rendering(client, plate).take(1)
+        worker = psutil.Process(worker_of(client))
+        worker.suspend()
+        assert rendering.take().hashes == undisturbed.frames
+        assert client.status()["worker"]["restarts"] == 1
+        until(lambda: not worker.is_running(), "the hung worker is cleared away")
+
+
+@pytest.mark.long
+def test_a_server_that_stops_without_dying(
+    home: Path, plate: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For longer than its client has patience: that finds it again when it goes on."""
+    monkeypatch.setattr(link, "HEARTBEAT", 1)
+    monkeypatch.setattr(link, "HEARTBEAT_LIMIT", 2)
+    with Server(home) as server, Client.connect(server.url) as client:
+        rendering = Rendering(client, plate).take(1)
+        broker, before = psutil.Process(server.process.pid), client.server["session"]
+        broker.suspend()
+        threading.Timer(5.0, broker.resume).start()
+        assert rendering.take().hashes == undisturbed.frames
+        assert client.server["session"] != before
+        assert client.status()["worker"]["restarts"] == 0
 
 
 def test_a_killed_server_that_its_client_started(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
