@@ -247,9 +247,7 @@ class Decoder(nn.Module):
         )
         films = [
             Film(1 + gain, offset)
-            for gain, offset in zip(
-                gains.split(self.widths, 1), offsets.split(self.widths, 1), strict=True
-            )
+            for gain, offset in zip(gains.split(self.widths, 1), offsets.split(self.widths, 1), strict=True)
         ]
         for i, share in enumerate(shares.split(CHANNELS, 1), start=1):
             films[i] = replace(films[i], share=share)
@@ -271,7 +269,10 @@ class Decoder(nn.Module):
         cells = features[:, CHANNELS:].float()
         ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]
         ground = ground.clamp(0, 1)
-        x = features[:, :CHANNELS] * gain[:, :, None, None] + (films[0].offset - mean * gain)[:, :, None, None]
+        x = (
+            features[:, :CHANNELS] * gain[:, :, None, None]
+            + (films[0].offset - mean * gain)[:, :, None, None]
+        )
         x = x + self.ground.apply_to(ground * 2 - 1, same)
         for i, block in enumerate(self.blocks):
             x = block(x, same, films[1 + 2 * i : 3 + 2 * i])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,13 +16,25 @@ from stylebridge.look import Look
 from stylebridge_server import style
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
+from stylebridge_server.shot.disk import DiskStore
 from stylebridge_server.shot.render import Resolved, render, resolve
 from stylebridge_server.shot.shot import Shot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Instance, Rgb, SourceInfo, Tile
 
 HEIGHT, WIDTH, LAST, CUT = 300, 560, 11, 7
-CODES = {"ink": np.array([0.2, 0.9, -1], np.float32), "gold": np.array([0.8, 0.1, 2], np.float32)}
+
+
+def tint(rgb: Rgb) -> Rgb:
+    """Stands in for a network that takes statistics over the frame: no tile of it could be painted alone."""
+    return np.clip(0.5 + (rgb - rgb.mean((0, 1))) * 0.8 + 0.05 * np.sin(rgb * 50), 0, 1)
+
+
+STYLES = {
+    "ink": style.CodeStyle(np.array([0.2, 0.9, -1], np.float32)),
+    "gold": style.CodeStyle(np.array([0.8, 0.1, 2], np.float32)),
+    "glass": style.FrameStyle("glass-1", "glass", "1", tint),
+}
 
 
 class Clip:
@@ -60,6 +73,7 @@ class Paint:
     """Stands in for the network: local, depends on code and statistics, counts its runs."""
 
     checksum = "paint"
+    device = "cpu"
 
     def __init__(self) -> None:
         self.runs = {"encode": 0, "decode": 0}
@@ -98,16 +112,22 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 class Bench:
     """A worker's render without the worker, its caches empty."""
 
-    def __init__(self, analysis: Analysis, clip: Clip | None = None, limit: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        analysis: Analysis,
+        clip: Clip | None = None,
+        limit: int = 1 << 30,
+        disk: DiskStore | None = None,
+    ) -> None:
         self.paint = Paint()
         self.shot = Shot(clip or Clip())
         self.analysis = analysis
-        workshop = Workshop(self.paint, "test", Cache(limit), Cache(limit))  # type: ignore[arg-type]
+        workshop = Workshop(self.paint, "test", Cache(limit), Cache(limit), disk)  # type: ignore[arg-type]
         self.streams = Streams(self.shot, analysis.scenes(), workshop)
 
     def look(self, data: dict[str, object]) -> Resolved:
         return resolve(
-            Look.from_data({"schema": "look.1", **data}), self.shot, self.analysis, CODES.__getitem__
+            Look.from_data({"schema": "look.1", **data}), self.shot, self.analysis, STYLES.__getitem__
         )
 
     def frame(self, look: Resolved, number: int) -> NDArray[np.uint8]:
@@ -132,6 +152,43 @@ def test_order_chunks_and_small_caches_do_not_change_a_pixel(analysis: Analysis)
     shuffled = random.Random(3).sample(numbers, len(numbers))
     assert Bench(analysis, limit=2_000_000).frames(BOTH, shuffled) == straight
     assert Bench(analysis, limit=0).frames(BOTH, [9]) == {9: straight[9]}
+
+
+GLASS = {
+    "background": {"style": "ink", "strength": 0.5},
+    "instance": [{"select": "ball", "style": "glass"}],
+}
+
+
+def test_a_network_that_needs_the_whole_frame_keeps_the_promise_too(analysis: Analysis) -> None:
+    numbers = list(range(LAST + 1))
+    straight = Bench(analysis).frames(GLASS, numbers)
+    assert Bench(analysis).frames(GLASS, numbers[::-1]) == straight
+    shuffled = random.Random(4).sample(numbers, len(numbers))
+    assert Bench(analysis, limit=2_000_000).frames(GLASS, shuffled) == straight
+    # The ball touches a part of the tiles; inside it the whole frame's style shows, statistics and all.
+    whole = Bench(analysis)
+    full = whole.frame(whole.look({"background": {"style": "glass"}}), 5)
+    alone = np.frombuffer(straight[5], np.uint8).reshape(full.shape)
+    np.testing.assert_array_equal(alone[disc(5) == 255], full[disc(5) == 255])
+
+
+def test_a_whole_frame_is_painted_once(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = []
+
+    def paint(rgb: Rgb) -> Rgb:
+        painted.append(rgb.shape)
+        return tint(rgb)
+
+    monkeypatch.setitem(STYLES, "glass", style.FrameStyle("glass-1", "glass", "1", paint))
+    bench = Bench(analysis)
+    bench.frames({"background": {"style": "glass"}}, range(4))
+    assert painted == [(HEIGHT, WIDTH, 3)] * 4
+    assert bench.paint.runs == {"encode": 0, "decode": 0}
+    # Another version under the same name is another style.
+    monkeypatch.setitem(STYLES, "glass", style.FrameStyle("glass-2", "glass", "2", lambda rgb: 1 - tint(rgb)))
+    first, second = bench.frames({"background": {"style": "glass"}}, [3]), Bench(analysis)
+    assert first == second.frames({"background": {"style": "glass"}}, [3])
 
 
 def test_strength_zero_gives_the_source_back_and_runs_no_network(analysis: Analysis) -> None:
@@ -161,6 +218,34 @@ def test_a_changed_keyframe_runs_no_network_and_is_not_late(analysis: Analysis) 
     result = bench.frames(changed, range(8))
     assert bench.paint.runs == before
     assert result == Bench(analysis).frames(changed, range(8))
+
+
+def test_a_warm_disk_gives_the_same_pixels_without_the_network(analysis: Analysis, tmp_path: Path) -> None:
+    numbers = list(range(LAST + 1))
+    plain = Bench(analysis).frames(BOTH, numbers)
+    cold = Bench(analysis, disk=DiskStore(tmp_path, 1 << 30))
+    assert cold.frames(BOTH, numbers) == plain
+    warm = Bench(analysis, disk=DiskStore(tmp_path, 1 << 30))
+    assert warm.frames(BOTH, numbers[::-1]) == plain
+    assert warm.paint.runs == {"encode": 0, "decode": 0}
+    # Another window finds the painted tiles, only the blend is new.
+    wider = {**BOTH, "shot": {"window": 3}}
+    assert warm.frames(wider, numbers) == Bench(analysis).frames(wider, numbers)
+    assert warm.paint.runs == {"encode": 0, "decode": 0}
+
+
+def test_damaged_tiles_on_disk_change_no_pixel(analysis: Analysis, tmp_path: Path) -> None:
+    plain = Bench(analysis).frames(BOTH, range(3))
+    assert Bench(analysis, disk=DiskStore(tmp_path, 1 << 30)).frames(BOTH, range(3)) == plain
+    rng = random.Random(5)
+    tiles = sorted(tmp_path.rglob("*.tile"))
+    for number, path in enumerate(tiles):
+        data = bytearray(path.read_bytes())
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data[: rng.randrange(len(data))] if number % 3 == 0 else data)
+    store = DiskStore(tmp_path, 1 << 30)
+    assert Bench(analysis, disk=store).frames(BOTH, range(3)) == plain
+    assert store.damaged == len(tiles) and store.hits == 0
 
 
 def test_a_style_costs_the_tiles_that_it_covers(analysis: Analysis) -> None:

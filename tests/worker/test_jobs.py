@@ -13,13 +13,13 @@ from stylebridge_server import media
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.jobs import Jobs
-from stylebridge_server.worker.ledger import Ledger
+from stylebridge_server.worker.ledger import Ledger, Pen
 
 
 def stranger(folder: Path, root: Path) -> Context:
     """The context of a client of another user, who was given one folder."""
-    fields = {"session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
-    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Ledger(folder), (root,))
+    fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
+    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Pen(Ledger(folder).path), (root,))
 
 
 def test_a_link_does_not_lead_a_stranger_out_of_the_folder_given(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stylebridge_models.network import STRIDE, STYLE_SIDE, THUMBNAIL_SIDE
@@ -18,6 +19,7 @@ from stylebridge_models.network import STRIDE, STYLE_SIDE, THUMBNAIL_SIDE
 from . import losses
 from .pictures import Rgb8, Scenes, Styles, shortened
 from .recipe import Recipe
+from .run import picture, tensor
 from .teacher import MicroAst
 
 
@@ -194,10 +196,10 @@ class Batches:
         for name in ("encoded", "steered"):
             thoughts = [getattr(pair, name) for pair in chosen]
             if all(thought is not None for thought in thoughts):
-                pieces = [
-                    thought[(slice(None), *_piece((corner + shift) // STRIDE, recipe.crop // STRIDE))]
-                    for thought, corner, shift in zip(thoughts, corners, aligned, strict=True)
-                ]
+                pieces = []
+                for thought, corner, shift in zip(thoughts, corners, aligned, strict=True):
+                    down, across = _piece((corner + shift) // STRIDE, recipe.crop // STRIDE)
+                    pieces.append(thought[:, down, across])
                 setattr(batch, name, torch.stack(pieces).float())
         return batch
 
@@ -217,17 +219,7 @@ class Batches:
         return torch.stack([tensor(self.style(number).picture, self.device) for number in numbers])
 
 
-def _piece(corner: np.ndarray, size: int) -> tuple[slice, slice]:
+def _piece(corner: NDArray[np.int64], size: int) -> tuple[slice, slice]:
     """Rows and columns of a square whose corner is (x, y)."""
     x, y = int(corner[0]), int(corner[1])
     return slice(y, y + size), slice(x, x + size)
-
-
-def tensor(picture: Rgb8, device: str = "cpu") -> Tensor:
-    """uint8 (H, W, 3) to float32 (3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1).float() / 255
-
-
-def picture(x: Tensor) -> Rgb8:
-    """float (3, H, W) to uint8 (H, W, 3)."""
-    return (x.detach().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()

@@ -8,8 +8,8 @@ import torch
 
 from stylebridge_models.network import CHANNELS, THUMBNAIL_SIDE, StyleNetwork
 
-from .batches import tensor
 from .pictures import Rgb8, shortened
+from .run import tensor
 
 # Share of an ordinary scene's deviation that normalisation does not go below.
 _LEAST = 0.6

@@ -14,8 +14,8 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
 from stylebridge_models.network import STYLE_SIDE, StyleNetwork
 
-from .batches import tensor
 from .pictures import find, load, shortened
+from .run import tensor
 from .trainer import FIELDS
 
 WEIGHTS = "embedded-style"

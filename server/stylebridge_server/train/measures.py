@@ -17,8 +17,8 @@ from torch import Tensor
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from . import losses
-from .batches import tensor
 from .pictures import Rgb8, shortened
+from .run import tensor
 from .teacher import MicroAst
 
 # (content, style) to the styled content, both (1, 3, H, W) float32 in [0, 1], sides multiples of 4.

@@ -17,23 +17,23 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge.wording import suggestion
 from stylebridge_server import colour, media, segment, style
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
+from stylebridge_server.shot.disk import DiskStore
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
+from stylebridge_server.worker.styles import Styles
 
 LIVE_SCENE = (0, 2**31)  # a camera's only scene
 MEBIBYTE = 1 << 20
@@ -49,9 +49,12 @@ class Jobs:
         results: bytes of finished stream tiles to keep; what makes changed keyframes cheap.
         intermediates: bytes of plates, features, flows and styled tiles to keep.
         analyses: folder of the analyses.
+        disk: tiles that outlive this process; None for none.
     """
 
-    def __init__(self, device: str, results: int, intermediates: int, analyses: Path) -> None:
+    def __init__(
+        self, device: str, results: int, intermediates: int, analyses: Path, disk: DiskStore | None = None
+    ) -> None:
         fingerprints.settle_threads()
         self._engine = style.load(device)
         self._facts = fingerprints.facts(device, self._engine.checksum)
@@ -60,11 +63,12 @@ class Jobs:
             fingerprint=fingerprints.fingerprint(self._facts),
             results=Cache(results),
             intermediates=Cache(intermediates),
+            disk=disk,
         )
         self._store = AnalysisStore(analyses)
         self._shots: dict[str, AnyShot] = {}
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
-        self._codes: dict[tuple[str, int, int], NDArray[np.float32]] = {}
+        self._styles = Styles(self._engine, device)
         self._frames = 0
 
     @property
@@ -84,13 +88,11 @@ class Jobs:
         }
 
     def describe(self, context: Context, request: Data) -> Data:
-        """What this server offers: the effect's parameters, the preset styles and the segmenters."""
-        presets = self._engine.presets().values()
+        """What this server offers: the effect's parameters, the styles, networks and segmenters."""
         return {
             "effect": effect.describe(),
-            "styles": [{"name": one.name, "title": one.title, "credit": one.credit} for one in presets],
             "segmenters": list(segment.names()),
-            "models": {"style": self._engine.checksum},
+            **self._styles.describe(),
         }
 
     def open_shot(self, context: Context, request: Data) -> Data:
@@ -165,7 +167,8 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
-        look = resolve(Look.from_data(request["look"]), shot, analysis, partial(self._code, context))
+        said = Look.from_data(request["look"])
+        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -190,15 +193,25 @@ class Jobs:
             "shots": len(self._shots),
             "frames": self._frames,
             "peak_memory": _peak_memory(),
-            "network": dict(self._engine.runs),
-            "caches": {
-                name: {"bytes": cache.bytes, "limit": cache.limit, "hits": cache.hits, "misses": cache.misses}
-                for name, cache in (
-                    ("results", self._workshop.results),
-                    ("intermediates", self._workshop.intermediates),
-                )
-            },
+            "network": self._styles.runs,
+            "caches": self._caches(),
         }
+
+    def _caches(self) -> Data:
+        caches: dict[str, Cache | DiskStore] = {
+            "results": self._workshop.results,
+            "intermediates": self._workshop.intermediates,
+        }
+        disk = self._workshop.disk
+        if disk is not None:
+            caches["disk"] = disk
+        counters: Data = {
+            name: {"bytes": cache.bytes, "limit": cache.limit, "hits": cache.hits, "misses": cache.misses}
+            for name, cache in caches.items()
+        }
+        if disk is not None:
+            counters["disk"] |= {"writes": disk.writes, "damaged": disk.damaged, "fault": disk.fault}
+        return counters
 
     def close_shot(self, context: Context, request: Data) -> Data:
         """Forget a shot and close its media."""
@@ -225,39 +238,18 @@ class Jobs:
             kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
         return kept[1]
 
-    def _code(self, context: Context, name: str) -> NDArray[np.float32]:
-        """The style code of a preset or of a picture; a picture's is kept until the file changes."""
-        presets = self._engine.presets()
-        if name in presets:
-            return presets[name].code
-        if not effect.is_picture(name):
-            raise StylebridgeError(
-                Code.UNKNOWN_STYLE,
-                f"There is no style named '{name}': {suggestion(name, presets)} "
-                "A picture as style is given by its path.",
-            )
-        path = context.readable(name)
-        try:
-            state = path.stat()
-        except OSError:
-            raise StylebridgeError(
-                Code.NOT_FOUND, f"The style image {name} does not exist: check the path, or name a preset."
-            ) from None
-        mark = (str(path), state.st_mtime_ns, state.st_size)
-        if mark not in self._codes:
-            self._codes[mark] = self._engine.code(media.load_image(path).pixels)
-        return self._codes[mark]
-
 
 @functools.cache
 def _jobs() -> Jobs:
     """This process's jobs, as the environment sets them."""
-    analyses = os.environ.get("STYLEBRIDGE_ANALYSES")
+    analyses, tiles = os.environ.get("STYLEBRIDGE_ANALYSES"), os.environ.get("STYLEBRIDGE_CACHE")
+    disk_limit = int(os.environ.get("STYLEBRIDGE_CACHE_MB", "10240")) * MEBIBYTE
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
         analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
+        disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
     )
 
 

@@ -48,7 +48,7 @@ class Orders:
         endpoint: where the broker listens for this worker alone.
         broker: the broker's public key for it, hexadecimal.
         secret: the worker's secret key, hexadecimal.
-        ledger: the file that says which job is being computed.
+        ledger: the file for signs of life.
         jobs: the module that does the work.
         roots: the folders that clients of other users may have read.
     """
@@ -88,6 +88,7 @@ class Worker:
             KeyPair.of_secret(bytes.fromhex(orders.secret)),
             self._receive,
             lambda: leave("the broker's connection is gone"),
+            heartbeats=False,
         )
 
     def start(self) -> None:
@@ -117,6 +118,8 @@ class Worker:
             self._run(message)
         elif message.op == "part":
             self._part(message)
+        elif message.op == "beat":
+            self._pen.beat()
         elif message.op == "status":
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
