@@ -180,16 +180,16 @@ class Batches:
             corners.append(recipe.rim + rng.integers(0, max(1, room + 1), 2))
         aligned = np.stack([-corner % STRIDE for corner in corners])  # the first view lies on whole cells
         free = rng.integers(0, recipe.shift + 1, (len(chosen), 2))
-        contents, targets = [], []
+        pieces, targets = [], []
         for shifts in (aligned, free):
             for pair, corner, shift in zip(chosen, corners, shifts, strict=True):
                 piece = _piece(corner + shift, recipe.crop)
-                contents.append(self._disturbed(rng, pair.scene[piece]))
-                targets.append(tensor(pair.target[piece], self.device))
+                pieces.append(pair.scene[piece])
+                targets.append(pair.target[piece])
         batch = Batch(
             chosen,
-            torch.stack(contents).contiguous(memory_format=torch.channels_last),
-            torch.stack(targets).contiguous(memory_format=torch.channels_last),
+            self._disturbed(rng, self._tensors(pieces)),
+            self._tensors(targets),
             (torch.from_numpy(aligned), torch.from_numpy(free)),
             extra=rng.integers(0, self.materials.styles.count, recipe.extra_styles).tolist(),
         )
@@ -203,20 +203,36 @@ class Batches:
                 setattr(batch, name, torch.stack(pieces).float())
         return batch
 
-    def _disturbed(self, rng: np.random.Generator, content: Rgb8) -> Tensor:
-        """The content with sensor noise, fine or in grains of two pixels, and a slight change of exposure."""
+    def _tensors(self, pictures: list[Rgb8]) -> Tensor:
+        """Pictures of one size as (N, 3, H, W) in [0, 1], brought to the device at one go."""
+        together = torch.from_numpy(np.stack(pictures)).to(self.device)
+        return together.permute(0, 3, 1, 2).float() / 255  # the memory layout that convolutions like is kept
+
+    def _disturbed(self, rng: np.random.Generator, contents: Tensor) -> Tensor:
+        """Every content with sensor noise, fine or in grains of two pixels, and a slight change of exposure."""
         recipe = self.recipe
-        height, width = content.shape[:2]
-        grain = int(rng.integers(1, 3))
-        noise = rng.standard_normal((-(-height // grain), -(-width // grain), 3), dtype=np.float32)
-        noise = noise.repeat(grain, 0).repeat(grain, 1)[:height, :width]
-        x = tensor(content, self.device) * (1 + float(rng.uniform(-1, 1)) * recipe.exposure)
-        sigma = float(rng.uniform(0, recipe.noise))
-        return (x + sigma * torch.from_numpy(noise).to(self.device).permute(2, 0, 1)).clamp(0, 1)
+        count, _, height, width = contents.shape
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+
+        def random(*size: int) -> Tensor:
+            return torch.randn(size, generator=generator, device=self.device)
+
+        fine = random(count, 3, height, width)
+        coarse = random(count, 3, -(-height // 2), -(-width // 2))
+        coarse = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)[..., :height, :width]
+        grain, exposure, sigma = (
+            torch.from_numpy(row).float().to(self.device)[:, None, None, None]
+            for row in (
+                rng.integers(0, 2, count),
+                1 + rng.uniform(-recipe.exposure, recipe.exposure, count),
+                rng.uniform(0, recipe.noise, count),
+            )
+        )
+        return (contents * exposure + sigma * torch.lerp(fine, coarse, grain)).clamp(0, 1)
 
     def style_pictures(self, numbers: list[int]) -> Tensor:
         """Pictures of variants as the style encoder sees them, (N, 3, STYLE_SIDE, STYLE_SIDE)."""
-        return torch.stack([tensor(self.style(number).picture, self.device) for number in numbers])
+        return self._tensors([self.style(number).picture for number in numbers])
 
 
 def _piece(corner: NDArray[np.int64], size: int) -> tuple[slice, slice]:
