@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def analyse(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
-    """Frames of the size in the look; a number of seconds each; dies at a frame, once or always."""
+    """Frames of the size in the look; a number of seconds each; dies or hangs at a frame, once or always."""
     look = fields["look"]
     layout = Layout(look.get("dtype", "uint8"), *look.get("size", [4, 6]), 3)
     frames = fields["frames"]
@@ -67,7 +68,14 @@ def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == look.get("refuse_at"):
             raise StylebridgeError(Code.NOT_FOUND, f"Frame {number} is not there.", frame=number)
-        time.sleep(look.get("seconds", 0))
+        hung = Path(look["hang_once"]) if "hang_once" in look else None
+        if number == look.get("hang_at") and not (hung and hung.exists()):
+            if hung:
+                hung.touch()
+            threading.Event().wait()
+        for _ in range(look.get("steps", 1)):
+            context.check_cancelled()
+            time.sleep(look.get("seconds", 0))
         _rendered.append(number)
         context.frame(number, picture(number, layout), {"pid": os.getpid()})
         context.progress(done + 1, len(frames), "rendering")

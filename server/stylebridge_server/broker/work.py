@@ -192,6 +192,7 @@ class Work:
                 {
                     "request": job.message.op,
                     "fields": {k: v for k, v in job.message.fields.items() if v is not None},
+                    "user": job.session.user,
                     "session": job.session.name,
                     "attempt": job.attempt,
                     "interactive": job.interactive,
@@ -245,8 +246,15 @@ class Work:
 
     def tick(self) -> None:
         """Looks after the worker: called several times a second."""
-        if self.worker and self.worker.dead:
-            self._bury(self.worker)
+        worker = self.worker
+        if worker is None:
+            return
+        why = "" if worker.dead else worker.hung()
+        if why:
+            log.error("worker pid=%d hangs (%s) and is killed", worker.pid, why)
+            worker.kill()
+        if why or worker.dead:
+            self._bury(worker)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Finds out what a dead worker was doing, and has it done by another."""

@@ -19,6 +19,7 @@ TO_WORKER: Table = {
     "run": {
         "request": Field("text", most=50),
         "fields": Field("map"),
+        "user": Field("text", most=200),
         "session": Field("text", most=50),
         "attempt": _COUNT,
         "interactive": Field("flag"),
@@ -27,6 +28,7 @@ TO_WORKER: Table = {
     "cancel": {},
     "credit": {"attempt": _COUNT, "bytes": _COUNT},
     "status": {},
+    "beat": {},
 }
 
 #: From the worker. All but the last three speak of a job.

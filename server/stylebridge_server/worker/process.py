@@ -54,7 +54,7 @@ class Orders:
         endpoint: where the broker listens for this worker alone.
         broker: the broker's public key for it, hexadecimal.
         secret: the worker's secret key, hexadecimal.
-        ledger: the file that says which job is being computed.
+        ledger: the file for signs of life.
         jobs: the module that does the work.
         roots: the folders that clients of other users may have read.
     """
@@ -95,6 +95,7 @@ class Worker:
             KeyPair.of_secret(bytes.fromhex(orders.secret)),
             self._receive,
             lambda: leave("the broker's connection is gone"),
+            heartbeats=False,
         )
 
     def start(self) -> None:
@@ -130,6 +131,8 @@ class Worker:
             self._uploads.take(message.id, message.fields, lambda: message.payload)
         elif message.op == "ended":
             self._threads.submit(self._ended, message.fields["session"])
+        elif message.op == "beat":
+            self._pen.beat()
         elif message.op == "status":
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
