@@ -106,7 +106,7 @@ class Inputs:
             if progress and len(sent) > 1:
                 progress(Progress(done, len(sent), "reading files", 0.0))
             name = self._hash(local)
-            files[path] = {"hash": name, "size": Path(local).stat().st_size}
+            files[path] = {"hash": name, "size": _size(Path(local))}
             given.blobs[name] = Path(local)
         return self.listed(files, given) if files else None
 
@@ -262,7 +262,14 @@ def _entries(error: StylebridgeError, name: str) -> set[Any]:
 
 
 def _size(content: Content) -> int:
-    return content.stat().st_size if isinstance(content, Path) else memoryview(content).nbytes
+    if not isinstance(content, Path):
+        return memoryview(content).nbytes
+    try:
+        return content.stat().st_size
+    except OSError as error:
+        raise StylebridgeError(
+            Code.NOT_FOUND, f"{content} cannot be sent ({error.strerror}): check its name."
+        ) from None
 
 
 def _parts(content: Content, size: int, progress: Callable[[int], None] | None) -> Parts:

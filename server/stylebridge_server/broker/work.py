@@ -127,8 +127,8 @@ class Work:
     def _pass_part(self, job: Job, message: Message) -> None:
         """Passes bytes on as they come: the broker keeps none."""
         worker = self.ready
-        if worker is None:
-            self.finish(job, "error", told(upload_lost()))
+        if worker is None or job.lost:
+            job.lost = True
             return
         job.ahead += memoryview(message.payload).nbytes
         if job.ahead > UPLOAD_WINDOW + PART_BYTES:
@@ -213,6 +213,8 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
+            for job in [one for one in self._uploads.values() if one.lost]:
+                self.finish(job, "error", told(upload_lost()))
             log.info(
                 "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
             )
@@ -280,8 +282,9 @@ class Work:
                 self.finish(job, "error", told(poisoned(job)))
             elif job.wanted:
                 self.waiting.put(job, front=True)
-        for job in list(self._uploads.values()):  # their bytes died with the worker
-            self.finish(job, "error", told(upload_lost()))
+        for job in self._uploads.values():  # their bytes died with the worker
+            self.waiting.remove(job)
+            job.lost = True
         if self.failure is None and self._false_starts >= FALSE_STARTS:
             self._give_up(
                 StylebridgeError(
@@ -297,7 +300,7 @@ class Work:
         """No worker can be had: says so to everybody who waits or will ask."""
         log.error("no worker: %s", failure)
         self.failure = failure
-        for job in list(self.waiting):
+        for job in [*self.waiting, *self._uploads.values()]:
             self.finish(job, "error", told(failure))
         self._on_change()
 
