@@ -214,8 +214,9 @@ def pictures_of(look: Mapping[str, Any]) -> list[str]:
         keys = style if isinstance(style, (list, tuple)) else [[0, style]]
         for key in keys:
             value = key[1] if isinstance(key, (list, tuple)) and len(key) > 1 else None
-            if isinstance(value, str) and effect.is_picture(value):
-                found[value] = None
+            picture = effect.split_style(value)[1] if isinstance(value, str) else None
+            if picture is not None:
+                found[picture] = None
     return list(found)
 
 
