@@ -67,6 +67,7 @@ _NUMBER = Field("int", least=-(2**40), most=2**40)
 _COUNT = Field("int", least=0, most=2**53)
 _FRAMES = Field("ints", most=100_000)
 _WINDOW = Field("int", required=False, least=PART_BYTES, most=WINDOW_LIMIT)
+_SCRUB = Field("text", required=False, most=200)
 _LOOK = Field("map", most=10_000)
 _TEXT = Field("text", most=ENVELOPE_LIMIT // 2)
 
@@ -122,6 +123,7 @@ REQUESTS: Table = {
         "instance": _COUNT,
         "frames": _FRAMES,
         "window": _WINDOW,
+        "scrub": _SCRUB,
     },
     "render": {
         "shot": _NAME,
@@ -129,6 +131,7 @@ REQUESTS: Table = {
         "look": _LOOK,
         "frames": _FRAMES,
         "window": _WINDOW,
+        "scrub": _SCRUB,
     },
     "cancel": {"of": _COUNT},
     "credit": {"of": _COUNT, "attempt": _COUNT, "bytes": _COUNT},
