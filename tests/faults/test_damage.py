@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_tools import Server, render
+from fault_tools import Server, render, worker_of
 
 from stylebridge.client import Client
 
@@ -65,3 +67,19 @@ def test_damaged_analyses_one_by_one(
         DAMAGES[damage](path, random.Random(2))
         with Client.connect(served.url) as client:
             assert render(client, plate) == undisturbed.frames, path.name
+
+
+def test_a_damaged_disk_cache(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    """The worker that wrote it is gone, and the next one finds it damaged in every way there is."""
+    dice, cache = random.Random(3), home / "cache"
+    with Server(home, STYLEBRIDGE_CACHE=str(cache)) as server, Client.connect(server.url) as client:
+        assert render(client, plate) == undisturbed.frames
+        tiles = sorted(path for path in cache.rglob("*") if path.is_file())
+        assert len(tiles) > 60
+        for number, path in enumerate(tiles):
+            if number % 6 < 5:  # the rest stays whole, and is used
+                list(DAMAGES.values())[number % 6](path, dice)
+        os.kill(worker_of(client), signal.SIGKILL)
+        assert render(client, plate) == undisturbed.frames
+        found = client.status()["counters"]["caches"]["disk"]
+        assert found["damaged"] > 40 and found["hits"] > 10
