@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,15 +130,8 @@ def test_soak(
             idle = [one.process.num_fds() for one in processes.values()]
             begun, at = time.monotonic(), [0]
             while at[-1] < amount:
-                before = at[-1]
-                until(
-                    lambda: (
-                        any(one.failure for one in soakers)
-                        or sum(one.count for one in soakers) >= before + max(amount // 100, 10)
-                    ),  # noqa: B023
-                    "requests are answered",
-                    120,
-                )
+                enough = at[-1] + max(amount // 100, 10)
+                until(partial(_further, soakers, enough), "requests are answered", 120)
                 assert [one.failure for one in soakers if one.failure] == []
                 counts = [one.count for one in soakers]
                 at.append(sum(counts))
@@ -177,6 +171,11 @@ def test_soak(
         assert fairness <= 1.5
         assert processes["broker"].growth() < 2 and processes["worker"].growth() < 16
         assert all(after <= before for before, after in zip(idle, left, strict=True))
+
+
+def _further(soakers: list[Soaker], enough: int) -> bool:
+    """Whether so many requests were made, or something went wrong."""
+    return any(one.failure for one in soakers) or sum(one.count for one in soakers) >= enough
 
 
 def _say(count: int, seconds: float, processes: dict[str, Watched]) -> None:
