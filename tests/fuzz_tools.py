@@ -14,12 +14,11 @@ from fault_tools import Server
 from stylebridge.errors import StylebridgeError
 from stylebridge.keys import KeyPair
 from stylebridge.link import Link
-from stylebridge.protocol import EVENTS, PROTOCOL, REQUESTS, Table, decode, encode, unpack
+from stylebridge.protocol import EVENTS, PROTOCOL, REQUESTS, Field, Table, decode, encode, unpack
 
 HELLO = {"version": "0.1.0", "protocol": PROTOCOL, "client": "fuzz"}
 PIXELS = {"number": 3, "dtype": "uint8", "height": 2, "width": 3, "channels": 3, "offset": 0}
 LOOK = {"schema": "look.1", "background": {"style": "great-wave", "strength": [[0, 0.5], [9, 1.0, "hold"]]}}
-PROMPT = {"name": "dog", "frame": 0, "points": [[0.5, 0.5]], "box": [0.1, 0.1, 0.9, 0.9]}
 
 #: A value for every field of the protocol's tables, by name; those that are not here get one by their kind.
 _VALUES: dict[str, Any] = {
@@ -27,12 +26,17 @@ _VALUES: dict[str, Any] = {
     "version": "0.1.0",
     "protocol": PROTOCOL,
     "client": "fuzz",
-    "prompts": [PROMPT],
     "segmenter": "none",
     "frames": [0, 1, 2],
     "look": LOOK,
     "text": 'schema = "look.1"\n[background]\nstyle = "great-wave"\n',
-    "pushed": {"first": 0, "last": 3, "width": 3, "height": 2, "channels": 3, "dtype": "uint8"},
+    "first": 0,
+    "last": 0,
+    "rate": [24, 1],
+    "colour": "srgb",
+    "alpha": "none",
+    "points": [[0.5, 0.5]],
+    "box": [0.1, 0.1, 0.9, 0.9],
     "path": "/no/such/plate.mp4",
     "window": 2 << 20,
     "of": 1,
@@ -76,13 +80,22 @@ def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, d
         changed: fields that get other values, such as the id of a shot that exists.
     """
     values = {**_VALUES, **changed}
+
+    def value(name: str, kind: Field) -> Any:
+        if kind.inner:
+            inner = {one: value(one, its) for one, its in kind.inner.items()}
+            return [inner] if kind.kind == "maps" else inner
+        return values.get(name, _BY_KIND[kind.kind])
+
     messages = []
     for op, fields in table.items():
-        named = {name: values.get(name, _BY_KIND[kind.kind]) for name, kind in fields.items()}
-        if "path" in named and "pushed" in named:
-            del named["pushed" if "path" in changed else "path"]
+        whole = {name: value(name, kind) for name, kind in fields.items()}
         payload = bytes(18) if "offset" in fields else None
-        messages.append((op, named, payload))
+        # A shot is opened in one way at a time.
+        ways = [name for name in ("path", "pushed", "live") if op == "open_shot" and name in fields]
+        for way in ways or [""]:
+            named = {name: one for name, one in whole.items() if name == way or name not in ways}
+            messages.append((op, named, payload))
     return messages
 
 

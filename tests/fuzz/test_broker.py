@@ -69,15 +69,15 @@ def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, amount:
     enemy, honest = Stranger(server, stranger), Honest(server, root)
     shot = enemy.ask("open_shot", {"path": str(root / "plate.mp4")})["value"]["shot"]
     analysis = enemy.ask("analyse", {"shot": shot, "prompts": [], "segmenter": "none"})["value"]["analysis"]
-    known = {"shot": shot, "analysis": analysis}
-    mutators = (Mutator(REQUESTS, 1, known), Mutator(REQUESTS, 2, {**known, "path": str(root / "plate.mp4")}))
+    known = {"shot": shot, "analysis": analysis, "path": str(root / "plate.mp4")}
+    mutator = Mutator(REQUESTS, 1, known)
     with Client.connect(server.url) as watcher:
         both = [psutil.Process(server.process.pid), psutil.Process(worker_of(watcher))]
         before, malformed, sent = [], 0, 0
         print(f"\nsending {amount:,} malformed messages, and others that are only odd")
         while malformed < amount:
             for _ in range(BATCH):
-                parts = mutators[sent % 2].message(sent + 1)
+                parts = mutator.message(sent + 1)
                 enemy.send(parts)
                 sent += 1
                 malformed += _refused(parts)
