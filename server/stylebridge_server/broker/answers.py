@@ -18,6 +18,20 @@ def cancelled() -> StylebridgeError:
     return StylebridgeError(Code.CANCELLED, "The request was cancelled.")
 
 
+def stopping(why: str) -> StylebridgeError:
+    """The server takes no more requests, or ends with some unanswered."""
+    return StylebridgeError(
+        Code.UNREACHABLE, f"The server is stopping ({why}): start it and ask again.", stopping=True
+    )
+
+
+def revoked() -> StylebridgeError:
+    """A client whose key was let in when it came."""
+    return StylebridgeError(
+        Code.DENIED, "This client's key was revoked: ask the server's owner to let it in again."
+    )
+
+
 def frame_lost(job: Job) -> StylebridgeError:
     """A pushed frame whose worker died with it."""
     number = job.message.fields["number"]

@@ -13,7 +13,9 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message
 from stylebridge.requests import STREAMS
 
+from ..worker.logs import event
 from .answers import cancelled, frame_lost, poisoned, told
+from .books import Books
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Queue, Session
 from .supervisor import WorkerProcess
 
@@ -42,6 +44,7 @@ class Work:
         restarts: how many workers were started in the place of dead ones.
         failure: why no worker can be had, None where one can.
         used: when the worker was last heard of (`time.monotonic`).
+        books: what was asked and what became of it.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Work:
         self._start_worker, self._emit = start_worker, emit
         self._on_change, self._on_status = on_change, on_status
         self.waiting = Queue()
+        self.books = Books()
         self.running: dict[int, Job] = {}
         self.restarts = 0
         self.failure: StylebridgeError | None = None
@@ -109,6 +113,7 @@ class Work:
                 )
             job = Job(next(self._numbers), session, message, whole=message.op != "put_frame")
             session.jobs[message.id] = job
+            self.books.accept(job)
             self._emit(session, "accepted", message.id, {}, None)
             if job.whole:
                 self.waiting.put(job)
@@ -126,6 +131,7 @@ class Work:
         if worker is None:
             self.finish(job, "error", told(frame_lost(job)))
             return
+        self.books.take(job, message.payload)
         worker.send("part", job.number, message.fields, message.payload)
         if message.last:
             job.whole = True
@@ -153,6 +159,7 @@ class Work:
         if not job.wanted:
             return
         job.wanted = False
+        self.books.finish(job, op, fields)
         job.session.jobs.pop(job.message.id, None)
         self._uploads.pop(job.number, None)
         self.waiting.remove(job)
@@ -196,9 +203,7 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
-            log.info(
-                "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
-            )
+            event(log, "worker ready", pid=self.worker.pid, seconds=time.monotonic() - self.worker.begun)
             self._on_change()
         elif message.op == "failed":
             self._give_up(StylebridgeError(message.fields["code"], message.fields["message"]))
@@ -216,7 +221,10 @@ class Work:
         if over:
             self.finish(job, message.op, message.fields)
             return
-        payload = message.payload if message.op == "frame" else None
+        payload = None
+        if message.op == "frame":
+            payload = message.payload
+            self.books.give(job, payload, message.last)
         fields = job.progress(message.fields) if message.op == "progress" else message.fields
         self._emit(job.session, message.op, job.message.id, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
@@ -231,7 +239,7 @@ class Work:
             return
         why = "" if worker.dead else worker.hung()
         if why:
-            log.error("worker pid=%d hangs (%s) and is killed", worker.pid, why)
+            event(log, "worker hangs and is killed", logging.ERROR, pid=worker.pid, why=why)
             worker.kill()
         if why or worker.dead:
             self._bury(worker)
@@ -240,12 +248,15 @@ class Work:
         """Finds out what a dead worker was doing, and has it done by another."""
         self.hear()  # its last words
         guilty = self.running.get(worker.computing())
-        log.error(
-            "worker pid=%d died status=%s computing=%s jobs=%d",
-            worker.pid,
-            worker.status,
-            guilty.message.op if guilty else "nothing",
-            len(self.running),
+        event(
+            log,
+            "worker died",
+            logging.ERROR,
+            pid=worker.pid,
+            status=worker.status,
+            computing=guilty.message.op if guilty else None,
+            request=guilty.number if guilty else None,
+            jobs=len(self.running),
         )
         if not worker.ready:
             self._false_starts += 1

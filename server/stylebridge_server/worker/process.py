@@ -28,6 +28,7 @@ from stylebridge.link import Link
 from stylebridge.pixels import Assembly, Bytes, Picture
 from stylebridge.protocol import Message, decode, encode
 
+from . import logs
 from .baton import Baton
 from .context import Context, Handler
 from .ledger import Pen
@@ -51,6 +52,7 @@ class Orders:
         ledger: the file for signs of life.
         jobs: the module that does the work.
         roots: the folders that clients of other users may have read.
+        log: how log lines look, see `logs.begin`.
     """
 
     endpoint: str
@@ -59,6 +61,7 @@ class Orders:
     ledger: str
     jobs: str
     roots: tuple[str, ...] = ()
+    log: str = "text"
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -150,6 +153,7 @@ class Worker:
 
     def _do(self, request: str, context: Context, fields: dict[str, Any]) -> None:
         """In a thread of its own: one job, from its turn to its result."""
+        logs.request.set(context.number)
         try:
             if request == "put_frame" and fields["picture"] is None:
                 raise StylebridgeError(Code.BAD_REQUEST, "A pushed frame came incomplete: send it again.")
@@ -160,7 +164,7 @@ class Worker:
             answer = encode("result", context.number, {"value": value or {}})
         except Exception as error:
             if not isinstance(error, StylebridgeError):
-                log.exception("request=%s session=%s failed", request, context.session)
+                logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
             seen = failure(error)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
@@ -177,11 +181,9 @@ def leave(why: str) -> None:
 
 def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
     orders = Orders.read(sys.stdin.buffer)
+    logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
     Worker(orders).start()
     threading.Event().wait()
