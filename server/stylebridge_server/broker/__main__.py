@@ -30,6 +30,7 @@ def main() -> int:
         default=Options.log_file,
         help="a file for the log, kept small, in place of standard error",
     )
+    parser.add_argument("--metrics", type=int, metavar="PORT", help="show counters for Prometheus there")
     parser.add_argument(
         "--grace", type=float, default=Options.grace, help="seconds that requests have to end when it stops"
     )

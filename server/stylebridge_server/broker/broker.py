@@ -254,6 +254,10 @@ class Broker:
             self._emit(session.routing, "error", 0, told(revoked()))
             self._forget(session, "its key was revoked")
 
+    def publish(self, show: Callable[[dict[str, Any]], None]) -> None:
+        """From now on has `show` called every second with the server's status; see `Status.value`."""
+        self._status.publish(show)
+
     def retire(self, why: str, grace: float = GRACE) -> None:
         """Takes no more requests, and stops when those that run are answered; asked again, stops now.
 

@@ -26,6 +26,7 @@ from stylebridge.launch import Address, ServerLock
 from stylebridge.link import prepare
 
 from ..worker import logs
+from ..worker.messages import failure
 from .broker import GRACE, Broker
 from .gate import CLIENTS, WORKERS, Gate
 from .logfile import BoundedLog
@@ -61,6 +62,7 @@ class Options:
         patience: how long a worker may be silent before it counts as hung.
         log: how log lines look, "text" or "json".
         log_file: a file for the log, kept small, in place of standard error.
+        metrics: port of this machine where counters for Prometheus are shown, None for none.
         grace: seconds that running requests have to end when the server is told to stop.
     """
 
@@ -74,6 +76,7 @@ class Options:
     patience: Patience = field(default_factory=Patience)
     log: str = "text"
     log_file: str = ""
+    metrics: int | None = None
     grace: float = GRACE
 
 
@@ -111,6 +114,8 @@ def serve(options: Options, on_ready: Any = None) -> None:
 
         broker = Broker(front, owner, start_worker, tell, allowed_keys)
         stack.callback(broker.stop)
+        if options.metrics is not None:
+            _show_metrics(options.metrics, broker, gate)
         asked = _watch(broker, options.exit_with_parent)
         if options.stay:
             stack.callback(launch.withdraw)
@@ -215,6 +220,16 @@ def _be_the_one(stack: contextlib.ExitStack) -> None:
     raise StylebridgeError(
         Code.DENIED, f"A server of this user runs already{where}: use that one, or stop it first."
     )
+
+
+def _show_metrics(port: int, broker: Broker, gate: Gate) -> None:
+    try:
+        from .metrics import Metrics
+    except ModuleNotFoundError as error:
+        raise failure(error) from None
+    page = Metrics(port)
+    broker.publish(lambda value: page.show(value, broker.work.books.seconds, gate.refused))
+    logs.event(log, "metrics", address=page.address)
 
 
 def _allow_files() -> None:

@@ -15,6 +15,8 @@ from .work import Work
 
 #: Seconds that a `status` waits for the worker's part of the answer.
 STATUS_WAIT = 2.0
+#: Seconds between two looks at what is published.
+PUBLISH_EVERY = 1.0
 #: What of the worker's counters other users are told.
 FOR_ALL = ("fingerprint", "frames", "network")
 
@@ -37,6 +39,13 @@ class Status:
         self._work, self._sessions, self._answer = work, sessions, answer
         self._begun = time.monotonic()
         self._waiting: list[tuple[float, Session, int]] = []
+        self._publish: Callable[[dict[str, Any]], None] | None = None
+        self._published = 0.0
+        self._counters: dict[str, Any] | None = None
+
+    def publish(self, show: Callable[[dict[str, Any]], None]) -> None:
+        """From now on has `show` called every second with what the owner would be answered."""
+        self._publish = show
 
     def ask(self, session: Session, number: int) -> None:
         """Somebody wants to know."""
@@ -57,11 +66,19 @@ class Status:
 
     def tick(self) -> None:
         """Answers those who have waited long enough: called several times a second."""
-        if self._waiting and time.monotonic() > self._waiting[0][0]:
+        now = time.monotonic()
+        if self._waiting and now > self._waiting[0][0]:
             self.tell(None)
+        if self._publish and now - self._published > PUBLISH_EVERY:
+            self._published = now
+            worker = self._work.ready
+            if worker:
+                worker.send("status", 0, {})  # for the next time
+            self._publish(self.value(self._counters if worker else None, owner=True))
 
     def tell(self, counters: dict[str, Any] | None) -> None:
         """Answers all who asked; the worker's counters are None where it did not say them in time."""
+        self._counters = counters
         waiting, self._waiting = self._waiting, []
         for _, session, asked in waiting:
             self._answer(session, asked, self.value(counters, session.owner))

@@ -196,7 +196,8 @@ class Work:
     def hear(self) -> None:
         """All that the worker says now."""
         for message in self.worker.messages() if self.worker else ():
-            self.used = time.monotonic()
+            if message.op != "status":  # which is asked for without anybody's need
+                self.used = time.monotonic()
             self._heard(message)
         self._dispatch()
 
