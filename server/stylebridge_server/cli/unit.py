@@ -66,17 +66,21 @@ def unit(arguments: list[str]) -> str:
     Args:
         arguments: of `stylebridge serve`.
     """
-    command = [sys.executable, "-m", "stylebridge", "serve", *arguments]
+    words = [sys.executable, "-m", "stylebridge", "serve", *arguments]
     settings = {name: os.environ[name] for name in SETTINGS if os.environ.get(name)}
     settings.setdefault("STYLEBRIDGE_HOME", str(home()))
     if "PYTHONPATH" in os.environ:  # a checkout
         parts = os.environ["PYTHONPATH"].split(os.pathsep)
         settings["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in parts if part)
-    lines = [f"Environment={_quoted(f'{name}={value}')}" for name, value in settings.items()]
-    return UNIT.format(command=" ".join(map(_quoted, command)), environment="\n".join(lines))
+    lines = [f"Environment={_quoted(f'{name}={value}', command=False)}" for name, value in settings.items()]
+    return UNIT.format(
+        command=" ".join(_quoted(word, command=True) for word in words), environment="\n".join(lines)
+    )
 
 
-def _quoted(word: str) -> str:
-    """A word as systemd reads it: "%" and "$" mean something there."""
-    word = word.replace("%", "%%").replace("$", "$$").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{word}"' if not word or shlex.quote(word) != word else word
+def _quoted(word: str, command: bool) -> str:
+    """A word as systemd reads it, where "%" means something, and in commands "$" too."""
+    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    if command:
+        text = text.replace("$", "$$")
+    return text if shlex.quote(word) == word else f'"{text}"'

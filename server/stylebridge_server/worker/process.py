@@ -174,7 +174,7 @@ class Worker:
 
 def leave(why: str) -> None:
     """Ends the process at once; jobs have nothing to put in order."""
-    log.info("leaving: %s", why)
+    logs.event(log, "worker leaves", why=why)
     logging.shutdown()
     os._exit(0)
 
