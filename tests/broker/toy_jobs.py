@@ -15,6 +15,7 @@ from stylebridge_server.worker.context import Context, Handler
 
 _rendered: list[int] = []
 _pushed: dict[tuple[str, int], Picture] = {}
+_ended: list[str] = []
 
 
 def picture(number: int, layout: Layout) -> Picture:
@@ -24,9 +25,14 @@ def picture(number: int, layout: Layout) -> Picture:
 
 def open_shot(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("path"):
-        context.readable(fields["path"])
-    pushed = fields.get("pushed") or {"first": 0, "last": 9}
-    return {"shot": "toy", "info": {**pushed}}
+        context.file(fields["path"])
+    made = fields.get("pushed") or fields.get("live")
+    if made is None:
+        return {"shot": "toy", "info": {"first": 0, "last": 9}}
+    layout = Layout(made["dtype"], made["height"], made["width"], made["channels"])
+    for number, name in enumerate(made.get("frames", ()), made.get("first", 0)):
+        _pushed["made", number] = Picture(number, layout, context.store.path(name).read_bytes())
+    return {"shot": "made", "info": {"first": 0, "last": 9, **made}}
 
 
 def put_frame(context: Context, fields: dict[str, Any]) -> None:
@@ -84,6 +90,7 @@ def mattes(context: Context, fields: dict[str, Any]) -> None:
 def handlers() -> dict[str, Handler]:
     return {
         "describe": lambda context, fields: {"parameters": [], "session": context.session},
+        "probe": lambda context, fields: {"files": []},
         "open_shot": open_shot,
         "put_frame": put_frame,
         "analyse": analyse,
@@ -97,6 +104,11 @@ def fingerprint() -> str:
     return "toy-1"
 
 
+def ended(session: str) -> None:
+    _ended.append(session)
+
+
 def status() -> dict[str, Any]:
     cache = {"bytes": 10, "limit": 20, "hits": 3, "misses": 4}
-    return {"rendered": len(_rendered), "pid": os.getpid(), "caches": {"results": cache}}
+    caches = {"results": cache}
+    return {"rendered": len(_rendered), "pid": os.getpid(), "ended": _ended, "caches": caches}

@@ -17,7 +17,7 @@ SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
 #: Questions that the broker answers by itself (`hello`, `status`), of one session, not answered yet.
 QUESTIONS_LIMIT = 16
-#: Frames that one session may be pushing at once: memory is taken for each when its first part comes.
+#: Frames and blobs that one session may be sending at once.
 UPLOADS_LIMIT = 4
 #: Batch requests that a worker has at once. One computes; the others are further streams, whose clients may
 #: be slow to take what was made for them.
@@ -57,7 +57,9 @@ class Job:
         deaths: how many workers died computing it.
         sent: whether the worker has it.
         wanted: whether anybody still waits for it.
-        whole: for a pushed frame, whether all its parts were passed on.
+        whole: for a frame or blob, whether all its parts were passed on.
+        ahead: of a frame or blob, bytes that were passed on and not taken yet.
+        lost: of a frame or blob, whether a worker died with a part of it; to be sent again when there is another.
         before: of a stream, how many frames were delivered before the present attempt.
     """
 
@@ -70,6 +72,8 @@ class Job:
     wanted: bool = True
     whole: bool = True
     before: int = 0
+    ahead: int = 0
+    lost: bool = False
     _delivered: int = 0
 
     def __post_init__(self) -> None:
