@@ -14,13 +14,15 @@ import torch
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from . import together
+from .batches import Materials
+from .calibration import calibrate
 from .losses import Vgg
 from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, whole_cells
 from .pictures import Rgb8, Scenes, Styles, find, load, shortened
 from .recipe import Recipe
 from .run import ALONE, Progress, Worker, picture, tensor
 from .teacher import MicroAst
-from .trainer import Materials, train
+from .trainer import train
 
 _SHEET_SCENES = 3
 _SHEET_STYLES = 11
@@ -116,7 +118,9 @@ def _run(
     shown = [load(path) for path in held_out[:_SHEET_SCENES]] or everything.scenes.pictures[:_SHEET_SCENES]
     contents = [whole_cells(rgb, 256)[:256, :256] for rgb in shown]
     styles = [load(path) for path in find(folders.styles)[:_SHEET_STYLES]]
-    return train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker)
+    network = train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker)
+    calibrate(network, everything.scenes.pictures)
+    return network
 
 
 def measure(
