@@ -139,6 +139,8 @@ def messages() -> list[dict[str, Any]]:
         message("requests", 16, "status", {}),
         message("requests", 17, "shutdown", {}),
         message("requests", 18, "bye", {}),
+        message("requests", 19, "read_analysis", {"analysis": "a", "offset": 524288}),
+        message("requests", 20, "add_analysis", {"hash": name}),
         message("events", 3, "accepted", {}),
         message("events", 3, "credit", {"bytes": 3}),
         message("events", 3, "result", {"value": {"hash": name}}),
