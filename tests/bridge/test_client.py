@@ -13,7 +13,7 @@ import pytest
 import zmq
 from zmq.utils import z85
 
-from stylebridge import client as client_module
+from stylebridge import connection
 from stylebridge.client import Client, Progress
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keys import server_key
@@ -173,8 +173,8 @@ def test_a_connection_that_breaks_again_and_again(serve: Any) -> None:
 
 def test_a_silent_server_is_given_up(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client, _ = serve()
-    monkeypatch.setattr(client_module, "SILENCE_LIMIT", 0.1)
-    monkeypatch.setattr(client_module, "_TICK", 0.02)
+    monkeypatch.setattr(connection, "SILENCE_LIMIT", 0.1)
+    monkeypatch.setattr(connection, "_TICK", 0.02)
     with pytest.raises(StylebridgeError) as caught:
         client.describe()
     assert caught.value.code == Code.UNREACHABLE

@@ -58,7 +58,7 @@ def test_a_killed_server_is_started_again(client: Client) -> None:
 
 
 def test_a_named_server_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylebridge.client.RECONNECT_LIMIT", 0.5)
+    monkeypatch.setattr("stylebridge.connection.RECONNECT_LIMIT", 0.5)
     server = launch.start_server()
     with Client.connect(server.address.url) as client:
         shot = client.open_shot("/plates/plate.mp4")

@@ -80,7 +80,7 @@ def serve(options: Options, on_ready: Any = None) -> None:
         key, owner = server_key(), client_key().public.hex()
         context: zmq.Context[Any] = zmq.Context()
         stack.callback(context.destroy)
-        gate = Gate(context, {CLIENTS: allowed_keys, WORKERS: lambda: broker.worker_keys})
+        gate = Gate(context, {CLIENTS: allowed_keys, WORKERS: lambda: broker.work.worker_keys})
         front = _listen(context, options.bind, key)
         endpoint = front.getsockopt_string(zmq.LAST_ENDPOINT)
         address = Address(_seen_from(endpoint, "127.0.0.1"), key.public.hex(), os.getpid())
@@ -110,8 +110,8 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], idle_exit: float |
         poller = zmq.Poller()
         poller.register(front, zmq.POLLIN)
         poller.register(gate.socket, zmq.POLLIN)
-        if broker.worker:
-            poller.register(broker.worker.socket, zmq.POLLIN)
+        if broker.work.worker:
+            poller.register(broker.work.worker.socket, zmq.POLLIN)
         until = time.monotonic() + TICK
         while not broker.stopping and time.monotonic() < until:
             for ready, _ in poller.poll(int(TICK * 1000)):
@@ -120,7 +120,7 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], idle_exit: float |
                 elif ready is gate.socket:
                     gate.answer()
                 else:
-                    broker.from_worker()
+                    broker.work.hear()
         broker.tick()
         if idle_exit is not None and broker.idle > idle_exit:
             broker.stopping = f"unused for {idle_exit:g} seconds"

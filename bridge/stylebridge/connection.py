@@ -1,0 +1,240 @@
+"""How a server is asked: connecting, waiting for answers, and asking again after it died or forgot.
+
+Requests are pure functions of what they name, so asking again is safe: nothing comes twice, nothing is missing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from . import __version__, protocol
+from .errors import Code, StylebridgeError
+from .finder import Finder
+from .keys import client_key
+from .link import Link
+from .pixels import Bytes, Picture
+from .requests import Lost, Progress, Request
+
+OnProgress = Callable[[Progress], None]
+#: Gives the messages of a request that is sent in parts, from the first one: the fields and the bytes of each.
+Parts = Callable[[], Iterable["tuple[dict[str, Any], Bytes]"]]
+#: Gives the server what it answered that it lacks; whether it could.
+Supply = Callable[[StylebridgeError], bool]
+
+#: Seconds without a sign of life after which a server counts as gone. It pings every few seconds.
+SILENCE_LIMIT = 30.0
+#: How often one request is made again after the server died or forgot what it knew.
+RETRIES = 3
+#: Seconds in which a server that went away must be back.
+RECONNECT_LIMIT = 15.0
+#: Seconds between looks at whether a waiting call was cancelled or its server fell silent.
+_TICK = 0.5
+
+
+class Connection:
+    """One server, as long as it can be reached or found again. Any thread may ask.
+
+    Args:
+        finder: says where the server is.
+        name: what this client is, for the server's log.
+        timeout: seconds until the server must be ready.
+
+    Attributes:
+        server: what it said of itself: "version", "protocol", "fingerprint", "pid", "session".
+    """
+
+    def __init__(self, finder: Finder, name: str, timeout: float) -> None:
+        self.server: dict[str, Any] = {}
+        self._finder, self._name, self._timeout = finder, name, timeout
+        self._numbers = itertools.count(1)
+        self._requests: dict[int, Request] = {}
+        self._lock = threading.Lock()  # guards _requests
+        self._connecting = threading.Lock()
+        self._link: Link | None = None
+        self._closed = False
+        self._cancels = 0
+
+    def close(self) -> None:
+        """Says goodbye, and ends the server where it was started for this connection."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._link:
+            self._send("bye", next(self._numbers), {})
+            self._link.close()
+        self._finder.stop()
+
+    def cancel(self) -> None:
+        """Cancels whatever is waited for, from another thread."""
+        with self._lock:
+            requests = list(self._requests.values())
+            self._cancels += 1  # for those that are just being asked again
+        for request in requests:
+            self._send("cancel", next(self._numbers), {"of": request.number})
+            request.cancel()
+
+    def call(
+        self,
+        op: str,
+        fields: dict[str, Any],
+        progress: OnProgress | None = None,
+        parts: Parts | None = None,
+        supply: Supply | None = None,
+    ) -> dict[str, Any]:
+        """The result of a request that answers no pictures; see `stream`."""
+        stream = self.stream(op, fields, progress, parts, supply)
+        while True:
+            try:
+                next(stream)
+            except StopIteration as end:
+                return protocol.check_result(op, end.value)
+
+    def stream(
+        self,
+        op: str,
+        fields: dict[str, Any],
+        progress: OnProgress | None = None,
+        parts: Parts | None = None,
+        supply: Supply | None = None,
+    ) -> Generator[Picture, None, dict[str, Any]]:
+        """The pictures that a request answers, and then its result. Asks again while the server is lost, or
+        lacks what `supply` can give it.
+        """
+        request, cancels = Request(op, fields, progress), self._cancels
+        for retry in itertools.count():
+            link = self._link
+            try:
+                return (yield from self._follow(request, parts))
+            except Lost:
+                if self._cancels != cancels:
+                    raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None
+                if retry == RETRIES:
+                    raise StylebridgeError(
+                        Code.UNREACHABLE,
+                        f'The server went away {retry + 1} times during "{op}": see its log, or start it '
+                        "again with `stylebridge serve`.",
+                    ) from None
+                self._reopen(link)
+            except StylebridgeError as error:
+                if error.code in (Code.INTERNAL, Code.POISONED) and self._finder.log:
+                    error.message += f" The log is {self._finder.log}."
+                    error.args = (error.message,)
+                if error.code != Code.NEED or retry == RETRIES or not (supply and supply(error)):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _follow(self, request: Request, parts: Parts | None) -> Generator[Picture, None, dict[str, Any]]:
+        number, link = next(self._numbers), self._link
+        if link is None:
+            raise Lost
+        request.begin(number)
+        with self._lock:
+            self._requests[number] = request
+        try:
+            if parts is None:
+                self._send(request.op, number, request.fields)
+            else:
+                for more, payload in parts():
+                    self._send(request.op, number, {**request.fields, **more}, payload)
+            while True:
+                event = request.step(_TICK, self._credit)
+                if isinstance(event, Picture):
+                    yield event
+                elif event is not None:
+                    return event
+                elif link.lost.is_set() or time.monotonic() - link.heard > SILENCE_LIMIT:
+                    raise Lost
+        finally:
+            with self._lock:
+                self._requests.pop(number, None)
+            if not request.finished:  # closed, interrupted, or lost
+                self._send("cancel", next(self._numbers), {"of": number})
+
+    def _credit(self, number: int, attempt: int, size: int) -> None:
+        self._send("credit", next(self._numbers), {"of": number, "attempt": attempt, "bytes": size})
+
+    def _send(self, op: str, number: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
+        if self._link:
+            self._link.send(protocol.encode(op, number, fields, payload))
+
+    def _receive(self, parts: list[Bytes]) -> None:
+        """In the link's thread: hands an event to its request."""
+        try:
+            message = protocol.decode(parts, protocol.EVENTS)
+        except StylebridgeError as error:
+            message = protocol.Message(
+                "error",
+                0,
+                {
+                    "code": error.code,
+                    "message": f"The server's answer is unreadable: {error}",
+                    "details": error.details,
+                },
+            )
+        with self._lock:
+            # An error of no request is one that the server, or this side, could not even read.
+            everyone = message.id == 0 and message.op == "error"
+            requests = list(self._requests.values()) if everyone else [self._requests.get(message.id)]
+        for request in requests:
+            if request:
+                request.deliver(message)
+
+    def _lost(self) -> None:
+        """In the link's thread: the server is gone."""
+        with self._lock:
+            requests = list(self._requests.values())
+        for request in requests:
+            request.deliver(None)
+
+    def open(self) -> None:
+        """Connects and says hello.
+
+        Raises:
+            StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
+        """
+        address, before = self._finder.find(), self._link
+        link = Link(address.endpoint, address.key, client_key(), self._receive, self._lost)
+        link.open(min(self._timeout, 10.0))
+        self._link = link
+        hello = {"version": __version__, "protocol": protocol.PROTOCOL, "client": self._name}
+        request = Request("hello", hello, None)
+        stream = self._follow(request, None)
+        timer = threading.Timer(self._timeout, lambda: request.deliver(None))
+        timer.daemon = True
+        timer.start()
+        try:
+            next(stream)
+        except StopIteration as end:
+            self.server = protocol.check_result("hello", end.value)
+        except Lost:
+            self._link = before
+            link.close()
+            raise StylebridgeError(
+                Code.UNREACHABLE,
+                f"The server at {address.endpoint} let this client in but was not ready within "
+                f"{self._timeout:g} seconds: see its log.",
+            ) from None
+        except BaseException:
+            self._link = before
+            link.close()
+            raise
+        finally:
+            timer.cancel()
+
+    def _reopen(self, lost: Link | None) -> None:
+        """Connects again after a link was lost, once for all threads that noticed."""
+        until = time.monotonic() + RECONNECT_LIMIT
+        with self._connecting:
+            if lost:
+                lost.close()
+            while self._link is lost and not self._closed:
+                try:
+                    self.open()
+                except StylebridgeError as error:
+                    if error.code != Code.UNREACHABLE or time.monotonic() > until:
+                        raise
+                    time.sleep(0.2)

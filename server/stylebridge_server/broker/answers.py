@@ -1,0 +1,37 @@
+"""What the broker itself answers to requests that fail: the sentences, and how an error is put into an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stylebridge.errors import Code, StylebridgeError
+
+from .sessions import Job
+
+
+def told(error: StylebridgeError) -> dict[str, Any]:
+    """The fields of the event `error`."""
+    return {"code": error.code, "message": error.message, "details": error.details}
+
+
+def cancelled() -> StylebridgeError:
+    return StylebridgeError(Code.CANCELLED, "The request was cancelled.")
+
+
+def frame_lost(job: Job) -> StylebridgeError:
+    """A pushed frame whose worker died with it."""
+    number = job.message.fields["number"]
+    return StylebridgeError(
+        Code.NEED,
+        f"The server's worker was started anew and lacks frame {number}: send it again.",
+        frame=number,
+    )
+
+
+def poisoned(job: Job) -> StylebridgeError:
+    """A request that is not given to a third worker."""
+    return StylebridgeError(
+        Code.POISONED,
+        f'The request "{job.message.op}" ended two worker processes and is not tried again: the server\'s '
+        "log says how they ended; a smaller picture or another look may work.",
+    )
