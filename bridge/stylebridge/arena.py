@@ -21,11 +21,11 @@ import secrets
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import Code, StylebridgeError
-from .pixels import PART_BYTES, Bytes
+from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes
 
 try:
     import fcntl
@@ -35,8 +35,6 @@ except ImportError:  # Windows
 #: Bytes before the first region: the owner's nonce and the guest's.
 HEAD = 4096
 NONCE_BYTES = 32
-#: Most regions of one arena: 1 GiB.
-REGIONS_LIMIT = 512
 #: Regions that the owner of an arena fills, and those that the guest fills.
 UPWARD, DOWNWARD = 8, 16
 
@@ -57,27 +55,24 @@ class Regions:
     def __init__(self, numbers: Iterable[int]) -> None:
         self._free = list(numbers)[::-1]
         self._out: set[int] = set()
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
 
-    def take(self, give_up: Callable[[], bool] | None = None) -> int | None:
-        """A free region; None where none is, at once, or where told to wait as soon as `give_up` says so."""
-        with self._condition:
-            while not self._free:
-                if give_up is None or give_up():
-                    return None
-                self._condition.wait(0.1)
+    def take(self) -> int | None:
+        """A free region, None where none is."""
+        with self._lock:
+            if not self._free:
+                return None
             number = self._free.pop()
             self._out.add(number)
             return number
 
     def give(self, numbers: Iterable[int]) -> None:
         """Takes regions back. Those that are not out are none of the giver's business, and are left alone."""
-        with self._condition:
+        with self._lock:
             for number in numbers:
                 if number in self._out:
                     self._out.remove(number)
                     self._free.append(number)
-            self._condition.notify_all()
 
     def __len__(self) -> int:
         return len(self._free)

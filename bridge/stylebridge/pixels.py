@@ -29,6 +29,8 @@ SIDE_LIMIT = 65_536
 PICTURE_LIMIT = 1 << 30
 #: Pixels travel in parts of at most this many bytes, so that no message holds up the others for long.
 PART_BYTES = 2 << 20
+#: Most regions, of one part each, that two processes share as memory: 1 GiB.
+REGIONS_LIMIT = 512
 
 
 @dataclass(frozen=True)
@@ -320,7 +322,7 @@ class Assembly:
                 Code.BAD_REQUEST,
                 f"A part of {size} bytes at {offset} does not fit into the picture: send its parts in order.",
             )
-        self._data[offset : offset + size] = part
+        memoryview(self._data)[offset : offset + size] = memoryview(part).cast("B")
         self._filled += size
         if self._filled < layout.nbytes:
             return None

@@ -21,7 +21,7 @@ import msgpack
 
 from . import __version__
 from .errors import Code, StylebridgeError
-from .pixels import PART_BYTES, Bytes, Layout
+from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes, Layout
 
 PROTOCOL = 1
 
@@ -75,6 +75,10 @@ def _optional(kind: Field) -> Field:
     return Field(kind.kind, False, kind.least, kind.most, kind.choices, kind.inner)
 
 
+#: Where in shared memory the bytes lie that a message would have in its second part: the region and their number.
+PLACE = Field("ints", required=False, most=2)
+_REGIONS = Field("ints", most=REGIONS_LIMIT)
+
 _PIXELS: dict[str, Field] = {
     "number": _NUMBER,
     "dtype": _NAME,
@@ -82,6 +86,7 @@ _PIXELS: dict[str, Field] = {
     "width": _COUNT,
     "channels": _COUNT,
     "offset": _COUNT,
+    "place": PLACE,
 }
 
 #: What a host declares of the frames that it will push.
@@ -132,6 +137,8 @@ REQUESTS: Table = {
     },
     "cancel": {"of": _COUNT},
     "credit": {"of": _COUNT, "attempt": _COUNT, "bytes": _COUNT},
+    "share": {"path": _PATH, "nonce": _NAME, "upward": _COUNT, "downward": _COUNT},
+    "free": {"regions": _REGIONS},
     "status": {},
     "close_shot": {"shot": _NAME},
     "shutdown": {},
@@ -153,11 +160,14 @@ EVENTS: Table = {
     "frame": {**_PIXELS, "attempt": _COUNT, "extra": Field("map", most=1000)},
     "result": {"value": Field("map")},
     "error": {"code": _NAME, "message": Field("text", most=20_000), "details": Field("map")},
+    "free": {"regions": _REGIONS},
+    "unshare": {},  # the server lacks the memory that was shared: what was sent through it did not arrive
     "ping": {},
 }
 
 #: What results hold at least; a server may say more.
 RESULTS: Table = {
+    "share": {"nonce": _NAME},
     "hello": {"version": _NAME, "protocol": _COUNT, "fingerprint": _NAME, "pid": _COUNT, "session": _NAME},
     "open_shot": {"shot": _NAME, "info": Field("map")},
     "analyse": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
@@ -192,9 +202,23 @@ class Message:
         return Layout(named["dtype"], named["height"], named["width"], named["channels"])
 
     @property
+    def place(self) -> list[int] | None:
+        """The region and the number of its bytes, where they are not in the payload."""
+        for name in ("place", "lent"):
+            if self.fields.get(name):
+                place: list[int] = self.fields[name]
+                return place
+        return None
+
+    @property
+    def length(self) -> int:
+        """Bytes that the message brings, wherever they are."""
+        return self.place[1] if self.place else memoryview(self.payload).nbytes
+
+    @property
     def last(self) -> bool:
         """Whether the payload ends its picture."""
-        end: int = self.fields["offset"] + memoryview(self.payload).nbytes
+        end: int = self.fields["offset"] + self.length
         return end >= self.layout.nbytes
 
 
@@ -267,10 +291,13 @@ def check(named: dict[str, Any], table: Table, payload: Bytes | None = None) -> 
         _refuse(f'"{op[:50]}" is no message of this protocol.')
     given = {name: value for name, value in named.items() if name not in ("v", "id", "op")}
     fields = check_fields(f'The message "{op}"', given, table[op])
-    if (payload is not None) != (op in _WITH_PIXELS):
-        _refuse(f'The message "{op}" has {"no" if payload is None else "a"} second part.')
     message = Message(op, named["id"], fields, b"" if payload is None else payload)
-    if payload is not None and memoryview(payload).nbytes > PART_BYTES:
+    place = message.place
+    if (payload is not None) != (op in _WITH_PIXELS and place is None):
+        _refuse(f'The message "{op}" has {"no" if payload is None else "a"} second part.')
+    if place and not (len(place) == 2 and 0 <= place[0] < REGIONS_LIMIT and 0 < place[1] <= PART_BYTES):
+        _refuse(f'The message "{op}" names an impossible place.')
+    if message.length > PART_BYTES:
         _refuse(f"A part of pixels is longer than {PART_BYTES} bytes.", Code.TOO_LARGE)
     if "dtype" in table[op]:
         _ = message.layout

@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,22 +73,6 @@ def test_the_last_region_returned_is_used_first() -> None:
     regions = Regions(range(9))
     regions.give([regions.take() or 0])
     assert regions.take() == 0
-
-
-def test_waiting_for_a_region() -> None:
-    regions = Regions(range(1))
-    region = regions.take()
-    assert region == 0 and regions.take(lambda: True) is None
-    waiting = threading.Event()
-
-    def give_up() -> bool:
-        waiting.set()
-        return False
-
-    giver = threading.Thread(target=lambda: waiting.wait(5) and regions.give([0]))
-    giver.start()
-    assert regions.take(give_up) == 0
-    giver.join()
 
 
 @pytest.mark.parametrize("place", [(-1, 1), (4, 1), (0, 0), (0, -1), (0, PART_BYTES + 1), (2**40, 1)])

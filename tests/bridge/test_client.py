@@ -53,7 +53,7 @@ class Peer:
         self._thread.start()
 
     def ops(self) -> list[str]:
-        return [named["op"] for named in self.asked if named["op"] not in ("credit", "bye", "hello")]
+        return [named["op"] for named in self.asked if named["op"] not in ("credit", "bye", "hello", "share")]
 
     def close(self) -> None:
         self._going = False
@@ -98,7 +98,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         """A client of a peer with an answer, or a list of them in turn, for each op."""
 
         def script(named: dict[str, Any]) -> Answers | None:
-            answer = answers.get(named["op"], result(**HELLO) if named["op"] == "hello" else [])
+            answer = {"hello": result(**HELLO), "share": error("denied"), **answers}.get(named["op"], [])
             return next(answer) if isinstance(answer, Iterator) else answer
 
         peer = Peer(script)

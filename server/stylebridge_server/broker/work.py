@@ -9,21 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message
 from stylebridge.requests import STREAMS
 
 from .answers import cancelled, frame_lost, poisoned, told
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Queue, Session
+from .sharing import Emit, Sharing
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
 
 #: Workers in a row that die before they are ready, after which no other is started.
 FALSE_STARTS = 3
-
-#: Sends a client an event: its session, op, its number of the request, fields, payload.
-Emit = Callable[[Session, str, int, dict[str, Any], Bytes | None], None]
 
 
 class Work:
@@ -61,7 +58,12 @@ class Work:
         self._uploads: dict[int, Job] = {}  # pushed frames that are not answered yet
         self._numbers = itertools.count(1)
         self._false_starts = 0
-        self.worker: WorkerProcess | None = start_worker()
+        self.worker: WorkerProcess | None
+        self._start()
+
+    def _start(self) -> None:
+        self.worker = self._start_worker()
+        self.sharing = Sharing(self.worker, self._emit)
 
     @property
     def ready(self) -> WorkerProcess | None:
@@ -123,10 +125,11 @@ class Work:
     def _pass_part(self, job: Job, message: Message) -> None:
         """Passes pixels on as they come: the broker keeps none."""
         worker = self.ready
-        if worker is None:
+        passed = self.sharing.pass_up(job.session, message) if worker else None
+        if worker is None or passed is None:
             self.finish(job, "error", told(frame_lost(job)))
             return
-        worker.send("part", job.number, message.fields, message.payload)
+        worker.send("part", job.number, *passed)
         if message.last:
             job.whole = True
             self.waiting.put(job)
@@ -147,6 +150,7 @@ class Work:
         """Lets go of all that a session asked for: nobody is left to be answered."""
         for job in list(session.jobs.values()):
             self.finish(job)
+        self.sharing.drop(session)
 
     def finish(self, job: Job, op: str = "", fields: dict[str, Any] | None = None) -> None:
         """Answers a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
@@ -204,6 +208,8 @@ class Work:
             self._give_up(StylebridgeError(message.fields["code"], message.fields["message"]))
         elif message.op == "status":
             self._on_status(message.fields["value"])
+        elif message.op in ("shared", "unshared", "free"):
+            self.sharing.heard(message)
         else:
             self._of_job(message)
 
@@ -212,12 +218,17 @@ class Work:
         over = message.op in ("result", "error")
         job = self.running.pop(message.id, None) if over else self.running.get(message.id)
         if job is None or not job.wanted:
+            if job and message.op == "frame":
+                self.sharing.waste(job.session, message)
             return
         if over:
             self.finish(job, message.op, message.fields)
             return
-        payload = message.payload if message.op == "frame" else None
-        fields = job.progress(message.fields) if message.op == "progress" else message.fields
+        fields, payload = message.fields, None
+        if message.op == "frame":
+            fields, payload = self.sharing.pass_down(job.session, message)
+        elif message.op == "progress":
+            fields = job.progress(fields)
         self._emit(job.session, message.op, job.message.id, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()
@@ -243,6 +254,7 @@ class Work:
         if not worker.ready:
             self._false_starts += 1
         worker.stop()
+        self.sharing.end()
         self.worker = None
         if guilty:
             guilty.deaths += 1
@@ -264,7 +276,7 @@ class Work:
             )
         if self.failure is None:
             self.restarts += 1
-            self.worker = self._start_worker()
+            self._start()
 
     def _give_up(self, failure: StylebridgeError) -> None:
         """No worker can be had: says so to everybody who waits or will ask."""
@@ -278,3 +290,4 @@ class Work:
         """Ends the worker."""
         if self.worker:
             self.worker.stop()
+            self.sharing.end()

@@ -16,6 +16,7 @@ from stylebridge.protocol import WINDOW, Message, cost
 
 from .baton import Baton, Credit
 from .ledger import Pen
+from .sharing import Sharing
 
 #: Seconds between two progress events of a job.
 PROGRESS_EVERY = 0.1
@@ -40,7 +41,15 @@ class Context:
         interactive: whether somebody waits for one picture, so that nothing but this should be computed.
     """
 
-    def __init__(self, run: Message, send: Send, baton: Baton, pen: Pen, roots: tuple[Path, ...]) -> None:
+    def __init__(
+        self,
+        run: Message,
+        send: Send,
+        sharing: Sharing,
+        baton: Baton,
+        pen: Pen,
+        roots: tuple[Path, ...],
+    ) -> None:
         named = run.fields
         self.number = run.id
         self.session: str = named["session"]
@@ -48,7 +57,7 @@ class Context:
         self.interactive: bool = named["interactive"]
         self.attempt: int = named["attempt"]
         self.credit = Credit(named["fields"].get("window") or WINDOW)
-        self._send, self._baton, self._pen, self._roots = send, baton, pen, roots
+        self._send, self._sharing, self._baton, self._pen, self._roots = send, sharing, baton, pen, roots
         self._cancelled = threading.Event()
         self._begun = time.monotonic()
         self._first = 0
@@ -86,7 +95,7 @@ class Context:
 
         Args:
             number: the source's own frame number. Frames are sent in the order in which they were asked for.
-            pixels: (H, W), or (H, W, 1 to 4), uint8, uint16, float16 or float32, C-contiguous; copied.
+            pixels: (H, W), or (H, W, 1 to 4), uint8, uint16, float16 or float32; copied.
             extra: plain data that goes with it.
 
         Raises:
@@ -104,7 +113,8 @@ class Context:
             if not self.credit.spend(size, self._cancelled.is_set, wait=False):
                 self._pause(partial(self.credit.spend, size, self._cancelled.is_set, wait=True))
             self.check_cancelled()
-            self._send("frame", self.number, {**fields, "offset": offset}, bytes(part))
+            place, payload = self._sharing.write(self.session, part)
+            self._send("frame", self.number, {**fields, "offset": offset, **place}, payload)
         self._step_aside()
 
     def readable(self, path: str | Path) -> Path:

@@ -32,6 +32,7 @@ from .baton import Baton
 from .context import Context, Handler
 from .ledger import Pen
 from .messages import TO_WORKER, failure
+from .sharing import Sharing
 
 log = logging.getLogger("stylebridge.worker")
 
@@ -81,6 +82,7 @@ class Worker:
         self._pictures: dict[int, Picture] = {}
         self._handlers: dict[str, Handler] = {}
         self._status: Callable[[], dict[str, Any]] = dict
+        self._sharing = Sharing(self._send)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
         self._link = Link(
             orders.endpoint,
@@ -117,6 +119,8 @@ class Worker:
             self._run(message)
         elif message.op == "part":
             self._part(message)
+        elif message.op in ("share", "unshare", "free"):
+            self._sharing.receive(message)
         elif message.op == "status":
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
@@ -129,7 +133,8 @@ class Worker:
     def _part(self, message: Message) -> None:
         assembly = self._uploads.setdefault(message.id, Assembly())
         try:
-            data = assembly.add(message.layout, message.fields["offset"], message.payload)
+            part = self._sharing.read(message)
+            data = assembly.add(message.layout, message.fields["offset"], part)
         except StylebridgeError:
             del self._uploads[message.id]  # its `run` will say so
             return
@@ -141,7 +146,7 @@ class Worker:
         fields = dict(message.fields["fields"])
         if message.fields["request"] == "put_frame":
             fields["picture"] = self._pictures.pop(message.id, None)
-        context = Context(message, self._send, self._baton, self._pen, self._roots)
+        context = Context(message, self._send, self._sharing, self._baton, self._pen, self._roots)
         self._jobs[message.id] = context
         self._threads.submit(self._do, message.fields["request"], context, fields)
 
