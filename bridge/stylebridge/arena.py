@@ -35,8 +35,9 @@ except ImportError:  # Windows
 #: Bytes before the first region: the owner's nonce and the guest's.
 HEAD = 4096
 NONCE_BYTES = 32
-#: Regions that the owner of an arena fills, and those that the guest fills.
-UPWARD, DOWNWARD = 8, 16
+#: Regions of a client's arena: those that it fills, and those that the server fills. Together less than the 64 MB
+#: that containers have by default.
+UPWARD, DOWNWARD = 8, 20
 
 _PREFIX, _SUFFIX = "stylebridge-", ".arena"
 

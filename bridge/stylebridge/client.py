@@ -77,7 +77,13 @@ class Client:
 
     @classmethod
     def connect(
-        cls, url: str | None = None, *, start: bool = True, name: str = "python", timeout: float = 120.0
+        cls,
+        url: str | None = None,
+        *,
+        start: bool = True,
+        name: str = "python",
+        timeout: float = 120.0,
+        share: bool = True,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -87,11 +93,12 @@ class Client:
             start: whether a server may be started.
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
+            share: whether pixels may travel through shared memory, where the server is on this machine.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout), name, timeout)
+        connection = Connection(Finder(url, start, timeout), name, timeout, share)
         try:
             connection.open()
         except BaseException:
@@ -101,7 +108,9 @@ class Client:
 
     @property
     def server(self) -> dict[str, Any]:
-        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"."""
+        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
+        they travel now, "shared memory" or "messages".
+        """
         return self._connection.server
 
     def __enter__(self) -> Client:

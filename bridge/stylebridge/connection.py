@@ -46,13 +46,14 @@ class Connection:
         finder: says where the server is.
         name: what this client is, for the server's log.
         timeout: seconds until the server must be ready.
+        share: whether pixels may travel through shared memory.
 
     Attributes:
         server: what it said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
             they travel, "shared memory" or "messages" (which they do until some were asked for).
     """
 
-    def __init__(self, finder: Finder, name: str, timeout: float) -> None:
+    def __init__(self, finder: Finder, name: str, timeout: float, share: bool = True) -> None:
         self.server: dict[str, Any] = {}
         self._finder, self._name, self._timeout = finder, name, timeout
         self._numbers = itertools.count(1)
@@ -60,7 +61,7 @@ class Connection:
         self._lock = threading.Lock()  # guards _requests
         self._connecting = threading.Lock()
         self._link: Link | None = None
-        self._passage = Passage(self._free)
+        self._passage = Passage(self._tell, share)
         self._closed = False
         self._cancels = 0
 
@@ -184,11 +185,11 @@ class Connection:
         raise AssertionError(f"{request.op} answers no pictures")
 
     def _credit(self, number: int, attempt: int, size: int, loans: list[Loan]) -> None:
-        self._send("credit", next(self._numbers), {"of": number, "attempt": attempt, "bytes": size})
-        self._passage.give(loans)
+        self._passage.give(loans)  # before the credit, which lets the server fill them again
+        self._tell("credit", {"of": number, "attempt": attempt, "bytes": size})
 
-    def _free(self, regions: list[int]) -> None:
-        self._send("free", next(self._numbers), {"regions": regions})
+    def _tell(self, op: str, fields: dict[str, Any]) -> None:
+        self._send(op, next(self._numbers), fields)
 
     def _send(self, op: str, number: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
         if self._link:

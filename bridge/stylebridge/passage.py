@@ -33,11 +33,12 @@ class Passage:
     """The pixels' way on one connection. Used from any thread.
 
     Args:
-        hand_back: tells the server which regions it may fill again.
+        tell: sends the server a message that it does not answer: op and fields.
+        share: whether memory may be shared.
     """
 
-    def __init__(self, hand_back: Callable[[list[int]], None]) -> None:
-        self._hand_back = hand_back
+    def __init__(self, tell: Callable[[str, dict[str, Any]], None], share: bool) -> None:
+        self._tell, self._share = tell, share
         self._arena: Arena | None = None
         self._lock = threading.Lock()
         self._offered = False
@@ -57,7 +58,7 @@ class Passage:
             StylebridgeError: `CANCELLED`; and whatever else `ask` raises.
         """
         with self._lock:
-            if self._offered:
+            if self._offered or not self._share:
                 return
             self._offered = True
         try:
@@ -76,6 +77,7 @@ class Passage:
                 raise StylebridgeError(Code.DENIED, "The server does not see this memory.")
         except BaseException as error:
             arena.close()
+            self._tell("unshare", {})
             if not isinstance(error, StylebridgeError) or error.code == Code.CANCELLED:
                 self._offered = False
                 raise
@@ -122,7 +124,7 @@ class Passage:
         """Hands regions back, those of memory that was given up meanwhile excepted."""
         regions = [loan.region for loan in loans if loan.arena is self._arena]
         if regions:
-            self._hand_back(regions)
+            self._tell("free", {"regions": regions})
 
     def drop(self) -> None:
         """The server lacks the memory: it is given up, and other offered when it is needed."""

@@ -138,6 +138,7 @@ REQUESTS: Table = {
     "cancel": {"of": _COUNT},
     "credit": {"of": _COUNT, "attempt": _COUNT, "bytes": _COUNT},
     "share": {"path": _PATH, "nonce": _NAME, "upward": _COUNT, "downward": _COUNT},
+    "unshare": {},
     "free": {"regions": _REGIONS},
     "status": {},
     "close_shot": {"shot": _NAME},

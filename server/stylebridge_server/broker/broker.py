@@ -118,6 +118,8 @@ class Broker:
             self.work.credit(session, fields["of"], fields["attempt"], fields["bytes"])
         elif message.op == "share":
             self.work.sharing.ask(session, message)
+        elif message.op == "unshare":
+            self.work.sharing.drop(session)
         elif message.op == "free":
             self.work.sharing.free(session, fields["regions"])
         elif message.op == "cancel":

@@ -44,9 +44,9 @@ class Sharing:
         self._offered = False
 
     @property
-    def clients(self) -> int:
-        """How many clients share memory with the worker."""
-        return len(self._sessions)
+    def state(self) -> dict[str, Any]:
+        """How many clients share memory with the worker, and whether the broker does; for `status`."""
+        return {"clients": len(self._sessions), "lending": self._lending}
 
     # Clients that share memory of their own.
 
@@ -86,7 +86,7 @@ class Sharing:
             self._worker.send("free", 0, {"session": session.name, "regions": regions})
 
     def drop(self, session: Session) -> None:
-        """A client is gone."""
+        """A client is gone, or takes its memory back."""
         asked = self._asked.pop(session.name, None)
         if self._sessions.pop(session.name, None) or asked:
             self._worker.send("unshare", 0, {"session": session.name})

@@ -72,6 +72,7 @@ class Status:
             "clients": self._clients(),
             "running": len(work.running),
             "waiting": len(work.waiting),
+            "sharing": work.sharing.state,
             "worker": {
                 "state": state,
                 "pid": work.worker.pid if work.worker else 0,
