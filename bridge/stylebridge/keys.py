@@ -12,8 +12,10 @@ A key is written as 64 hexadecimal digits, which need no quoting in a shell or a
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -24,8 +26,12 @@ import zmq
 from zmq.utils import z85
 
 from .errors import Code, StylebridgeError
+from .wording import suggestion
 
 log = logging.getLogger("stylebridge.keys")
+
+#: What a key in HOME/allowed may be called: it becomes the name of a file.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,70 @@ def allowed_keys() -> set[bytes]:
     return allowed
 
 
+def allow(name: str, public: bytes) -> None:
+    """Lets the holder of a key use this user's server, at once.
+
+    Args:
+        name: what the key is called here, such as "anna" or "render-7".
+
+    Raises:
+        StylebridgeError: `BAD_VALUE` for a name that cannot be a file's or is another key's already; as
+            `client_key`.
+    """
+    path = _allowed_file(name)
+    if not write_private(path, public.hex() + "\n", replace=False) and read_key(path) != public:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'"{name}" is another key already: choose another name, or run `stylebridge keys revoke {name}` first.',
+        )
+
+
+def revoke(name: str) -> bytes:
+    """Takes back what `allow` gave; returns the key. A running server ends its sessions within seconds.
+
+    Raises:
+        StylebridgeError: `NOT_FOUND` where no key has that name; as `allow`.
+    """
+    path = _allowed_file(name)
+    known = allowed_names()
+    if not path.exists():
+        raise StylebridgeError(Code.NOT_FOUND, f'No key is called "{name}": {suggestion(name, known)}')
+    path.unlink()
+    return known.get(name, b"")
+
+
+def allowed_names() -> dict[str, bytes]:
+    """The keys in HOME/allowed by their names; b"" for a file that holds no key.
+
+    Raises:
+        StylebridgeError: as `client_key`.
+    """
+    named = {}
+    for path in sorted(private_folder("allowed").glob("*.public"), key=lambda one: one.stem):
+        try:
+            named[path.stem] = read_key(path)
+        except StylebridgeError:
+            named[path.stem] = b""
+    return named
+
+
+def renew(kind: str) -> KeyPair:
+    """A new key in the place of this user's "client" or "server" key. A server that runs keeps the old one.
+
+    Raises:
+        StylebridgeError: as `client_key`.
+    """
+    pair = KeyPair.make()
+    write_private(private_folder("keys") / f"{kind}.secret", pair.secret.hex() + "\n")
+    return pair
+
+
+def fingerprint(public: bytes) -> str:
+    """A key as people compare it, aloud or by eye: its BLAKE2b-128 in groups of four hexadecimal digits."""
+    digest = hashlib.blake2b(public, digest_size=16).hexdigest()
+    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
+
+
 def parse_key(text: str, origin: str) -> bytes:
     """The 32 bytes of a key written in hexadecimal.
 
@@ -155,6 +225,15 @@ def write_private(path: Path, text: str, replace: bool = True) -> bool:
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
+
+
+def _allowed_file(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'"{name[:80]}" cannot be the name of a key: letters, digits and ._@- are possible, 64 at most.',
+        )
+    return private_folder("allowed") / f"{name}.public"
 
 
 def _key(name: str) -> KeyPair:

@@ -55,6 +55,7 @@ class Link:
         key: this side's key.
         receive: called in the link's thread with the parts of each message.
         on_lost: called in the link's thread, once, when the other side is gone; not after `close`.
+        heartbeats: whether silence of the transport means that it is gone.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Link:
         key: KeyPair,
         receive: Callable[[list[Bytes]], None],
         on_lost: Callable[[], None],
+        heartbeats: bool = True,
     ) -> None:
         self.heard = time.monotonic()
         self.lost = threading.Event()
@@ -72,6 +74,8 @@ class Link:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         prepare(self._socket)
+        if not heartbeats:
+            self._socket.heartbeat_ivl = 0
         self._socket.reconnect_ivl = -1
         self._socket.connect_timeout = 5000
         self._socket.curve_serverkey = z85.encode(server)
@@ -172,8 +176,8 @@ class Link:
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             return StylebridgeError(
                 Code.DENIED,
-                f"{where} does not let this client in: ask its owner to put the line "
-                f"{self._key.public.hex()} into a file allowed/NAME.public of the server's settings folder.",
+                f"{where} does not let this client in: ask its owner to run "
+                f"`stylebridge keys allow NAME {self._key.public.hex()}` there.",
                 public=self._key.public.hex(),
             )
         if event in (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):

@@ -53,7 +53,11 @@ class Peer:
         self._thread.start()
 
     def ops(self) -> list[str]:
-        return [named["op"] for named in self.asked if named["op"] not in ("credit", "bye", "hello", "share")]
+        return [
+            named["op"]
+            for named in self.asked
+            if named["op"] not in ("credit", "bye", "hello", "share", "unshare")
+        ]
 
     def close(self) -> None:
         self._going = False

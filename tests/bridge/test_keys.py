@@ -81,6 +81,42 @@ def test_the_allow_list(home: Path) -> None:
     assert keys.KeyPair.of_secret(friend.secret) == friend
 
 
+def test_letting_a_key_in_and_out(home: Path) -> None:
+    friend, other = keys.KeyPair.make().public, keys.KeyPair.make().public
+    keys.allow("render-7", friend)
+    keys.allow("render-7", friend)
+    assert keys.allowed_names() == {"render-7": friend}
+    assert keys.allowed_keys() == {keys.client_key().public, friend}
+    with pytest.raises(StylebridgeError, match=r'"render-7" is another key already.*keys revoke') as caught:
+        keys.allow("render-7", other)
+    assert caught.value.code == Code.BAD_VALUE
+    with pytest.raises(StylebridgeError, match='No key is called "render-8": did you mean') as caught:
+        keys.revoke("render-8")
+    assert caught.value.code == Code.NOT_FOUND
+    assert keys.revoke("render-7") == friend
+    assert keys.allowed_keys() == {keys.client_key().public}
+    (home / "allowed" / "damaged.public").write_text("not a key")
+    assert keys.allowed_names() == {"damaged": b""}
+    assert keys.revoke("damaged") == b""
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "a\n", "x" * 65])
+def test_a_name_that_could_be_another_file_is_refused(home: Path, name: str) -> None:
+    for act in (lambda: keys.allow(name, b"k" * 32), lambda: keys.revoke(name)):
+        with pytest.raises(StylebridgeError, match="cannot be the name of a key") as caught:
+            act()
+        assert caught.value.code == Code.BAD_VALUE
+
+
+def test_a_renewed_key_is_another() -> None:
+    client, server = keys.client_key(), keys.server_key()
+    renewed = keys.renew("client")
+    assert renewed == keys.client_key() != client
+    assert keys.server_key() == server
+    assert keys.fingerprint(client.public) != keys.fingerprint(renewed.public)
+    assert len(keys.fingerprint(client.public).split()) == 8
+
+
 def test_urls() -> None:
     key = keys.KeyPair.make().public.hex()
     address = parse_url(f"tcp://render-7.example:5571?key={key}")

@@ -15,7 +15,7 @@ import pytest
 
 from stylebridge import arena as arenas
 from stylebridge import launch, passage
-from stylebridge.client import Client, Shot
+from stylebridge.client import Client, Shot, Source
 from stylebridge.keys import client_key
 from stylebridge.launch import StartedServer
 from stylebridge.pixels import SAMPLE_BYTES, Layout, Picture
@@ -24,7 +24,7 @@ from .conftest import alive, until
 
 pytestmark = pytest.mark.skipif(not arenas.POSSIBLE, reason="this system shares no memory by files")
 
-SHOT = Shot("mine", {"first": 0, "last": 99})
+SHOT = Shot("mine", {"first": 0, "last": 99}, Source({}))
 
 
 def left_behind() -> set[str]:
@@ -172,7 +172,7 @@ def test_a_killed_worker_loses_no_frame(places: list[str], tmp_path: Path, share
     """It dies in the middle of a stream; its successor is offered other memory, and goes on with it."""
     look = {"size": [1000, 1000], "die_at": 5, "die_once": str(tmp_path / "died")}
     with Client.connect(timeout=30, share=share) as client:
-        frames = list(client.render(Shot("toy", {"first": 0, "last": 9}), look, range(10)))
+        frames = list(client.render(Shot("toy", {"first": 0, "last": 9}, Source({})), look, range(10)))
         assert [bytes(frame.data) == bytes([frame.number]) * 3_000_000 for frame in frames] == [True] * 10
         assert client.status()["worker"]["restarts"] == 1
         places.clear()
@@ -184,8 +184,8 @@ def test_a_killed_worker_loses_no_frame(places: list[str], tmp_path: Path, share
 @pytest.mark.parametrize("victim", ["client", "broker", "worker"])
 def test_nothing_is_left_of_the_killed(repository: Path, victim: str) -> None:
     script = (
-        "from stylebridge.client import *; from stylebridge.pixels import *; import time\n"
-        "client = Client.connect(); shot = Shot('mine', {})\n"
+        "from stylebridge.client import Client, Shot, Source; from stylebridge.pixels import Layout, Picture; import time\n"
+        "client = Client.connect(); shot = Shot('mine', {}, Source({}))\n"
         "other = Client.connect(client._connection._finder._started.address.url, share=False)\n"
         "layout = Layout('uint8', 1000, 1000, 3)\n"
         "for one in (client, other):\n"

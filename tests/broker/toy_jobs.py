@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from stylebridge_server.worker.context import Context, Handler
 
 _rendered: list[int] = []
 _pushed: dict[tuple[str, int], Picture] = {}
+_ended: list[str] = []
 
 
 def picture(number: int, layout: Layout) -> Picture:
@@ -23,9 +25,14 @@ def picture(number: int, layout: Layout) -> Picture:
 
 def open_shot(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("path"):
-        context.readable(fields["path"])
-    pushed = fields.get("pushed") or {"first": 0, "last": 9}
-    return {"shot": "toy", "info": {**pushed}}
+        context.file(fields["path"])
+    made = fields.get("pushed") or fields.get("live")
+    if made is None:
+        return {"shot": "toy", "info": {"first": 0, "last": 9}}
+    layout = Layout(made["dtype"], made["height"], made["width"], made["channels"])
+    for number, name in enumerate(made.get("frames", ()), made.get("first", 0)):
+        _pushed["made", number] = Picture(number, layout, context.store.path(name).read_bytes())
+    return {"shot": "made", "info": {"first": 0, "last": 9, **made}}
 
 
 def put_frame(context: Context, fields: dict[str, Any]) -> None:
@@ -46,7 +53,7 @@ def analyse(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
-    """Frames of the size in the look; a number of seconds each; dies at a frame, once or always."""
+    """Frames of the size in the look; a number of seconds each; dies or hangs at a frame, once or always."""
     look = fields["look"]
     layout = Layout(look.get("dtype", "uint8"), *look.get("size", [4, 6]), 3)
     frames = fields["frames"]
@@ -61,7 +68,14 @@ def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == look.get("refuse_at"):
             raise StylebridgeError(Code.NOT_FOUND, f"Frame {number} is not there.", frame=number)
-        time.sleep(look.get("seconds", 0))
+        hung = Path(look["hang_once"]) if "hang_once" in look else None
+        if number == look.get("hang_at") and not (hung and hung.exists()):
+            if hung:
+                hung.touch()
+            threading.Event().wait()
+        for _ in range(look.get("steps", 1)):
+            context.check_cancelled()
+            time.sleep(look.get("seconds", 0))
         _rendered.append(number)
         context.frame(number, picture(number, layout), {"pid": os.getpid()})
         context.progress(done + 1, len(frames), "rendering")
@@ -76,6 +90,7 @@ def mattes(context: Context, fields: dict[str, Any]) -> None:
 def handlers() -> dict[str, Handler]:
     return {
         "describe": lambda context, fields: {"parameters": [], "session": context.session},
+        "probe": lambda context, fields: {"files": []},
         "open_shot": open_shot,
         "put_frame": put_frame,
         "analyse": analyse,
@@ -89,5 +104,9 @@ def fingerprint() -> str:
     return "toy-1"
 
 
+def ended(session: str) -> None:
+    _ended.append(session)
+
+
 def status() -> dict[str, Any]:
-    return {"rendered": len(_rendered), "pid": os.getpid()}
+    return {"rendered": len(_rendered), "pid": os.getpid(), "ended": _ended}

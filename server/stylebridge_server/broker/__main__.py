@@ -8,6 +8,7 @@ import sys
 from stylebridge.errors import StylebridgeError
 
 from .serve import Options, serve
+from .watch import Patience
 
 
 def main() -> int:
@@ -22,9 +23,17 @@ def main() -> int:
     parser.add_argument("--announce", action="store_true", help="print the address as one line of JSON")
     parser.add_argument("--root", action="append", default=[], help="folder that other users may have read")
     parser.add_argument("--jobs", default=Options.jobs, help="module that does the work")
+    parser.add_argument(
+        "--patience",
+        nargs=2,
+        type=float,
+        metavar=("BEATS", "STEPS"),
+        help="seconds of silence of the process, and of its present job, after which a worker counts as hung",
+    )
     given = vars(parser.parse_args())
+    patience = Patience(*given.pop("patience") or ())
     try:
-        serve(Options(roots=tuple(given.pop("root")), **given))
+        serve(Options(roots=tuple(given.pop("root")), patience=patience, **given))
     except StylebridgeError as error:
         print(error.message, file=sys.stderr)
         return 2

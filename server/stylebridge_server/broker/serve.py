@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from stylebridge.link import prepare
 from .broker import Broker
 from .gate import CLIENTS, WORKERS, Gate
 from .supervisor import WorkerProcess
+from .watch import Patience
 
 log = logging.getLogger("stylebridge.broker")
 
@@ -50,6 +51,7 @@ class Options:
         announce: prints its address to standard output as one line of JSON, then closes it.
         roots: folders that clients of other users may have read.
         jobs: the module that does the work, see `worker.process`.
+        patience: how long a worker may be silent before it counts as hung.
     """
 
     bind: str = "tcp://127.0.0.1:*"
@@ -59,6 +61,7 @@ class Options:
     announce: bool = False
     roots: tuple[str, ...] = ()
     jobs: str = "stylebridge_server.worker.jobs"
+    patience: Patience = field(default_factory=Patience)
 
 
 def serve(options: Options, on_ready: Any = None) -> None:
@@ -89,7 +92,10 @@ def serve(options: Options, on_ready: Any = None) -> None:
             if options.stay:
                 launch.announce(replace(address, fingerprint=fingerprint))
 
-        broker = Broker(front, owner, lambda: WorkerProcess(context, options.jobs, options.roots), tell)
+        def start_worker() -> WorkerProcess:
+            return WorkerProcess(context, options.jobs, options.roots, options.patience)
+
+        broker = Broker(front, owner, start_worker, tell)
         stack.callback(broker.stop)
         _watch(broker, options.exit_with_parent)
         if options.stay:

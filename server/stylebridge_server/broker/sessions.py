@@ -14,7 +14,7 @@ from stylebridge.requests import STREAMS
 #: Sessions at once, and requests of one session that are not answered yet.
 SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
-#: Frames that one session may be pushing at once: memory is taken for each when its first part comes.
+#: Frames and blobs that one session may be sending at once.
 UPLOADS_LIMIT = 4
 #: Batch requests that a worker has at once. One computes; the others are further streams, whose clients may
 #: be slow to take what was made for them.
@@ -52,7 +52,8 @@ class Job:
         deaths: how many workers died computing it.
         sent: whether the worker has it.
         wanted: whether anybody still waits for it.
-        whole: for a pushed frame, whether all its parts were passed on.
+        whole: for a frame or blob, whether all its parts were passed on.
+        ahead: of a frame or blob, bytes that were passed on and not taken yet.
         before: of a stream, how many frames were delivered before the present attempt.
     """
 
@@ -65,6 +66,7 @@ class Job:
     wanted: bool = True
     whole: bool = True
     before: int = 0
+    ahead: int = 0
     _delivered: int = 0
 
     def __post_init__(self) -> None:

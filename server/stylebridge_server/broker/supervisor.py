@@ -24,8 +24,13 @@ from ..worker.ledger import Ledger
 from ..worker.messages import FROM_WORKER
 from ..worker.process import Orders
 from .gate import WORKERS
+from .watch import Patience, Watch
 
 log = logging.getLogger("stylebridge.broker")
+
+
+#: Seconds that a killed process is waited for.
+KILLED = 2.0
 
 
 class WorkerProcess:
@@ -36,15 +41,24 @@ class WorkerProcess:
         key: the only public key that its socket lets in.
         fingerprint: empty until it is ready.
         begun: when it was started (`time.monotonic`).
+
+    Args:
+        context: of the broker's sockets.
+        jobs, roots: see `worker.process.Orders`.
+        patience: how long it may be silent.
     """
 
-    def __init__(self, context: zmq.Context[Any], jobs: str, roots: tuple[str, ...]) -> None:
+    def __init__(
+        self, context: zmq.Context[Any], jobs: str, roots: tuple[str, ...], patience: Patience
+    ) -> None:
         ours, theirs = KeyPair.make(), KeyPair.make()
         self.key = theirs.public
         self.fingerprint = ""
-        self.begun = time.monotonic()
+        self.begun = self._beat = time.monotonic()
+        self._patience, self._watch = patience, Watch(patience, self.begun)
         self.socket = context.socket(zmq.DEALER)
         prepare(self.socket)
+        self.socket.heartbeat_ivl = 0  # the process and its ledger say more: a stopped broker loses no worker
         self.socket.curve_server = True
         self.socket.curve_secretkey = z85.encode(ours.secret)
         self.socket.zap_domain = WORKERS.encode()
@@ -112,16 +126,35 @@ class WorkerProcess:
 
     def computing(self) -> int:
         """The job that it computed last, 0 for none; also when it is dead."""
-        return self._ledger.read()
+        return self._ledger.read().job
+
+    def hung(self) -> str:
+        """Why it counts as hung, empty while it does not. To be asked several times a second."""
+        now = time.monotonic()
+        if now - self._beat > self._patience.beat_every:
+            self._beat = now
+            self.send("beat", 0, {})
+        return self._watch.look(self._ledger.read(), self.ready, now)
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._process.kill()
+        self._wait(KILLED)
 
     def stop(self, timeout: float = 3.0) -> None:
         """Ends it, kindly first, and clears away what it leaves."""
         with contextlib.suppress(OSError):
             self._pipe.close()
+        if not self._wait(timeout):
+            self.kill()
+        self.socket.close()
+        self._ledger.close()
+
+    def _wait(self, timeout: float) -> bool:
+        """Whether it ends in that time. One that the system itself holds (a dead network drive) may not, killed or
+        not; it is left to its end."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self.socket.close()
-        self._ledger.close()
+            return False
+        return True

@@ -9,16 +9,19 @@ from collections.abc import Callable
 from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.protocol import Message
+from stylebridge.pixels import PART_BYTES
+from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
-from .answers import cancelled, frame_lost, poisoned, told
+from .answers import cancelled, poisoned, told, upload_lost
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Queue, Session
 from .sharing import Emit, Sharing
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
 
+#: Requests that come in parts, and what the worker calls a part of each.
+UPLOADS = {"put_frame": "part", "put": "put"}
 #: Workers in a row that die before they are ready, after which no other is started.
 FALSE_STARTS = 3
 
@@ -55,7 +58,7 @@ class Work:
         self.restarts = 0
         self.failure: StylebridgeError | None = None
         self.used = time.monotonic()
-        self._uploads: dict[int, Job] = {}  # pushed frames that are not answered yet
+        self._uploads: dict[int, Job] = {}  # frames and blobs that are not answered yet
         self._numbers = itertools.count(1)
         self._false_starts = 0
         self.worker: WorkerProcess | None
@@ -83,17 +86,18 @@ class Work:
     @property
     def busy(self) -> bool:
         """Whether anything is asked and not answered."""
-        return bool(self.running or len(self.waiting))
+        return bool(self.running or len(self.waiting) or self._uploads)
 
     # Requests.
 
     def accept(self, session: Session, message: Message) -> None:
-        """Takes a request, or one more part of a pushed frame.
+        """Takes a request, or one more part of a frame or blob.
 
         Raises:
             StylebridgeError: `TOO_LARGE` for too many at once, `BAD_REQUEST` for a number that is taken, and
                 whatever keeps workers from starting.
         """
+        upload = message.op in UPLOADS
         job = session.jobs.get(message.id)
         if job is None:
             if self.failure:
@@ -102,37 +106,48 @@ class Work:
                 raise StylebridgeError(
                     Code.TOO_LARGE, f"{REQUESTS_LIMIT} requests are waiting: wait for some to be answered."
                 )
-            if message.op == "put_frame" and message.fields["offset"] > 0:
-                return  # the rest of a frame that was refused or cancelled
+            if upload and message.fields["offset"] > 0:
+                return  # the rest of one that was answered or cancelled
             uploads = sum(not one.whole for one in session.jobs.values())
-            if message.op == "put_frame" and uploads >= UPLOADS_LIMIT:
+            if upload and uploads >= UPLOADS_LIMIT:
                 raise StylebridgeError(
-                    Code.TOO_LARGE, f"{UPLOADS_LIMIT} frames are being pushed: wait until one is whole."
+                    Code.TOO_LARGE,
+                    f"{UPLOADS_LIMIT} frames or files are being sent: wait until one is whole.",
                 )
-            job = Job(next(self._numbers), session, message, whole=message.op != "put_frame")
+            job = Job(next(self._numbers), session, message, whole=not upload)
             session.jobs[message.id] = job
             self._emit(session, "accepted", message.id, {}, None)
             if job.whole:
                 self.waiting.put(job)
             else:
                 self._uploads[job.number] = job
-        elif message.op != "put_frame" or job.message.op != "put_frame" or job.whole:
+        elif not upload or job.message.op != message.op or job.whole:
             raise StylebridgeError(Code.BAD_REQUEST, f"The id {message.id} belongs to another request.")
         if not job.whole:
             self._pass_part(job, message)
         self._dispatch()
 
     def _pass_part(self, job: Job, message: Message) -> None:
-        """Passes pixels on as they come: the broker keeps none."""
+        """Passes bytes on as they come: the broker keeps none."""
         worker = self.ready
         passed = self.sharing.pass_up(job.session, message) if worker else None
         if worker is None or passed is None:
-            self.finish(job, "error", told(frame_lost(job)))
+            self.finish(job, "error", told(upload_lost()))
             return
-        worker.send("part", job.number, *passed)
+        job.ahead += message.length
+        if job.ahead > UPLOAD_WINDOW + PART_BYTES:
+            window = StylebridgeError(
+                Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."
+            )
+            self.finish(job, "error", told(window))
+            return
+        worker.send(UPLOADS[message.op], job.number, *passed)
         if message.last:
             job.whole = True
-            self.waiting.put(job)
+            if (
+                message.op == "put_frame"
+            ):  # a blob is answered when it is whole, whatever is computed meanwhile
+                self.waiting.put(job)
 
     def credit(self, session: Session, of: int, attempt: int, size: int) -> None:
         """Lets the worker send so many bytes more."""
@@ -151,6 +166,8 @@ class Work:
         for job in list(session.jobs.values()):
             self.finish(job)
         self.sharing.drop(session)
+        if worker := self.ready:
+            worker.send("ended", 0, {"session": session.name})
 
     def finish(self, job: Job, op: str = "", fields: dict[str, Any] | None = None) -> None:
         """Answers a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
@@ -162,7 +179,7 @@ class Work:
         self.waiting.remove(job)
         if op:
             self._emit(job.session, op, job.message.id, fields or {}, None)
-        if self.worker and (job.number in self.running or job.message.op == "put_frame"):
+        if self.worker and (job.number in self.running or job.message.op in UPLOADS):
             self.worker.send("cancel", job.number, {})  # it stays among the running until it has stopped
 
     def _dispatch(self) -> None:
@@ -180,6 +197,7 @@ class Work:
                 {
                     "request": job.message.op,
                     "fields": {k: v for k, v in job.message.fields.items() if v is not None},
+                    "user": job.session.user,
                     "session": job.session.name,
                     "attempt": job.attempt,
                     "interactive": job.interactive,
@@ -217,6 +235,7 @@ class Work:
         """Passes an event on to the client, under the client's number."""
         over = message.op in ("result", "error")
         job = self.running.pop(message.id, None) if over else self.running.get(message.id)
+        job = job or self._uploads.get(message.id)
         if job is None or not job.wanted:
             if job and message.op == "frame":
                 self.sharing.waste(job.session, message)
@@ -229,6 +248,8 @@ class Work:
             fields, payload = self.sharing.pass_down(job.session, message)
         elif message.op == "progress":
             fields = job.progress(fields)
+        elif message.op == "credit":
+            job.ahead -= fields["bytes"]
         self._emit(job.session, message.op, job.message.id, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()
@@ -237,8 +258,15 @@ class Work:
 
     def tick(self) -> None:
         """Looks after the worker: called several times a second."""
-        if self.worker and self.worker.dead:
-            self._bury(self.worker)
+        worker = self.worker
+        if worker is None:
+            return
+        why = "" if worker.dead else worker.hung()
+        if why:
+            log.error("worker pid=%d hangs (%s) and is killed", worker.pid, why)
+            worker.kill()
+        if why or worker.dead:
+            self._bury(worker)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Finds out what a dead worker was doing, and has it done by another."""
@@ -265,8 +293,8 @@ class Work:
                 self.finish(job, "error", told(poisoned(job)))
             elif job.wanted:
                 self.waiting.put(job, front=True)
-        for job in list(self._uploads.values()):  # their pixels died with the worker
-            self.finish(job, "error", told(frame_lost(job)))
+        for job in list(self._uploads.values()):  # their bytes died with the worker
+            self.finish(job, "error", told(upload_lost()))
         if self.failure is None and self._false_starts >= FALSE_STARTS:
             self._give_up(
                 StylebridgeError(

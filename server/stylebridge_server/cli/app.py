@@ -13,6 +13,7 @@ import typer
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.cli import keys
 
 REFUSED, PARTIAL = 2, 3
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(keys.app, name="keys")
 
 Server = Annotated[
     str | None,

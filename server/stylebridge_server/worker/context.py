@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -13,10 +14,14 @@ from typing import Any
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import read_array, split
 from stylebridge.protocol import WINDOW, Message, cost
+from stylebridge_server.shot.store import Store
 
-from .baton import Baton, Credit
+from .baton import Baton
+from .credit import Credit
+from .inputs import Files, files_of
 from .ledger import Pen
 from .sharing import Sharing
+from .turns import Claim
 
 #: Seconds between two progress events of a job.
 PROGRESS_EVERY = 0.1
@@ -31,24 +36,26 @@ Handler = Callable[["Context", dict[str, Any]], "dict[str, Any] | None"]
 class Context:
     """One job, as its handler sees it.
 
-    Only one handler computes at a time. In `frame` and `progress` another may get its turn, so a handler
-    leaves what it shares with others (caches) whole when it calls them; `check_cancelled` never changes
+    Only one handler computes at a time. In `frame` and `progress` another may get its turn (see `turns`), so a
+    handler leaves what it shares with others (caches) whole when it calls them; `check_cancelled` never changes
     turns.
 
     Attributes:
         session: the client's session, for logs.
         owner: whether the client is the server's own user.
-        interactive: whether somebody waits for one picture, so that nothing but this should be computed.
+        interactive: whether somebody waits for one answer, so that nothing but this should be computed.
+        store: the blobs that clients put.
     """
 
     def __init__(
         self,
         run: Message,
         send: Send,
-        sharing: Sharing,
         baton: Baton,
         pen: Pen,
         roots: tuple[Path, ...],
+        store: Store,
+        sharing: Sharing,
     ) -> None:
         named = run.fields
         self.number = run.id
@@ -56,11 +63,15 @@ class Context:
         self.owner: bool = named["owner"]
         self.interactive: bool = named["interactive"]
         self.attempt: int = named["attempt"]
+        self._claim = Claim(self.number, named["user"], self.session, self.interactive)
         self.credit = Credit(named["fields"].get("window") or WINDOW)
+        self.store = store
+        self._fields = named["fields"]
         self._send, self._sharing, self._baton, self._pen, self._roots = send, sharing, baton, pen, roots
         self._cancelled = threading.Event()
         self._begun = time.monotonic()
         self._first = 0
+        self._holding = False
         self._said: tuple[float, str] = (0.0, "")
 
     def progress(self, done: int, total: int, stage: str) -> None:
@@ -82,13 +93,15 @@ class Context:
         self._step_aside()
 
     def check_cancelled(self) -> None:
-        """Returns at once, unless nobody wants the result any more.
+        """Returns at once, unless nobody wants the result any more. It says, too, that the job goes on: a job that
+        neither calls this nor `progress` or `frame` for minutes counts as hung.
 
         Raises:
             StylebridgeError: `CANCELLED`.
         """
+        self._pen.step()
         if self._cancelled.is_set():
-            raise StylebridgeError(Code.CANCELLED, "The request was cancelled.")
+            raise _cancelled()
 
     def frame(self, number: int, pixels: Any, extra: Mapping[str, Any] | None = None) -> None:
         """Sends one picture, when the client has taken enough of the ones before it.
@@ -117,6 +130,25 @@ class Context:
             self._send("frame", self.number, {**fields, "offset": offset, **place}, payload)
         self._step_aside()
 
+    @functools.cached_property
+    def files(self) -> Files:
+        """The files that came with the request.
+
+        Raises:
+            StylebridgeError: need, where their list is a blob that is not here.
+        """
+        return files_of(self._fields, self.store)
+
+    def file(self, path: str) -> Path:
+        """The file of an input that the request names by a path: the one that came with the request, else the one of
+        this machine, where this request's client may have it read.
+
+        Raises:
+            StylebridgeError: need, with details {"files": [hash]}; denied.
+        """
+        sent = self.files.get(path)
+        return self.store.path(sent) if sent else self.readable(path)
+
     def readable(self, path: str | Path) -> Path:
         """The path, where this request's client may have it read: the owner everything, others what lies in
         the folders that the server was given.
@@ -137,30 +169,43 @@ class Context:
         """Nobody wants the result any more. From any thread."""
         self._cancelled.set()
         self.credit.wake()
+        self._baton.withdraw(self._claim)
 
     def run(self, handler: Handler, fields: dict[str, Any]) -> dict[str, Any] | None:
         """Runs the handler when its turn has come, in the calling thread."""
-        self._resume()
         try:
+            self._resume()
             self.check_cancelled()
             return handler(self, fields)
         finally:
-            self._pen.note(0)
-            self._baton.give()
+            self._let_go()
 
     def _step_aside(self) -> None:
-        if not self.interactive and self._baton.wanted():
-            self._pause(lambda: None)
+        if self._baton.due():
+            self._pen.note(0)
+            self._began(self._baton.lend())
 
     def _pause(self, meanwhile: Callable[[], object]) -> None:
         """Lets other jobs compute."""
-        self._pen.note(0)
-        self._baton.give()
-        try:
-            meanwhile()
-        finally:
-            self._resume()
+        self._let_go()
+        meanwhile()
+        self._resume()
 
     def _resume(self) -> None:
-        self._baton.take(self.number, self.interactive)
+        self._began(not self._cancelled.is_set() and self._baton.take(self._claim))
+
+    def _began(self, holding: bool) -> None:
+        self._holding = holding
+        if not holding:  # it was cancelled: what is left of the handler only clears away
+            raise _cancelled()
         self._pen.note(self.number)
+
+    def _let_go(self) -> None:
+        if self._holding:
+            self._holding = False
+            self._pen.note(0)
+            self._baton.give()
+
+
+def _cancelled() -> StylebridgeError:
+    return StylebridgeError(Code.CANCELLED, "The request was cancelled.")

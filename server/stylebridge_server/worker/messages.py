@@ -13,12 +13,16 @@ from stylebridge.protocol import EVENTS, PLACE, REQUESTS, Field, Table
 _COUNT = Field("int", least=0)
 _SESSION = Field("text", most=50)  # empty for the broker's own memory
 
-#: From the broker. A job's pixels, where it has any, come before its `run`, in parts.
+#: From the broker. The pixels of a pushed frame come before its `run`, in parts. A blob has no `run`: it is
+#: answered when its last `put` came. `ended` says that nothing of a session is wanted any more.
 TO_WORKER: Table = {
     "part": {**REQUESTS["put_frame"], "lent": PLACE, "session": _SESSION},
+    "put": {**REQUESTS["put"], "lent": PLACE, "session": _SESSION},
+    "ended": {"session": _SESSION},
     "run": {
         "request": Field("text", most=50),
         "fields": Field("map"),
+        "user": Field("text", most=200),
         "session": _SESSION,
         "attempt": _COUNT,
         "interactive": Field("flag"),
@@ -30,11 +34,12 @@ TO_WORKER: Table = {
     "unshare": {"session": _SESSION},
     "free": {**REQUESTS["free"], "session": _SESSION},
     "status": {},
+    "beat": {},
 }
 
-#: From the worker. `progress`, `frame`, `result` and `error` speak of a job.
+#: From the worker. `progress`, `credit`, `frame`, `result` and `error` speak of a job.
 FROM_WORKER: Table = {
-    **{op: EVENTS[op] for op in ("progress", "result", "error")},
+    **{op: EVENTS[op] for op in ("progress", "credit", "result", "error")},
     "frame": {**EVENTS["frame"], "lent": PLACE},
     "shared": {"session": _SESSION, "nonce": Field("text", most=200)},
     "unshared": {"session": _SESSION, "code": Field("text", most=50), "message": Field("text", most=20_000)},

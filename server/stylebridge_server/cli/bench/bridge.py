@@ -29,7 +29,7 @@ from multiprocessing.synchronize import Event
 from unittest import mock
 
 from stylebridge import launch
-from stylebridge.client import Client, Shot
+from stylebridge.client import Client, Shot, Source
 from stylebridge.passage import MESSAGES, SHARED
 from stylebridge.pixels import Layout, Picture
 
@@ -37,7 +37,7 @@ from .baselines import CONTEXT, hashed, message_echo, shared_echo
 
 FRAME = Layout("float16", 1080, 1920, 4)
 LARGE = Layout("float16", 4320, 7680, 4)
-SHOT = Shot("bench", {"first": 0, "last": 0})
+SHOT = Shot("bench", {"first": 0, "last": 0}, Source({}))
 
 #: How many times the least a way may take, beside the hash; and the small request beside an upload.
 COPIES_FACTOR, MESSAGE_FACTOR, SMALL_FACTOR = 2.5, 1.5, 5.0
