@@ -158,11 +158,10 @@ def _percentile(values: list[float], percent: int) -> float:
 
 def _upload(url: str, way: str, going: Event, stop: Event) -> None:
     """A client of its own, in a process of its own."""
-    picture = Picture(1, LARGE, bytes(LARGE.nbytes))
     with _client(url, way) as client:
         while not stop.is_set():
-            client.put_frame(SHOT, picture)
             going.set()
+            client.put(os.urandom(1 << 20) * (LARGE.nbytes >> 20))
 
 
 @contextmanager
@@ -174,7 +173,7 @@ def _client(url: str, way: str) -> Iterator[Client]:
 @contextmanager
 def _server(home: str) -> Iterator[str]:
     """A server of the bench's own, with keys of its own."""
-    with mock.patch.dict(os.environ, STYLEBRIDGE_HOME=home):
+    with mock.patch.dict(os.environ, STYLEBRIDGE_HOME=home, STYLEBRIDGE_STORE=f"{home}/store"):
         started = launch.start_server(extra=("--jobs", f"{__package__}.jobs"))
         try:
             yield started.address.url
