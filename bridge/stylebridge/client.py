@@ -60,7 +60,7 @@ class Shot:
 
     id: str
     info: dict[str, Any]
-    source: Source = field(repr=False, compare=False)
+    source: Source = field(default_factory=lambda: Source({}), repr=False, compare=False)
 
     @property
     def frames(self) -> range:

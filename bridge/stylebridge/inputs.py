@@ -106,7 +106,7 @@ class Inputs:
             if progress and len(sent) > 1:
                 progress(Progress(done, len(sent), "reading files", 0.0))
             name = self._hash(local)
-            files[path] = {"hash": name, "size": Path(local).stat().st_size}
+            files[path] = {"hash": name, "size": _size(Path(local))}
             given.blobs[name] = Path(local)
         return self.listed(files, given) if files else None
 
@@ -214,8 +214,9 @@ def pictures_of(look: Mapping[str, Any]) -> list[str]:
         keys = style if isinstance(style, (list, tuple)) else [[0, style]]
         for key in keys:
             value = key[1] if isinstance(key, (list, tuple)) and len(key) > 1 else None
-            if isinstance(value, str) and effect.is_picture(value):
-                found[value] = None
+            picture = effect.split_style(value)[1] if isinstance(value, str) else None
+            if picture is not None:
+                found[picture] = None
     return list(found)
 
 
@@ -262,7 +263,14 @@ def _entries(error: StylebridgeError, name: str) -> set[Any]:
 
 
 def _size(content: Content) -> int:
-    return content.stat().st_size if isinstance(content, Path) else memoryview(content).nbytes
+    if not isinstance(content, Path):
+        return memoryview(content).nbytes
+    try:
+        return content.stat().st_size
+    except OSError as error:
+        raise StylebridgeError(
+            Code.NOT_FOUND, f"{content} cannot be sent ({error.strerror}): check its name."
+        ) from None
 
 
 def _parts(content: Content, size: int, progress: Callable[[int], None] | None) -> Parts:

@@ -54,6 +54,7 @@ class Job:
         wanted: whether anybody still waits for it.
         whole: for a frame or blob, whether all its parts were passed on.
         ahead: of a frame or blob, bytes that were passed on and not taken yet.
+        lost: of a frame or blob, whether a worker died with a part of it; to be sent again when there is another.
         before: of a stream, how many frames were delivered before the present attempt.
     """
 
@@ -67,6 +68,7 @@ class Job:
     whole: bool = True
     before: int = 0
     ahead: int = 0
+    lost: bool = False
     _delivered: int = 0
 
     def __post_init__(self) -> None:

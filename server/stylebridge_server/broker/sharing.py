@@ -118,6 +118,11 @@ class Sharing:
         arena.view(region, message.length)[:] = memoryview(message.payload)
         return {**fields, "lent": [region, message.length]}, None
 
+    def leave(self, session: Session, message: Message) -> None:
+        """A client's part that the worker does not get: its region is free."""
+        if message.place and session.name in self._sessions:
+            self._emit(session, "free", 0, {"regions": message.place[:1]}, None)
+
     def pass_down(self, session: Session, message: Message) -> tuple[dict[str, Any], Bytes | None]:
         """How a worker's part goes to a client: its fields, and the bytes that the message is to hold."""
         fields = {name: value for name, value in message.fields.items() if name != "lent"}

@@ -97,6 +97,16 @@ class Work:
             StylebridgeError: `TOO_LARGE` for too many at once, `BAD_REQUEST` for a number that is taken, and
                 whatever keeps workers from starting.
         """
+        passed = False
+        try:
+            passed = self._accept(session, message)
+        finally:
+            if not passed:
+                self.sharing.leave(session, message)
+        self._dispatch()
+
+    def _accept(self, session: Session, message: Message) -> bool:
+        """Whether the worker got the bytes that came with the message."""
         upload = message.op in UPLOADS
         job = session.jobs.get(message.id)
         if job is None:
@@ -107,7 +117,7 @@ class Work:
                     Code.TOO_LARGE, f"{REQUESTS_LIMIT} requests are waiting: wait for some to be answered."
                 )
             if upload and message.fields["offset"] > 0:
-                return  # the rest of one that was answered or cancelled
+                return False  # the rest of one that was answered or cancelled
             uploads = sum(not one.whole for one in session.jobs.values())
             if upload and uploads >= UPLOADS_LIMIT:
                 raise StylebridgeError(
@@ -123,31 +133,31 @@ class Work:
                 self._uploads[job.number] = job
         elif not upload or job.message.op != message.op or job.whole:
             raise StylebridgeError(Code.BAD_REQUEST, f"The id {message.id} belongs to another request.")
-        if not job.whole:
-            self._pass_part(job, message)
-        self._dispatch()
+        return not job.whole and self._pass_part(job, message)
 
-    def _pass_part(self, job: Job, message: Message) -> None:
-        """Passes bytes on as they come: the broker keeps none."""
+    def _pass_part(self, job: Job, message: Message) -> bool:
+        """Passes bytes on as they come: the broker keeps none. Whether the worker got them."""
         worker = self.ready
-        passed = self.sharing.pass_up(job.session, message) if worker else None
-        if worker is None or passed is None:
-            self.finish(job, "error", told(upload_lost()))
-            return
+        if worker is None or job.lost:
+            job.lost = True
+            return False
         job.ahead += message.length
         if job.ahead > UPLOAD_WINDOW + PART_BYTES:
             window = StylebridgeError(
                 Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."
             )
             self.finish(job, "error", told(window))
-            return
+            return False
+        passed = self.sharing.pass_up(job.session, message)
+        if passed is None:
+            self.finish(job, "error", told(upload_lost()))
+            return False
         worker.send(UPLOADS[message.op], job.number, *passed)
         if message.last:
             job.whole = True
-            if (
-                message.op == "put_frame"
-            ):  # a blob is answered when it is whole, whatever is computed meanwhile
+            if message.op == "put_frame":  # a blob is answered when it is whole, whatever computes meanwhile
                 self.waiting.put(job)
+        return True
 
     def credit(self, session: Session, of: int, attempt: int, size: int) -> None:
         """Lets the worker send so many bytes more."""
@@ -218,6 +228,8 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
+            for job in [one for one in self._uploads.values() if one.lost]:
+                self.finish(job, "error", told(upload_lost()))
             log.info(
                 "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
             )
@@ -293,8 +305,9 @@ class Work:
                 self.finish(job, "error", told(poisoned(job)))
             elif job.wanted:
                 self.waiting.put(job, front=True)
-        for job in list(self._uploads.values()):  # their bytes died with the worker
-            self.finish(job, "error", told(upload_lost()))
+        for job in self._uploads.values():  # their bytes died with the worker
+            self.waiting.remove(job)
+            job.lost = True
         if self.failure is None and self._false_starts >= FALSE_STARTS:
             self._give_up(
                 StylebridgeError(
@@ -310,7 +323,7 @@ class Work:
         """No worker can be had: says so to everybody who waits or will ask."""
         log.error("no worker: %s", failure)
         self.failure = failure
-        for job in list(self.waiting):
+        for job in [*self.waiting, *self._uploads.values()]:
             self.finish(job, "error", told(failure))
         self._on_change()
 

@@ -111,7 +111,8 @@ def _resolve_layer(layer: Layer, folder: Path) -> Layer:
         return layer
 
     def resolved(style: str | None) -> str | None:
-        return str(folder / style) if style is not None and effect.is_picture(style) else style
+        picture = None if style is None else effect.split_style(style)[1]
+        return style if picture is None else effect.with_picture(str(style), str(folder / picture))
 
     curve = layer.curves["style"]
     keys = tuple(replace(key, value=resolved(key.value)) for key in curve.keys)

@@ -154,8 +154,10 @@ class Context:
         the folders that the server was given.
 
         Raises:
-            StylebridgeError: `DENIED`.
+            StylebridgeError: `DENIED`; `BAD_VALUE` where it is no path.
         """
+        if "\0" in str(path):
+            raise StylebridgeError(Code.BAD_VALUE, "A path holds a zero byte, which no file name can.")
         real = Path(os.path.realpath(path))
         if not self.owner and not any(real.is_relative_to(root) for root in self._roots):
             raise StylebridgeError(

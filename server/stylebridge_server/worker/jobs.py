@@ -16,14 +16,12 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge.wording import suggestion
 from stylebridge_server import colour, media, segment, style
 from stylebridge_server.shot import looks
 from stylebridge_server.shot.analyse import analyse
@@ -39,6 +37,7 @@ from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
 from stylebridge_server.worker.shots import Shots, open_shot
+from stylebridge_server.worker.styles import Styles
 
 LIVE_SCENE = (0, LIVE_LAST)  # a camera's only scene
 MEBIBYTE = 1 << 20
@@ -73,7 +72,7 @@ class Jobs:
         self._store = AnalysisStore(analyses)
         self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
-        self._codes: dict[tuple[str, int, int], NDArray[np.float32]] = {}
+        self._styles = Styles(self._engine, device)
         self._frames = 0
 
     @property
@@ -96,13 +95,11 @@ class Jobs:
         }
 
     def describe(self, context: Context, request: Data) -> Data:
-        """What this server offers: the effect's parameters, the preset styles and the segmenters."""
-        presets = self._engine.presets().values()
+        """What this server offers: the effect's parameters, the styles, networks and segmenters."""
         return {
             "effect": effect.describe(),
-            "styles": [{"name": one.name, "title": one.title, "credit": one.credit} for one in presets],
             "segmenters": list(segment.names()),
-            "models": {"style": self._engine.checksum},
+            **self._styles.describe(),
         }
 
     def open_shot(self, context: Context, request: Data) -> Data:
@@ -163,7 +160,8 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
-        look = resolve(Look.from_data(request["look"]), shot, analysis, partial(self._code, context))
+        said = Look.from_data(request["look"])
+        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -188,7 +186,7 @@ class Jobs:
             "shots": len(self._shots),
             "frames": self._frames,
             "peak_memory": _peak_memory(),
-            "network": dict(self._engine.runs),
+            "network": self._styles.runs,
             "caches": self._caches(),
         }
 
@@ -228,30 +226,6 @@ class Jobs:
         if kept is None or kept[0] != name:
             kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
         return kept[1]
-
-    def _code(self, context: Context, name: str) -> NDArray[np.float32]:
-        """The style code of a preset or of a picture; a picture's is kept until the file changes."""
-        presets = self._engine.presets()
-        if name in presets:
-            return presets[name].code
-        if not effect.is_picture(name):
-            raise StylebridgeError(
-                Code.UNKNOWN_STYLE,
-                f"There is no style named '{name}': {suggestion(name, presets)} "
-                "A picture as style is given by its path.",
-            )
-        path = context.file(name)
-        try:
-            state = path.stat()
-        except OSError:
-            raise StylebridgeError(
-                Code.NOT_FOUND, f"The style image {name} does not exist: check the path, or name a preset."
-            ) from None
-        mark = (str(path), state.st_mtime_ns, state.st_size)
-        if mark not in self._codes:
-            with said_as(name, path):
-                self._codes[mark] = self._engine.code(media.load_image(path).pixels)
-        return self._codes[mark]
 
 
 def probe(context: Context, request: Data) -> Data:

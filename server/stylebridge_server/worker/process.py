@@ -105,6 +105,7 @@ class Worker:
         self._link.open(10.0)
         try:
             self._store = open_store()
+            _at_end.append(self._store.close)
             self._uploads = Uploads(self._store, self._send)
             module = importlib.import_module(self._orders.jobs)
             self._handlers = module.handlers()
@@ -190,9 +191,15 @@ class Worker:
         self._link.send(answer)
 
 
+#: What is put in order when the process ends.
+_at_end: list[Callable[[], None]] = []
+
+
 def leave(why: str) -> None:
     """Ends the process at once; jobs have nothing to put in order."""
     log.info("leaving: %s", why)
+    for action in _at_end:
+        action()
     logging.shutdown()
     os._exit(0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from stylebridge_server.values import Frame, SourceInfo
 from .context import Context
 from .inputs import Files, Place, hashes_of, said_as
 
+#: Shots that one session may have open. What makes room is opened again when it is asked for.
+SHOTS_LIMIT = 64
+
 
 @dataclass(eq=False)
 class _Open:
@@ -42,20 +46,29 @@ class Shots:
 
     def __init__(self, on_close: Callable[[str], None]) -> None:
         self._on_close = on_close
-        self._open: dict[str, _Open] = {}
+        self._open: OrderedDict[str, _Open] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def add(self, session: str, shot: AnyShot) -> AnyShot:
-        """Opens a shot for a session; where an equal one is open, that one, and this is closed."""
+        """Opens a shot for a session; where an equal one is open, that one, and this is closed.
+
+        The shot that a session has not used for longest makes room where it has too many open.
+        """
         with self._lock:
-            opened = self._open.setdefault(shot.id, _Open(shot))
-            opened.sessions.add(session)
-        if opened.shot is not shot:
+            held = [opened for opened in self._open.values() if session in opened.sessions]
+            for opened in held[: max(0, len(held) + 1 - SHOTS_LIMIT)]:
+                opened.sessions.discard(session)
+            kept = self._open.setdefault(shot.id, _Open(shot))
+            kept.sessions.add(session)
+            self._open.move_to_end(shot.id)
+        for opened in held:
+            self._let_go(opened)
+        if kept.shot is not shot:
             shot.close()
-        return opened.shot
+        return kept.shot
 
     @contextmanager
     def use(self, session: str, name: str) -> Iterator[AnyShot]:
@@ -71,6 +84,7 @@ class Shots:
                     Code.NEED, "The server does not have this shot open: open it first.", shot=name
                 )
             opened.users += 1
+            self._open.move_to_end(name)
         try:
             yield opened.shot
         finally:
