@@ -184,7 +184,8 @@ def test_a_killed_worker_loses_no_frame(places: list[str], tmp_path: Path, share
 @pytest.mark.parametrize("victim", ["client", "broker", "worker"])
 def test_nothing_is_left_of_the_killed(repository: Path, victim: str) -> None:
     script = (
-        "from stylebridge.client import Client, Shot, Source; from stylebridge.pixels import Layout, Picture; import time\n"
+        "import time; from stylebridge.client import Client, Shot, Source\n"
+        "from stylebridge.pixels import Layout, Picture\n"
         "client = Client.connect(); shot = Shot('mine', {}, Source({}))\n"
         "other = Client.connect(client._connection._finder._started.address.url, share=False)\n"
         "layout = Layout('uint8', 1000, 1000, 3)\n"
