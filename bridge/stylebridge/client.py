@@ -96,6 +96,7 @@ class Client:
         url: str | None = None,
         *,
         start: bool = True,
+        stay: bool = False,
         name: str = "python",
         timeout: float = 120.0,
         share: bool = True,
@@ -106,6 +107,8 @@ class Client:
         Args:
             url: "tcp://HOST:PORT?key=KEY" as `stylebridge serve` prints it.
             start: whether a server may be started.
+            stay: whether one that is started stays as the user's one server, which all clients find, until it is
+                unused for long.
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
             share: whether pixels may travel through shared memory, where the server is on this machine.
@@ -113,7 +116,7 @@ class Client:
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout), name, timeout, share)
+        connection = Connection(Finder(url, start, timeout, stay), name, timeout, share)
         try:
             connection.open()
         except BaseException:
