@@ -113,7 +113,7 @@ _plain = st.recursive(
 )
 
 
-@pytest.mark.parametrize("amount", [200, pytest.param(5_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("amount", [200, pytest.param(3_000, marks=pytest.mark.long)])
 def test_messages_that_hypothesis_makes(server: Server, stranger: KeyPair, amount: int) -> None:
     enemy = Stranger(server, stranger)
 
