@@ -18,13 +18,20 @@ def cancelled() -> StylebridgeError:
     return StylebridgeError(Code.CANCELLED, "The request was cancelled.")
 
 
-def frame_lost(job: Job) -> StylebridgeError:
-    """A pushed frame whose worker died with it."""
-    number = job.message.fields["number"]
+def superseded(job: Job) -> StylebridgeError:
+    """A request in whose place a newer one is wanted."""
+    return StylebridgeError(
+        Code.SUPERSEDED,
+        f'A newer request of the scrub "{job.message.fields["scrub"]}" took the place of this one.',
+    )
+
+
+def upload_lost() -> StylebridgeError:
+    """A frame or blob whose worker died with it."""
     return StylebridgeError(
         Code.NEED,
-        f"The server's worker was started anew and lacks frame {number}: send it again.",
-        frame=number,
+        "The server's worker was started anew and lacks what was being sent: send it again.",
+        again=True,
     )
 
 

@@ -13,6 +13,7 @@ from stylebridge_models import installed
 from stylebridge_models.installed import Card
 from stylebridge_server import media, style
 from stylebridge_server.worker.context import Context
+from stylebridge_server.worker.inputs import said_as
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -55,7 +56,9 @@ class Styles:
         if picture is None:
             assert card is not None
             return self._networks.style(card)
-        return self._of_picture(context.readable(picture), picture, card)
+        path = context.file(picture)
+        with said_as(picture, path):
+            return self._of_picture(path, picture, card)
 
     def describe(self) -> dict[str, Any]:
         """For the answer to `describe`: styles, networks that paint after a picture, versions of models."""
