@@ -32,7 +32,7 @@ class Honest:
         self.served = 0
         self.slowest = 0.0
         self._client = Client.connect(server.url)
-        self._shot = self._client.open_shot(root / "honest.mp4")
+        self._shot = self._client.open_shot(root / "plate.mp4")
         self._analysis = self._client.analyse(self._shot, segmenter="none")
         self._expected = self._render()
         self.wrong: list[object] = []
