@@ -25,6 +25,7 @@ from stylebridge.launch import Address
 from stylebridge.pixels import Picture
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 64
+WINDOW = 2 << 20  # the smallest there is
 
 #: Two layers, both strengths keyframed, one of them on a thing that is followed through the shot.
 LOOK: dict[str, Any] = {
@@ -72,15 +73,24 @@ def seen(picture: Picture) -> str:
 
 
 class Rendering:
-    """A render of the plate, taken step by step: `take` some frames, do harm, take the rest."""
+    """A render of the plate, taken step by step: `take` some frames, do harm, take the rest.
 
-    def __init__(self, client: Client, plate: Path, progress: OnProgress | None = None) -> None:
+    Args:
+        progress: called while the plate is analysed.
+        times: how often each frame is asked for. More than the window holds cannot have been sent when the first
+            are taken, however much of it was made before.
+    """
+
+    def __init__(
+        self, client: Client, plate: Path, progress: OnProgress | None = None, times: int = 1
+    ) -> None:
         self.hashes: list[tuple[int, str]] = []
         self.shot: Shot = client.open_shot(plate)
         self.analysis: Analysis = client.analyse(self.shot, LOOK["prompt"], progress=progress)
-        self._stream = client.render(self.shot, LOOK, self.shot.frames, analysis=self.analysis)
+        frames = list(self.shot.frames) * times
+        self._stream = client.render(self.shot, LOOK, frames, analysis=self.analysis, window=WINDOW)
 
-    def take(self, count: int = FRAMES) -> Rendering:
+    def take(self, count: int = 10**9) -> Rendering:
         """Takes so many further frames, or all that are left."""
         for _ in range(count):
             picture = next(self._stream, None)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
-from fault_tools import Server, command, small_disk
+from fault_tools import Server, command, render, small_disk, worker_of
+
+from stylebridge.client import Client
 
 from .conftest import Undisturbed
 
@@ -33,3 +37,30 @@ def test_a_full_disk_for_the_output(
     assert out.split() == left
     [sentence] = err.splitlines()
     assert "no space left on device" in sentence and str(folder) in sentence
+
+
+def test_a_full_disk_for_the_cache(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    cache = home / "cache"
+    with (
+        Server(home, wrap=disk(cache, "400k"), STYLEBRIDGE_CACHE=str(cache)) as server,
+        Client.connect(server.url) as client,
+    ):
+        assert render(client, plate) == undisturbed.frames
+        found = client.status()["counters"]["caches"]["disk"]
+        assert found["fault"] == "No space left on device" and found["writes"] > 0
+        os.kill(worker_of(client), signal.SIGKILL)  # what fitted is read by the next one
+        assert render(client, plate) == undisturbed.frames
+        found = client.status()["counters"]["caches"]["disk"]
+        assert found["hits"] > 0 and found["damaged"] == 0
+
+
+def test_a_full_disk_for_the_analysis(home: Path, plate: Path, look: Path) -> None:
+    target = home / "styled.mp4"
+    process = command(
+        home, "render", plate, target, "--look", look, "--quiet", wrap=disk(home / "analyses", "4k")
+    )
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    [sentence] = err.splitlines()
+    assert "cannot keep the analysis" in sentence and "No space left on device" in sentence
+    assert not target.exists()

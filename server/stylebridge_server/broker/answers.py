@@ -32,6 +32,14 @@ def revoked() -> StylebridgeError:
     )
 
 
+def superseded(job: Job) -> StylebridgeError:
+    """A request in whose place a newer one is wanted."""
+    return StylebridgeError(
+        Code.SUPERSEDED,
+        f'A newer request of the scrub "{job.message.fields["scrub"]}" took the place of this one.',
+    )
+
+
 def upload_lost() -> StylebridgeError:
     """A frame or blob whose worker died with it."""
     return StylebridgeError(

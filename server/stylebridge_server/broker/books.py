@@ -12,7 +12,7 @@ from typing import Any
 from stylebridge.pixels import Bytes
 
 from ..worker.logs import event
-from .sessions import Job
+from .sessions import Job, Session
 
 log = logging.getLogger("stylebridge.requests")
 
@@ -61,8 +61,14 @@ class Books:
     def accept(self, job: Job) -> None:
         """A request was taken."""
         self._open[job.number] = Account()
-        count = len(job.message.fields.get("frames") or ()) or None
-        event(log, "accepted", request=job.number, session=job.session.name, op=job.message.op, frames=count)
+        if job.whole:  # of frames and blobs, which are many, the end is enough
+            frames = len(job.message.fields.get("frames") or ()) or None
+            name, op = job.session.name, job.message.op
+            event(log, "accepted", request=job.number, session=name, op=op, frames=frames)
+
+    def join(self, job: Job, session: Session) -> None:
+        """Another client asked for the same."""
+        event(log, "joined", request=job.number, session=session.name, op=job.message.op)
 
     def take(self, job: Job, payload: Bytes) -> None:
         """A part of a pushed frame came."""
@@ -81,7 +87,9 @@ class Books:
             self._open[job.number].frames += last
 
     def finish(self, job: Job, op: str, fields: dict[str, Any] | None) -> None:
-        """A request is over: by the event `op` ("result" or "error"), or "" where nobody was left to be told."""
+        """A request is over: by the event `op` ("result" or "error"), or "" where nobody was left to be told. Said
+        again, it changes nothing.
+        """
         account = self._open.pop(job.number, None)
         if account is None:
             return

@@ -249,8 +249,7 @@ class Broker:
             self._note_refusal(0, None, error)
             return
         for session in [one for one in self._sessions.values() if one.user not in allowed]:
-            for job in list(session.jobs.values()):
-                self.work.finish(job, "error", told(revoked()))
+            self.work.refuse(session, revoked())
             self._emit(session.routing, "error", 0, told(revoked()))
             self._forget(session, "its key was revoked")
 
@@ -281,8 +280,7 @@ class Broker:
     def stop(self) -> None:
         """Tells those who wait, and ends the worker."""
         for session in list(self._sessions.values()):
-            for job in list(session.jobs.values()):
-                self.work.finish(job, "error", told(stopping(self.stopping)))
+            self.work.refuse(session, stopping(self.stopping))
         self.work.stop()
 
 

@@ -14,9 +14,10 @@ from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
 from ..worker.logs import event
-from .answers import cancelled, poisoned, told, upload_lost
+from .answers import cancelled, poisoned, superseded, told, upload_lost
 from .books import Books
-from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Queue, Session
+from .queue import Queue
+from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
@@ -65,6 +66,7 @@ class Work:
         self.failure: StylebridgeError | None = None
         self.used = time.monotonic()
         self._uploads: dict[int, Job] = {}  # frames and blobs that are not answered yet
+        self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
         self._numbers = itertools.count(1)
         self._false_starts = 0
         self.worker: WorkerProcess | None = start_worker()
@@ -115,19 +117,38 @@ class Work:
                     Code.TOO_LARGE,
                     f"{UPLOADS_LIMIT} frames or files are being sent: wait until one is whole.",
                 )
-            job = Job(next(self._numbers), session, message, whole=not upload)
-            session.jobs[message.id] = job
-            self.books.accept(job)
-            self._emit(session, "accepted", message.id, {}, None)
-            if job.whole:
-                self.waiting.put(job)
-            else:
-                self._uploads[job.number] = job
+            job = self._begin(session, message)
         elif not upload or job.message.op != message.op or job.whole:
             raise StylebridgeError(Code.BAD_REQUEST, f"The id {message.id} belongs to another request.")
         if not job.whole:
             self._pass_part(job, message)
         self._dispatch()
+
+    def _begin(self, session: Session, message: Message) -> Job:
+        """The job of a new request: one of its own, or one that is under way for an equal request."""
+        job = Job(next(self._numbers), session, message, whole=message.op not in UPLOADS)
+        likeness = job.likeness
+        shared = self._shared.get(likeness) if likeness else None
+        if shared:
+            job = shared
+            job.asked.append((session, message.id))
+        session.jobs[message.id] = job
+        self._emit(session, "accepted", message.id, {}, None)
+        if shared:
+            self.books.join(job, session)
+            return job
+        self.books.accept(job)
+        if likeness:
+            self._shared[likeness] = job
+        scrub = message.fields.get("scrub")
+        for older in [one for one in session.jobs.values() if scrub and one is not job]:
+            if older.message.fields.get("scrub") == scrub:
+                self.finish(older, "error", told(superseded(older)))
+        if job.whole:
+            self.waiting.put(job)
+        else:
+            self._uploads[job.number] = job
+        return job
 
     def _pass_part(self, job: Job, message: Message) -> None:
         """Passes bytes on as they come: the broker keeps none."""
@@ -146,10 +167,8 @@ class Work:
         worker.send(UPLOADS[message.op], job.number, message.fields, message.payload)
         if message.last:
             job.whole = True
-            if (
-                message.op == "put_frame"
-            ):  # a blob is answered when it is whole, whatever is computed meanwhile
-                self.waiting.put(job)
+            if message.op == "put_frame":
+                self.waiting.put(job)  # a blob is answered when it is whole, whatever is computed meanwhile
 
     def credit(self, session: Session, of: int, attempt: int, size: int) -> None:
         """Lets the worker send so many bytes more."""
@@ -158,37 +177,55 @@ class Work:
             self.worker.send("credit", job.number, {"attempt": attempt, "bytes": size})
 
     def cancel(self, session: Session, of: int) -> None:
-        """Answers a request as cancelled and has the worker stop it."""
-        job = session.jobs.get(of)
-        if job:
-            self.finish(job, "error", told(cancelled()))
+        """Answers a request as cancelled, and has the worker stop it where nobody else waits for it."""
+        self._refuse(session, of, cancelled())
+
+    def refuse(self, session: Session, error: StylebridgeError) -> None:
+        """Answers all that a session asked for with an error."""
+        for number in list(session.jobs):
+            self._refuse(session, number, error)
 
     def drop(self, session: Session) -> None:
-        """Lets go of all that a session asked for: nobody is left to be answered."""
-        for job in list(session.jobs.values()):
-            self.finish(job)
+        """Lets go of all that a session asked for, which is not there to be answered."""
+        for number in list(session.jobs):
+            self._refuse(session, number, None)
         if worker := self.ready:
             worker.send("ended", 0, {"session": session.name})
 
+    def _refuse(self, session: Session, number: int, error: StylebridgeError | None) -> None:
+        """Answers one of those who wait for a job; nothing is said where there is no error to tell."""
+        job = session.jobs.pop(number, None)
+        if job is None:
+            return
+        job.asked.remove((session, number))
+        if error:
+            self._emit(session, "error", number, told(error), None)
+        if not job.asked:
+            self.books.finish(job, "error" if error else "", told(error) if error else None)
+            self.finish(job)
+
     def finish(self, job: Job, op: str = "", fields: dict[str, Any] | None = None) -> None:
-        """Answers a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
+        """Answers all who wait for a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
         if not job.wanted:
             return
         job.wanted = False
         self.books.finish(job, op, fields)
-        job.session.jobs.pop(job.message.id, None)
         self._uploads.pop(job.number, None)
         self.waiting.remove(job)
-        if op:
-            self._emit(job.session, op, job.message.id, fields or {}, None)
+        if job.likeness:
+            self._shared.pop(job.likeness, None)
+        asked, job.asked = job.asked, []
+        for session, number in asked:
+            session.jobs.pop(number, None)
+            if op:
+                self._emit(session, op, number, fields or {}, None)
         if self.worker and (job.number in self.running or job.message.op in UPLOADS):
             self.worker.send("cancel", job.number, {})  # it stays among the running until it has stopped
 
     def _dispatch(self) -> None:
         """Gives the worker what it may have now."""
         while worker := self.ready:
-            batch = sum(not job.interactive for job in self.running.values())
-            job = self.waiting.next(batch)
+            job = self.waiting.next(self.running.values())
             if job is None:
                 return
             job.begin()
@@ -249,7 +286,8 @@ class Work:
             payload = message.payload
             self.books.give(job, payload, message.last)
         fields = job.progress(message.fields) if message.op == "progress" else message.fields
-        self._emit(job.session, message.op, job.message.id, fields, payload)
+        for session, number in list(job.asked):
+            self._emit(session, message.op, number, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()
 
