@@ -14,11 +14,12 @@ from . import checkpoints
 if TYPE_CHECKING:
     from torch import Tensor
 
-JOHNSON, MICROAST, ONNX = "johnson", "microast", "onnx"
+JOHNSON, MICROAST, ONNX, LOSS = "johnson", "microast", "onnx", "loss-network"
 WHAT = {
     JOHNSON: "a Johnson network (one style)",
     MICROAST: "MicroAST (any style picture)",
     ONNX: "an ONNX style network (one style)",
+    LOSS: "a loss network (VGG-16, VGG-19 or SqueezeNet)",
 }
 
 
@@ -44,11 +45,19 @@ def convert(path: Path) -> Converted:
         StylebridgeError: NOT_READABLE where it belongs to no network known here, or does not fit the one that it
             comes nearest to: the names missing and too many, or the wrong shape, are said. As `checkpoints.read`.
     """
-    from . import johnson, microast
+    from . import johnson, loss_networks, microast
 
-    state = _microast_folder(path) if path.is_dir() else checkpoints.read(path)
+    if path.is_dir() and loss_networks.has_shards(path):
+        state = loss_networks.read(path)
+    else:
+        state = _microast_folder(path) if path.is_dir() else checkpoints.read(path)
+    loss_network = loss_networks.recognised(state)
+    if loss_network:
+        fed = {"network": loss_network, "inputs": loss_networks.inputs_of(path)}
+        return Converted(LOSS, loss_networks.fitted(loss_network, state, path), fed)
     renamed, epsilon = johnson.renamed(state)
-    plans = {JOHNSON: (renamed, johnson.shapes()), MICROAST: (state, microast.shapes())}
+    build = johnson.build(renamed)
+    plans = {JOHNSON: (renamed, johnson.shapes(**build)), MICROAST: (state, microast.shapes())}
     known = {
         kind: len(shapes.keys() & tensors.keys()) / len(shapes) for kind, (tensors, shapes) in plans.items()
     }
@@ -60,7 +69,7 @@ def convert(path: Path) -> Converted:
             f"{', '.join(WHAT.values())}.",
         )
     tensors, shapes = plans[kind]
-    settings = {"epsilon": epsilon} if kind == JOHNSON else {}
+    settings = {"epsilon": epsilon, **build} if kind == JOHNSON else {}
     return Converted(kind, checkpoints.fitted(tensors, shapes, WHAT[kind], path), settings)
 
 

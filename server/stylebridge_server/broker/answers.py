@@ -18,6 +18,14 @@ def cancelled() -> StylebridgeError:
     return StylebridgeError(Code.CANCELLED, "The request was cancelled.")
 
 
+def superseded(job: Job) -> StylebridgeError:
+    """A request in whose place a newer one is wanted."""
+    return StylebridgeError(
+        Code.SUPERSEDED,
+        f'A newer request of the scrub "{job.message.fields["scrub"]}" took the place of this one.',
+    )
+
+
 def stopping(why: str) -> StylebridgeError:
     """The server takes no more requests, or ends with some unanswered."""
     return StylebridgeError(
@@ -29,14 +37,6 @@ def revoked() -> StylebridgeError:
     """A client whose key was let in when it came."""
     return StylebridgeError(
         Code.DENIED, "This client's key was revoked: ask the server's owner to let it in again."
-    )
-
-
-def superseded(job: Job) -> StylebridgeError:
-    """A request in whose place a newer one is wanted."""
-    return StylebridgeError(
-        Code.SUPERSEDED,
-        f'A newer request of the scrub "{job.message.fields["scrub"]}" took the place of this one.',
     )
 
 

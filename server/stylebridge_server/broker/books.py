@@ -87,9 +87,7 @@ class Books:
             self._open[job.number].frames += last
 
     def finish(self, job: Job, op: str, fields: dict[str, Any] | None) -> None:
-        """A request is over: by the event `op` ("result" or "error"), or "" where nobody was left to be told. Said
-        again, it changes nothing.
-        """
+        """A request is over: by the event `op` ("result" or "error"), or "" where nobody was left to be told."""
         account = self._open.pop(job.number, None)
         if account is None:
             return

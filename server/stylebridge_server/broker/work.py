@@ -201,19 +201,18 @@ class Work:
         if error:
             self._emit(session, "error", number, told(error), None)
         if not job.asked:
-            self.books.finish(job, "error" if error else "", told(error) if error else None)
-            self.finish(job)
+            self.finish(job, "error" if error else "", told(error) if error else None)
 
     def finish(self, job: Job, op: str = "", fields: dict[str, Any] | None = None) -> None:
         """Answers all who wait for a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
         if not job.wanted:
             return
         job.wanted = False
-        self.books.finish(job, op, fields)
         self._uploads.pop(job.number, None)
         self.waiting.remove(job)
         if job.likeness:
             self._shared.pop(job.likeness, None)
+        self.books.finish(job, op, fields)
         asked, job.asked = job.asked, []
         for session, number in asked:
             session.jobs.pop(number, None)

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylebridge_models.network import moments
+
 # (inputs, outputs) of VGG-19's convolutions up to conv3_1. Those up to conv3_4 would double the cost of a step.
 _LAYERS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256))
 _POOL_AFTER = (1, 3)
@@ -63,11 +65,35 @@ class Vgg:
 
 def statistics(features: list[Tensor]) -> list[Tensor]:
     """Mean and deviation of every channel of every layer, each (N, 2C): what a style is, to the losses."""
+    return [moments(x) for x in features]
+
+
+def windows(features: list[Tensor], count: int) -> list[Tensor]:
+    """Like `statistics`, in count x count parts of the picture, each (N, 2C, count, count)."""
     rows = []
     for x in features:
-        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0)
-        rows.append(torch.cat([mean, (variance + 1e-5).sqrt()], 1))
+        size = x.shape[-1] // count
+        x = x.float()
+        mean = F.avg_pool2d(x, size)
+        square = F.avg_pool2d(x * x, size)
+        rows.append(torch.cat([mean, ((square - mean * mean).clamp_min(0) + 1e-5).sqrt()], 1))
     return rows
+
+
+def texture(a: Tensor, b: Tensor, levels: int = 3) -> Tensor:
+    """How differently strong the fine structure of two pictures (N, 3, H, W) is, place by place.
+
+    Compares energies, not values: what a pixel loss averages to a blur has too little of it.
+    """
+    parts = []
+    for _ in range(levels):
+        energies = []
+        for x in (a, b):
+            fine = x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+            energies.append((F.avg_pool2d(fine * fine, 8, 4).sum(1) + 1e-5).sqrt())
+        parts.append((energies[0] - energies[1]).abs().mean())
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+    return torch.stack(parts).mean()
 
 
 def charbonnier(difference: Tensor) -> Tensor:
