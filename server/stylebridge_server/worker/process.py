@@ -145,6 +145,7 @@ class Worker:
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
             self._assemblies.pop(message.id, None)
+            self._pictures.pop(message.id, None)
             self._uploads.cancel(message.id)
             if context:
                 context.cancel()
