@@ -20,6 +20,7 @@ from stylebridge_server import colour, style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.steps import step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 Size = tuple[int, int]  # height, width
@@ -114,10 +115,13 @@ class Streams:
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
         for tile in _touched(style.tiles(*size), size, full, wanted):
+            step()
             canvas[tile.slices] = self._stream_tile(spec, number, size, tile)
         if size == full:
             return canvas
+        step()
         large = cv2.resize(canvas, (full[1], full[0]), interpolation=cv2.INTER_CUBIC)
+        step()
         if detail > 0:
             large += self._detail(number, size) * np.float32(detail)
         return np.clip(large, 0, 1, out=large)
@@ -138,11 +142,13 @@ class Streams:
 
         def make() -> NDArray[np.uint16]:
             taps = self._taps(window, size, spec.steadiness)
+            step()
             sources = []
             for j, k in enumerate(window):
                 box = taps.footprint(j, tile)
                 tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
                 sources.append(self._styled(spec, k, size, tiles))
+            step()
             steady = temporal.blend(taps, tile, sources)
             return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
 
@@ -155,6 +161,7 @@ class Streams:
         """The frame as the network paints it, on a canvas of which only the given tiles are filled."""
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
+            step()
             canvas[tile.slices] = self._styled_tile(spec, number, size, tile)
         return canvas
 
@@ -165,6 +172,7 @@ class Streams:
 
         def make() -> Rgb:
             features, statistics = self._features(number, size), self._scene_statistics(number, size)
+            step()
             return workshop.engine.decode(features, statistics, spec.code, tile)
 
         def find() -> Rgb:
@@ -194,6 +202,7 @@ class Streams:
         if size not in moment.detail:
             frame = colour.to_working(self._shot.read(number).pixels)
             plate = self._plate(number, size)
+            step()
             moment.detail[size] = frame - cv2.resize(plate, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         return moment.detail[size]
 
@@ -243,6 +252,7 @@ class Streams:
         """The source at network size, (h, w, 3) float32 display-referred sRGB."""
 
         def make() -> Rgb:
+            step()
             frame = colour.to_working(self._shot.read(number).pixels)
             if frame.shape[:2] == size:
                 return frame
