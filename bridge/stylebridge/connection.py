@@ -22,7 +22,7 @@ from .requests import Lost, Progress, Request
 OnProgress = Callable[[Progress], None]
 #: Gives the messages of a request that is sent in parts, from the first one: the fields and the bytes of each.
 Parts = Callable[[], Iterable["tuple[dict[str, Any], Bytes]"]]
-#: Gives the server what it answered that it lacks; whether it could.
+#: Gives the server what it answered that it lacks; whether it could. It must not say so for ever.
 Supply = Callable[[StylebridgeError], bool]
 
 #: Seconds without a sign of life after which a server counts as gone. It pings every few seconds.
@@ -105,17 +105,19 @@ class Connection:
         lacks what `supply` can give it.
         """
         request, cancels = Request(op, fields, progress), self._cancels
-        for retry in itertools.count():
+        losses = 0  # without a picture in between
+        while True:
             link = self._link
             try:
                 return (yield from self._follow(request, parts))
             except Lost:
                 if self._cancels != cancels:
                     raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None
-                if retry == RETRIES:
+                losses = 1 if request.frames else losses + 1
+                if losses > RETRIES:
                     raise StylebridgeError(
                         Code.UNREACHABLE,
-                        f'The server went away {retry + 1} times during "{op}": see its log, or start it '
+                        f'The server went away {losses} times during "{op}": see its log, or start it '
                         "again with `stylebridge serve`.",
                     ) from None
                 self._reopen(link)
@@ -123,9 +125,10 @@ class Connection:
                 if error.code in (Code.INTERNAL, Code.POISONED) and self._finder.log:
                     error.message += f" The log is {self._finder.log}."
                     error.args = (error.message,)
-                if error.code != Code.NEED or retry == RETRIES or not (supply and supply(error)):
+                if error.code != Code.NEED or not (supply and supply(error)):
                     raise
-        raise AssertionError("unreachable")
+                if self._cancels != cancels:
+                    raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None
 
     def _follow(self, request: Request, parts: Parts | None) -> Generator[Picture, None, dict[str, Any]]:
         number, link = next(self._numbers), self._link
@@ -137,10 +140,14 @@ class Connection:
         try:
             if parts is None:
                 self._send(request.op, number, request.fields)
-            else:
-                for more, payload in parts():
-                    self._send(request.op, number, {**request.fields, **more}, payload)
+            sent, upload = 0, iter(parts() if parts else ())
+            piece = next(upload, None)
             while True:
+                while piece and sent - request.taken < protocol.UPLOAD_WINDOW:
+                    more, payload = piece
+                    self._send(request.op, number, {**request.fields, **more}, payload)
+                    sent += memoryview(payload).nbytes
+                    piece = next(upload, None)
                 event = request.step(_TICK, self._credit)
                 if isinstance(event, Picture):
                     yield event

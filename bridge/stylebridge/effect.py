@@ -46,7 +46,7 @@ class Parameter:
     Attributes:
         name: what looks, requests and programs call it.
         title: what a host's interface calls it.
-        kind: "float", "int", "bool", "choice"; "style" (a preset's name or the path of a picture), "text",
+        kind: "float", "int", "bool", "choice"; "style" (see `split_style`), "text",
             "path", "selector" (a name or an id); "box" ([x0, y0, x1, y1]), "points" ([[x, y], ...]).
         default: the value where none is given; None where there is none.
         hint: one sentence for people.
@@ -176,7 +176,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Style",
         kind="style",
         default=None,
-        hint="The style: the name of a preset, or a picture to take it from.",
+        hint="The style: the name of a preset or an installed network, or a picture to take it from.",
         scope=LAYER,
         animation=HOLD,
     ),
@@ -381,8 +381,26 @@ def describe() -> dict[str, Any]:
 
 
 def is_picture(style: str) -> bool:
-    """Whether a style is the path of a picture. Names of presets have neither dots nor slashes."""
-    return any(mark in style for mark in "./\\")
+    """Whether a style is the path of a picture. Names of presets and networks have neither dots nor slashes."""
+    return split_style(style)[0] is None
+
+
+def split_style(style: str) -> tuple[str | None, str | None]:
+    """A style's name and its picture, either of which may be None.
+
+    "wheat-field" is a name, "painting.jpg" a picture, and "microast:painting.jpg" the name of a network with the
+    picture that it paints after. A single letter before a colon is a drive, not a name.
+    """
+    name, colon, picture = style.partition(":")
+    if colon and len(name) > 1 and picture and not any(mark in name for mark in "./\\"):
+        return name, picture
+    return (None, style) if any(mark in style for mark in "./\\") else (style, None)
+
+
+def with_picture(style: str, picture: str) -> str:
+    """The style with another path for its picture."""
+    name = split_style(style)[0]
+    return picture if name is None else f"{name}:{picture}"
 
 
 def _plain(number: float | None) -> str:
@@ -416,7 +434,7 @@ def _selector_problem(value: object) -> str:
 
 def _style_problem(value: object) -> str:
     problem = text_problem(value)
-    return f"{problem}: the name of a preset or the path of a picture" if problem else ""
+    return f"{problem}: {_NOUNS['style']}" if problem else ""
 
 
 def _inside(value: object) -> bool:
@@ -444,7 +462,7 @@ def _is_point(point: object) -> bool:
 
 _NOUNS = {
     "bool": "true or false",
-    "style": "the name of a preset or the path of a picture",
+    "style": "the name of a preset or an installed network, or the path of a picture",
     "text": "text",
     "path": "the path of a file",
     "selector": "a name or the id of an instance",

@@ -42,6 +42,10 @@ class Request:
         op, fields: the request. `frames` of a stream shrinks as frames arrive, so that the same request can
             be made again and brings only the rest.
         on_progress: called with each progress event, in the waiting thread.
+
+    Attributes:
+        frames: how many pictures came since it was begun.
+        taken: of an upload, how many bytes the server has taken since it was begun.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Request:
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._assembly = Assembly()
         self._attempt = self._owed = 0
+        self.frames = self.taken = 0
         self._before = self._total - len(self.fields["frames"]) if self._total else 0
 
     def deliver(self, message: Message | None) -> None:
@@ -98,6 +103,8 @@ class Request:
             return self._frame(message)
         if message.op == "progress":
             self._progress(message.fields)
+        elif message.op == "credit":
+            self.taken += message.fields["bytes"]
         elif message.op == "result":
             self.finished = True
             return dict(message.fields["value"])
@@ -122,6 +129,7 @@ class Request:
                 Code.BAD_REQUEST, f"The server sent frame {fields['number']}, which was not asked for next."
             )
         del frames[0]
+        self.frames += 1
         return Picture(fields["number"], message.layout, data, fields["extra"])
 
     def _progress(self, fields: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keys import KeyPair, client_key
 from stylebridge.launch import StartedServer
 from stylebridge.link import Link
-from stylebridge.protocol import Message, encode, unpack
+from stylebridge.protocol import PROTOCOL, Message, encode, unpack
 
 from .conftest import until
 
@@ -53,7 +53,7 @@ def test_a_stranger_is_refused_until_allowed(
             friend.shutdown()
         assert caught.value.code == Code.DENIED
         with pytest.raises(StylebridgeError, match="lies outside the folders") as caught:
-            friend.open_shot("/etc/passwd")
+            friend.open_shot("/etc/a plate that is not here.mp4")
         assert caught.value.code == Code.DENIED
 
 
@@ -126,7 +126,7 @@ class Bare:
             return self.answers[0]
 
 
-HELLO = {"version": "0.0.9", "protocol": 1, "client": "test"}
+HELLO = {"version": "0.0.9", "protocol": PROTOCOL, "client": "test"}
 
 
 def test_malformed_messages_are_refused_and_others_served(server: StartedServer) -> None:
@@ -137,9 +137,9 @@ def test_malformed_messages_are_refused_and_others_served(server: StartedServer)
         [b"\xc1"],
         [b"", b"", b""],
         [msgpack.packb([1, 2])],
-        [msgpack.packb({"v": 1, "id": 7, "op": "fly"})],
-        [msgpack.packb({"v": 1, "id": 7, "op": "render", "shot": 3})],
-        [msgpack.packb({"v": 1, "id": 7, "op": "status"}), b"pixels"],
+        [msgpack.packb({"v": PROTOCOL, "id": 7, "op": "fly"})],
+        [msgpack.packb({"v": PROTOCOL, "id": 7, "op": "render", "shot": 3})],
+        [msgpack.packb({"v": PROTOCOL, "id": 7, "op": "status"}), b"pixels"],
         [b"\x91" * 100_000],
     ):
         answer = bare.ask(parts)
@@ -167,8 +167,8 @@ def test_version_skew_names_both_versions(server: StartedServer) -> None:
 
 
 def test_a_client_of_another_protocol_is_told(server: StartedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylebridge.protocol.PROTOCOL", 2)
-    monkeypatch.setattr(encode, "__defaults__", (None, 2))
+    monkeypatch.setattr("stylebridge.protocol.PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr(encode, "__defaults__", (None, PROTOCOL + 1))
     with pytest.raises(StylebridgeError, match="update the server") as caught:
         Client.connect(server.address.url)
     assert caught.value.code == Code.VERSION

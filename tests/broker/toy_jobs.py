@@ -16,6 +16,7 @@ from stylebridge_server.worker.context import Context, Handler
 _rendered: list[int] = []
 _analysed: list[str] = []
 _pushed: dict[tuple[str, int], Picture] = {}
+_ended: list[str] = []
 
 
 def picture(number: int, layout: Layout) -> Picture:
@@ -25,9 +26,14 @@ def picture(number: int, layout: Layout) -> Picture:
 
 def open_shot(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("path"):
-        context.readable(fields["path"])
-    pushed = fields.get("pushed") or {"first": 0, "last": 9}
-    return {"shot": "toy", "info": {**pushed}}
+        context.file(fields["path"])
+    made = fields.get("pushed") or fields.get("live")
+    if made is None:
+        return {"shot": "toy", "info": {"first": 0, "last": 9}}
+    layout = Layout(made["dtype"], made["height"], made["width"], made["channels"])
+    for number, name in enumerate(made.get("frames", ()), made.get("first", 0)):
+        _pushed["made", number] = Picture(number, layout, context.store.path(name).read_bytes())
+    return {"shot": "made", "info": {"first": 0, "last": 9, **made}}
 
 
 def put_frame(context: Context, fields: dict[str, Any]) -> None:
@@ -98,6 +104,7 @@ def mattes(context: Context, fields: dict[str, Any]) -> None:
 def handlers() -> dict[str, Handler]:
     return {
         "describe": lambda context, fields: {"parameters": [], "session": context.session},
+        "probe": lambda context, fields: {"files": []},
         "open_shot": open_shot,
         "put_frame": put_frame,
         "analyse": analyse,
@@ -111,5 +118,14 @@ def fingerprint() -> str:
     return "toy-1"
 
 
+def ended(session: str) -> None:
+    _ended.append(session)
+
+
 def status() -> dict[str, Any]:
-    return {"rendered": len(_rendered), "analysed": len(_analysed), "pid": os.getpid()}
+    return {
+        "rendered": len(_rendered),
+        "analysed": len(_analysed),
+        "pid": os.getpid(),
+        "ended": _ended,
+    }

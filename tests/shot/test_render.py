@@ -23,7 +23,18 @@ from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Instance, Rgb, SourceInfo, Tile
 
 HEIGHT, WIDTH, LAST, CUT = 300, 560, 11, 7
-CODES = {"ink": np.array([0.2, 0.9, -1], np.float32), "gold": np.array([0.8, 0.1, 2], np.float32)}
+
+
+def tint(rgb: Rgb) -> Rgb:
+    """Stands in for a network that takes statistics over the frame: no tile of it could be painted alone."""
+    return np.clip(0.5 + (rgb - rgb.mean((0, 1))) * 0.8 + 0.05 * np.sin(rgb * 50), 0, 1)
+
+
+STYLES = {
+    "ink": style.CodeStyle(np.array([0.2, 0.9, -1], np.float32)),
+    "gold": style.CodeStyle(np.array([0.8, 0.1, 2], np.float32)),
+    "glass": style.FrameStyle("glass-1", "glass", "1", tint),
+}
 
 
 class Clip:
@@ -116,7 +127,7 @@ class Bench:
 
     def look(self, data: dict[str, object]) -> Resolved:
         return resolve(
-            Look.from_data({"schema": "look.1", **data}), self.shot, self.analysis, CODES.__getitem__
+            Look.from_data({"schema": "look.1", **data}), self.shot, self.analysis, STYLES.__getitem__
         )
 
     def frame(self, look: Resolved, number: int) -> NDArray[np.uint8]:
@@ -141,6 +152,43 @@ def test_order_chunks_and_small_caches_do_not_change_a_pixel(analysis: Analysis)
     shuffled = random.Random(3).sample(numbers, len(numbers))
     assert Bench(analysis, limit=2_000_000).frames(BOTH, shuffled) == straight
     assert Bench(analysis, limit=0).frames(BOTH, [9]) == {9: straight[9]}
+
+
+GLASS = {
+    "background": {"style": "ink", "strength": 0.5},
+    "instance": [{"select": "ball", "style": "glass"}],
+}
+
+
+def test_a_network_that_needs_the_whole_frame_keeps_the_promise_too(analysis: Analysis) -> None:
+    numbers = list(range(LAST + 1))
+    straight = Bench(analysis).frames(GLASS, numbers)
+    assert Bench(analysis).frames(GLASS, numbers[::-1]) == straight
+    shuffled = random.Random(4).sample(numbers, len(numbers))
+    assert Bench(analysis, limit=2_000_000).frames(GLASS, shuffled) == straight
+    # The ball touches a part of the tiles; inside it the whole frame's style shows, statistics and all.
+    whole = Bench(analysis)
+    full = whole.frame(whole.look({"background": {"style": "glass"}}), 5)
+    alone = np.frombuffer(straight[5], np.uint8).reshape(full.shape)
+    np.testing.assert_array_equal(alone[disc(5) == 255], full[disc(5) == 255])
+
+
+def test_a_whole_frame_is_painted_once(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = []
+
+    def paint(rgb: Rgb) -> Rgb:
+        painted.append(rgb.shape)
+        return tint(rgb)
+
+    monkeypatch.setitem(STYLES, "glass", style.FrameStyle("glass-1", "glass", "1", paint))
+    bench = Bench(analysis)
+    bench.frames({"background": {"style": "glass"}}, range(4))
+    assert painted == [(HEIGHT, WIDTH, 3)] * 4
+    assert bench.paint.runs == {"encode": 0, "decode": 0}
+    # Another version under the same name is another style.
+    monkeypatch.setitem(STYLES, "glass", style.FrameStyle("glass-2", "glass", "2", lambda rgb: 1 - tint(rgb)))
+    first, second = bench.frames({"background": {"style": "glass"}}, [3]), Bench(analysis)
+    assert first == second.frames({"background": {"style": "glass"}}, [3])
 
 
 def test_strength_zero_gives_the_source_back_and_runs_no_network(analysis: Analysis) -> None:

@@ -17,6 +17,7 @@ import pytest
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import PART_BYTES
 from stylebridge.protocol import PART_COST, Message
+from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.credit import Credit
@@ -60,7 +61,7 @@ def job(
     fields = {"fields": {"window": window}, "session": "s", "attempt": 1, "interactive": False}
     fields |= {"owner": True, "user": "u"}
     run = Message("run", number, {**fields, **said})
-    return Context(run, sent, baton or Baton(), Pen(ledger.path), roots)
+    return Context(run, sent, baton or Baton(), Pen(ledger.path), roots, Store(tmp_path / "store", 1 << 20))
 
 
 def start(run: Any, *args: Any) -> threading.Thread:

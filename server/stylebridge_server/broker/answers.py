@@ -26,13 +26,12 @@ def superseded(job: Job) -> StylebridgeError:
     )
 
 
-def frame_lost(job: Job) -> StylebridgeError:
-    """A pushed frame whose worker died with it."""
-    number = job.message.fields["number"]
+def upload_lost() -> StylebridgeError:
+    """A frame or blob whose worker died with it."""
     return StylebridgeError(
         Code.NEED,
-        f"The server's worker was started anew and lacks frame {number}: send it again.",
-        frame=number,
+        "The server's worker was started anew and lacks what was being sent: send it again.",
+        again=True,
     )
 
 

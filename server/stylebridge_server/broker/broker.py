@@ -6,14 +6,12 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import zmq
 
 from stylebridge import __version__
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.look import Look
 from stylebridge.pixels import Bytes
 from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unpack, version_error
 
@@ -29,6 +27,8 @@ log = logging.getLogger("stylebridge.broker")
 #: Seconds between signs of life to every client. They tell a waiting client that the server lives, and the
 #: broker which clients are gone.
 PING_EVERY = 3.0
+#: Looks in messages of at most so many bytes are read and written here; larger ones would hold up everybody.
+SMALL = 4096
 
 
 class Broker:
@@ -84,7 +84,7 @@ class Broker:
             self._used = time.monotonic()
             if session is None:
                 session = self._welcome(routing, user, message)
-            self._answer(session, message)
+            self._answer(session, message, small=len(parts[1].buffer) <= SMALL)
         except StylebridgeError as error:
             if error.code not in (Code.CANCELLED, Code.NEED):
                 log.info("refused id=%d from=%s: %s", number, session.name if session else "?", error)
@@ -109,7 +109,7 @@ class Broker:
         )
         return session
 
-    def _answer(self, session: Session, message: Message) -> None:
+    def _answer(self, session: Session, message: Message, small: bool) -> None:
         fields = message.fields
         if message.op == "hello":
             self._hellos.append((session, message.id))
@@ -127,7 +127,7 @@ class Broker:
             self.stopping = "a client asked for it"
         elif message.op == "bye":
             self._forget(session, "said bye")
-        elif message.op in ("parse_look", "format_look"):
+        elif message.op in ("parse_look", "format_look") and small:
             self._result(session, message.id, _look(message))
         else:
             self.work.accept(session, message)
@@ -223,13 +223,10 @@ class Broker:
 
 
 def _look(message: Message) -> dict[str, Any]:
-    """Reads or writes a look; neither needs the worker, and tomlkit is loaded when it is first asked for."""
+    """Reads or writes a small look; neither needs the worker, and tomlkit is loaded when it is first asked for."""
     from stylebridge_server.shot import looks
 
     fields = message.fields
     if message.op == "format_look":
-        return {"text": looks.format_look(Look.from_data(fields["look"]), fields["original"] or "")}
-    if fields["path"] is None:
-        return {"look": looks.parse_look(fields["text"]).to_data()}
-    path = Path(fields["path"])
-    return {"look": looks.resolve_paths(looks.parse_look(fields["text"], path), path.parent).to_data()}
+        return looks.write(fields["look"], fields["original"])
+    return looks.read(fields["text"], fields["path"])

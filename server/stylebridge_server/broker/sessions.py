@@ -15,10 +15,10 @@ from stylebridge.requests import STREAMS
 #: Sessions at once, and requests of one session that are not answered yet.
 SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
-#: Frames that one session may be pushing at once: memory is taken for each when its first part comes.
+#: Frames and blobs that one session may be sending at once.
 UPLOADS_LIMIT = 4
 #: Requests of which equal ones are answered by one job.
-SHARED = ("analyse", "describe", "open_shot")
+SHARED = ("analyse", "describe")
 
 
 @dataclass(eq=False)
@@ -54,7 +54,9 @@ class Job:
         deaths: how many workers died computing it.
         sent: whether the worker has it.
         wanted: whether anybody still waits for it.
-        whole: for a pushed frame, whether all its parts were passed on.
+        whole: for a frame or blob, whether all its parts were passed on.
+        ahead: of a frame or blob, bytes that were passed on and not taken yet.
+        lost: of a frame or blob, whether a worker died with a part of it; to be sent again when there is another.
         before: of a stream, how many frames were delivered before the present attempt.
     """
 
@@ -67,6 +69,8 @@ class Job:
     wanted: bool = True
     whole: bool = True
     before: int = 0
+    ahead: int = 0
+    lost: bool = False
     asked: list[tuple[Session, int]] = field(init=False)
     _delivered: int = 0
 

@@ -9,17 +9,19 @@ from collections.abc import Callable
 from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.pixels import Bytes
-from stylebridge.protocol import Message
+from stylebridge.pixels import PART_BYTES, Bytes
+from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
-from .answers import cancelled, frame_lost, poisoned, superseded, told
+from .answers import cancelled, poisoned, superseded, told, upload_lost
 from .queue import Queue
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
 
+#: Requests that come in parts, and what the worker calls a part of each.
+UPLOADS = {"put_frame": "part", "put": "put"}
 #: Workers in a row that die before they are ready, after which no other is started.
 FALSE_STARTS = 3
 
@@ -59,7 +61,7 @@ class Work:
         self.restarts = 0
         self.failure: StylebridgeError | None = None
         self.used = time.monotonic()
-        self._uploads: dict[int, Job] = {}  # pushed frames that are not answered yet
+        self._uploads: dict[int, Job] = {}  # frames and blobs that are not answered yet
         self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
         self._numbers = itertools.count(1)
         self._false_starts = 0
@@ -83,17 +85,18 @@ class Work:
     @property
     def busy(self) -> bool:
         """Whether anything is asked and not answered."""
-        return bool(self.running or len(self.waiting))
+        return bool(self.running or len(self.waiting) or self._uploads)
 
     # Requests.
 
     def accept(self, session: Session, message: Message) -> None:
-        """Takes a request, or one more part of a pushed frame.
+        """Takes a request, or one more part of a frame or blob.
 
         Raises:
             StylebridgeError: `TOO_LARGE` for too many at once, `BAD_REQUEST` for a number that is taken, and
                 whatever keeps workers from starting.
         """
+        upload = message.op in UPLOADS
         job = session.jobs.get(message.id)
         if job is None:
             if self.failure:
@@ -102,15 +105,16 @@ class Work:
                 raise StylebridgeError(
                     Code.TOO_LARGE, f"{REQUESTS_LIMIT} requests are waiting: wait for some to be answered."
                 )
-            if message.op == "put_frame" and message.fields["offset"] > 0:
-                return  # the rest of a frame that was refused or cancelled
+            if upload and message.fields["offset"] > 0:
+                return  # the rest of one that was answered or cancelled
             uploads = sum(not one.whole for one in session.jobs.values())
-            if message.op == "put_frame" and uploads >= UPLOADS_LIMIT:
+            if upload and uploads >= UPLOADS_LIMIT:
                 raise StylebridgeError(
-                    Code.TOO_LARGE, f"{UPLOADS_LIMIT} frames are being pushed: wait until one is whole."
+                    Code.TOO_LARGE,
+                    f"{UPLOADS_LIMIT} frames or files are being sent: wait until one is whole.",
                 )
             job = self._begin(session, message)
-        elif message.op != "put_frame" or job.message.op != "put_frame" or job.whole:
+        elif not upload or job.message.op != message.op or job.whole:
             raise StylebridgeError(Code.BAD_REQUEST, f"The id {message.id} belongs to another request.")
         if not job.whole:
             self._pass_part(job, message)
@@ -118,7 +122,7 @@ class Work:
 
     def _begin(self, session: Session, message: Message) -> Job:
         """The job of a new request: one of its own, or one that is under way for an equal request."""
-        job = Job(next(self._numbers), session, message, whole=message.op != "put_frame")
+        job = Job(next(self._numbers), session, message, whole=message.op not in UPLOADS)
         likeness = job.likeness
         shared = self._shared.get(likeness) if likeness else None
         if shared:
@@ -141,15 +145,23 @@ class Work:
         return job
 
     def _pass_part(self, job: Job, message: Message) -> None:
-        """Passes pixels on as they come: the broker keeps none."""
+        """Passes bytes on as they come: the broker keeps none."""
         worker = self.ready
-        if worker is None:
-            self.finish(job, "error", told(frame_lost(job)))
+        if worker is None or job.lost:
+            job.lost = True
             return
-        worker.send("part", job.number, message.fields, message.payload)
+        job.ahead += memoryview(message.payload).nbytes
+        if job.ahead > UPLOAD_WINDOW + PART_BYTES:
+            window = StylebridgeError(
+                Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."
+            )
+            self.finish(job, "error", told(window))
+            return
+        worker.send(UPLOADS[message.op], job.number, message.fields, message.payload)
         if message.last:
             job.whole = True
-            self.waiting.put(job)
+            if message.op == "put_frame":
+                self.waiting.put(job)  # a blob is answered when it is whole, whatever is computed meanwhile
 
     def credit(self, session: Session, of: int, attempt: int, size: int) -> None:
         """Lets the worker send so many bytes more."""
@@ -170,6 +182,8 @@ class Work:
         """Lets go of all that a session asked for, which is not there to be answered."""
         for number in list(session.jobs):
             self._refuse(session, number, None)
+        if worker := self.ready:
+            worker.send("ended", 0, {"session": session.name})
 
     def _refuse(self, session: Session, number: int, error: StylebridgeError | None) -> None:
         """Answers one of those who wait for a job; nothing is said where there is no error to tell."""
@@ -196,7 +210,7 @@ class Work:
             session.jobs.pop(number, None)
             if op:
                 self._emit(session, op, number, fields or {}, None)
-        if self.worker and (job.number in self.running or job.message.op == "put_frame"):
+        if self.worker and (job.number in self.running or job.message.op in UPLOADS):
             self.worker.send("cancel", job.number, {})  # it stays among the running until it has stopped
 
     def _dispatch(self) -> None:
@@ -234,6 +248,8 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
+            for job in [one for one in self._uploads.values() if one.lost]:
+                self.finish(job, "error", told(upload_lost()))
             log.info(
                 "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
             )
@@ -249,11 +265,14 @@ class Work:
         """Passes an event on to the client, under the client's number."""
         over = message.op in ("result", "error")
         job = self.running.pop(message.id, None) if over else self.running.get(message.id)
+        job = job or self._uploads.get(message.id)
         if job is None or not job.wanted:
             return
         if over:
             self.finish(job, message.op, message.fields)
             return
+        if message.op == "credit":
+            job.ahead -= message.fields["bytes"]
         payload = message.payload if message.op == "frame" else None
         fields = job.progress(message.fields) if message.op == "progress" else message.fields
         for session, number in list(job.asked):
@@ -299,8 +318,9 @@ class Work:
                 self.finish(job, "error", told(poisoned(job)))
             elif job.wanted:
                 self.waiting.put(job, front=True)
-        for job in list(self._uploads.values()):  # their pixels died with the worker
-            self.finish(job, "error", told(frame_lost(job)))
+        for job in self._uploads.values():  # their bytes died with the worker
+            self.waiting.remove(job)
+            job.lost = True
         if self.failure is None and self._false_starts >= FALSE_STARTS:
             self._give_up(
                 StylebridgeError(
@@ -316,7 +336,7 @@ class Work:
         """No worker can be had: says so to everybody who waits or will ask."""
         log.error("no worker: %s", failure)
         self.failure = failure
-        for job in list(self.waiting):
+        for job in [*self.waiting, *self._uploads.values()]:
             self.finish(job, "error", told(failure))
         self._on_change()
 

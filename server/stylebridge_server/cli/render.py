@@ -201,8 +201,9 @@ def _is_idle(look: Look, info: SourceInfo) -> bool:
 
 
 def _style_path(style: str) -> str:
-    """A style picture by its full path, for a server that runs in another folder; a preset's name as it is."""
-    return str(Path(style).absolute()) if effect.is_picture(style) else style
+    """A style with its picture's full path, for a server that runs in another folder; a name as it is."""
+    picture = effect.split_style(style)[1]
+    return style if picture is None else effect.with_picture(style, str(Path(picture).absolute()))
 
 
 class _Sheet:

@@ -16,6 +16,9 @@ from stylebridge.keyframes import Curve
 from stylebridge.look import Layer, Look
 from stylebridge_server.shot import toml_text
 
+#: Most tables of a look that a client has read: the time for reading grows faster than their number.
+TABLES_LIMIT = 2000
+
 
 def load_look(path: Path) -> Look:
     """Reads a look's file; relative paths in it are taken from its folder.
@@ -74,6 +77,22 @@ def format_look(look: Look, original_text: str | None = None) -> str:
     return toml_text.rewrite(original, look.to_data())
 
 
+def read(text: str, path: str | None) -> dict[str, Any]:
+    """What `parse_look` of the protocol answers: the look's plain data, relative paths taken from `path`."""
+    if text.count("\n[") > TABLES_LIMIT:
+        raise StylebridgeError(
+            Code.TOO_LARGE, f"The look has more than {TABLES_LIMIT} tables: split it, or say it in fewer."
+        )
+    if path is None:
+        return {"look": parse_look(text).to_data()}
+    return {"look": resolve_paths(parse_look(text, Path(path)), Path(path).parent).to_data()}
+
+
+def write(data: object, original: str | None) -> dict[str, Any]:
+    """What `format_look` of the protocol answers."""
+    return {"text": format_look(Look.from_data(data), original)}
+
+
 def resolve_paths(look: Look, folder: Path) -> Look:
     """The look with its relative paths (pictures of styles, mattes of prompts) taken from `folder`."""
     return replace(
@@ -92,7 +111,8 @@ def _resolve_layer(layer: Layer, folder: Path) -> Layer:
         return layer
 
     def resolved(style: str | None) -> str | None:
-        return str(folder / style) if style is not None and effect.is_picture(style) else style
+        picture = None if style is None else effect.split_style(style)[1]
+        return style if picture is None else effect.with_picture(str(style), str(folder / picture))
 
     curve = layer.curves["style"]
     keys = tuple(replace(key, value=resolved(key.value)) for key in curve.keys)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stylebridge.look import Layer, Look
-from stylebridge_server import colour, composite
+from stylebridge_server import colour, composite, style
 from stylebridge_server.shot.analysis import Analysis
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.shot.streams import Streams, StreamSpec
@@ -34,27 +33,27 @@ class Resolved:
         layers: by instance id, `BACKGROUND` for the background.
         instances: those that the look selects, by id.
         shot: the parameters of the whole shot.
-        codes: style name or path to its code, (D,) float32.
+        styles: style as the look says it, to what paints it.
         idle: nothing is styled on any frame of the shot.
     """
 
     layers: Mapping[int, Layer]
     instances: Mapping[int, Instance]
     shot: Mapping[str, Any]
-    codes: Mapping[str, NDArray[np.float32]]
+    styles: Mapping[str, style.Style]
     idle: bool
 
 
 def resolve(
-    look: Look, shot: AnyShot, analysis: Analysis | None, code: Callable[[str], NDArray[np.float32]]
+    look: Look, shot: AnyShot, analysis: Analysis | None, find: Callable[[str], style.Style]
 ) -> Resolved:
-    """Bind a look to the instances of an analysis and its styles to their codes.
+    """Bind a look to the instances of an analysis and its styles to what paints them.
 
     Args:
         look: checked already.
         shot: what it is applied to.
         analysis: of the shot; None for a camera, which has no instances.
-        code: gives the style code of a preset's name or a picture's path.
+        find: gives the style that a look's word means: a preset, a network, a picture.
 
     Raises:
         StylebridgeError: unknown_instance, unknown_style, or what reading a style picture raises.
@@ -65,7 +64,7 @@ def resolve(
         layers={BACKGROUND: look.background, **chosen},
         instances={identifier: instances[identifier] for identifier in chosen},
         shot=look.shot,
-        codes={name: code(name) for name in look.styles},
+        styles={name: find(name) for name in look.styles},
         idle=all(layer.is_idle(shot.info.first, shot.info.last) for layer in look.layers),
     )
 
@@ -113,7 +112,7 @@ def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int
 
 def _styled(look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane) -> Rgb:
     spec = StreamSpec(
-        code=look.codes[values["style"]],
+        style=look.styles[values["style"]],
         stroke=values["stroke_size"],
         window=look.shot["window"],
         steadiness=look.shot["steadiness"],

@@ -33,21 +33,16 @@ class StreamSpec:
     """What distinguishes one stream of a shot from another.
 
     Attributes:
-        code: (D,) float32 style code.
+        style: what paints it.
         stroke: stroke size; 1 is the network's own at a short side of 540 lines.
         window: number of frames blended, the current one and window - 1 before it.
         steadiness: weight of the earlier frames; 0 is each frame by itself, bit for bit.
     """
 
-    code: NDArray[np.float32]
+    style: style.Style
     stroke: float
     window: int
     steadiness: float
-
-    @property
-    def code_id(self) -> str:
-        """Names the style by its numbers, whatever it is called."""
-        return key("code", self.code.tobytes())
 
 
 @dataclass
@@ -132,8 +127,8 @@ class Streams:
         name = key(
             "stream",
             [self._shot.content(k) for k in window],
-            spec.code_id,
-            self._scene_key(number),
+            spec.style.id,
+            self._ground(spec, number),
             size,
             spec.steadiness if len(window) > 1 else 0.0,
             (tile.x0, tile.y0, tile.x1, tile.y1),
@@ -159,27 +154,43 @@ class Streams:
 
     def _styled(self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile]) -> Rgb:
         """The frame as the network paints it, on a canvas of which only the given tiles are filled."""
+        painted = spec.style
+        if isinstance(painted, style.FrameStyle):
+            return self._painted(painted, number, size)
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
             step()
-            canvas[tile.slices] = self._styled_tile(spec, number, size, tile)
+            canvas[tile.slices] = self._styled_tile(spec, painted, number, size, tile)
         return canvas
 
-    def _styled_tile(self, spec: StreamSpec, number: int, size: Size, tile: Tile) -> Rgb:
+    def _styled_tile(
+        self, spec: StreamSpec, painted: style.CodeStyle, number: int, size: Size, tile: Tile
+    ) -> Rgb:
         workshop = self._workshop
         box = (tile.x0, tile.y0, tile.x1, tile.y1)
-        name = key("styled", self._at(number, size), spec.code_id, self._scene_key(number), box)
+        name = key("styled", self._at(number, size), painted.id, self._ground(spec, number), box)
 
         def make() -> Rgb:
             features, statistics = self._features(number, size), self._scene_statistics(number, size)
             step()
-            return workshop.engine.decode(features, statistics, spec.code, tile)
+            return workshop.engine.decode(features, statistics, painted.code, tile)
 
         def find() -> Rgb:
             # A GPU paints a tile faster than a disk gives it back.
             return self._lasting(name, make) if workshop.engine.device == "cpu" else make()
 
         return workshop.intermediates.get(name, find, lambda array: array.nbytes)
+
+    def _painted(self, painted: style.FrameStyle, number: int, size: Size) -> Rgb:
+        """The whole frame by a network that is not local, once for all its tiles."""
+        name = key("painted", self._at(number, size), painted.id)
+
+        def make() -> Rgb:
+            return painted.paint(self._plate(number, size))
+
+        return self._workshop.intermediates.get(
+            name, lambda: self._lasting(name, make), lambda array: array.nbytes
+        )
 
     def _lasting(self, name: str, make: Callable[[], Array]) -> Array:
         """From the disk, or made now and kept there. A camera's frames never come again."""
@@ -228,6 +239,10 @@ class Streams:
         if self._shot.live:
             return [first]
         return sorted({round(first + (last - first) * i / (SCENE_SAMPLES - 1)) for i in range(SCENE_SAMPLES)})
+
+    def _ground(self, spec: StreamSpec, number: int) -> str | None:
+        """What a style depends on beside the frame: the scene's statistics, or nothing."""
+        return self._scene_key(number) if isinstance(spec.style, style.CodeStyle) else None
 
     def _scene_key(self, number: int) -> str:
         """Names the statistics of the frame's scene by what they are made from."""

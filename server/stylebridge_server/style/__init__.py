@@ -1,6 +1,23 @@
-"""Style networks: the embedded one, run in pieces. torch stays inside; arrays are numpy."""
+"""Style networks: the embedded one, run in pieces, and installed ones, run on whole frames. Arrays are numpy."""
 
 from .engine import Engine, Features, Preset, load
+from .installed import Installed, check_picture, is_style, needs_picture
 from .layout import TILE, network_size, tiles
+from .styles import CodeStyle, FrameStyle, Style
 
-__all__ = ["TILE", "Engine", "Features", "Preset", "load", "network_size", "tiles"]
+__all__ = [
+    "TILE",
+    "CodeStyle",
+    "Engine",
+    "Features",
+    "FrameStyle",
+    "Installed",
+    "Preset",
+    "Style",
+    "check_picture",
+    "is_style",
+    "load",
+    "needs_picture",
+    "network_size",
+    "tiles",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -14,9 +15,11 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import read_array, split
 from stylebridge.protocol import WINDOW, Message, cost
 from stylebridge_server import steps
+from stylebridge_server.shot.store import Store
 
 from .baton import Baton
 from .credit import Credit
+from .inputs import Files, files_of
 from .ledger import Pen
 from .turns import Claim
 
@@ -41,9 +44,12 @@ class Context:
         session: the client's session, for logs.
         owner: whether the client is the server's own user.
         interactive: whether somebody waits for one answer, so that nothing but this should be computed.
+        store: the blobs that clients put.
     """
 
-    def __init__(self, run: Message, send: Send, baton: Baton, pen: Pen, roots: tuple[Path, ...]) -> None:
+    def __init__(
+        self, run: Message, send: Send, baton: Baton, pen: Pen, roots: tuple[Path, ...], store: Store
+    ) -> None:
         named = run.fields
         self.number = run.id
         self.session: str = named["session"]
@@ -52,6 +58,8 @@ class Context:
         self.attempt: int = named["attempt"]
         self._claim = Claim(self.number, named["user"], self.session, self.interactive)
         self.credit = Credit(named["fields"].get("window") or WINDOW)
+        self.store = store
+        self._fields = named["fields"]
         self._send, self._baton, self._pen, self._roots = send, baton, pen, roots
         self._cancelled = threading.Event()
         self._begun = time.monotonic()
@@ -115,13 +123,34 @@ class Context:
             self._send("frame", self.number, {**fields, "offset": offset}, bytes(part))
         self._step_aside()
 
+    @functools.cached_property
+    def files(self) -> Files:
+        """The files that came with the request.
+
+        Raises:
+            StylebridgeError: need, where their list is a blob that is not here.
+        """
+        return files_of(self._fields, self.store)
+
+    def file(self, path: str) -> Path:
+        """The file of an input that the request names by a path: the one that came with the request, else the one of
+        this machine, where this request's client may have it read.
+
+        Raises:
+            StylebridgeError: need, with details {"files": [hash]}; denied.
+        """
+        sent = self.files.get(path)
+        return self.store.path(sent) if sent else self.readable(path)
+
     def readable(self, path: str | Path) -> Path:
         """The path, where this request's client may have it read: the owner everything, others what lies in
         the folders that the server was given.
 
         Raises:
-            StylebridgeError: `DENIED`.
+            StylebridgeError: `DENIED`; `BAD_VALUE` where it is no path.
         """
+        if "\0" in str(path):
+            raise StylebridgeError(Code.BAD_VALUE, "A path holds a zero byte, which no file name can.")
         real = Path(os.path.realpath(path))
         if not self.owner and not any(real.is_relative_to(root) for root in self._roots):
             raise StylebridgeError(

@@ -10,33 +10,36 @@ import functools
 import os
 import sys
 from dataclasses import asdict
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge.wording import suggestion
 from stylebridge_server import colour, media, segment, style
+from stylebridge_server.shot import looks
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
-from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
+from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
+from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.shots import Shots, open_shot
+from stylebridge_server.worker.styles import Styles
 
-LIVE_SCENE = (0, 2**31)  # a camera's only scene
+LIVE_SCENE = (0, LIVE_LAST)  # a camera's only scene
 MEBIBYTE = 1 << 20
 
 Data = dict[str, Any]
@@ -67,9 +70,9 @@ class Jobs:
             disk=disk,
         )
         self._store = AnalysisStore(analyses)
-        self._shots: dict[str, AnyShot] = {}
+        self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
-        self._codes: dict[tuple[str, int, int], NDArray[np.float32]] = {}
+        self._styles = Styles(self._engine, device)
         self._frames = 0
 
     @property
@@ -80,6 +83,9 @@ class Jobs:
         """Operation name to handler."""
         return {
             "describe": self.describe,
+            "probe": probe,
+            "parse_look": parse_look,
+            "format_look": format_look,
             "open_shot": self.open_shot,
             "put_frame": self.put_frame,
             "analyse": self.analyse,
@@ -89,60 +95,41 @@ class Jobs:
         }
 
     def describe(self, context: Context, request: Data) -> Data:
-        """What this server offers: the effect's parameters, the preset styles and the segmenters."""
-        presets = self._engine.presets().values()
+        """What this server offers: the effect's parameters, the styles, networks and segmenters."""
         return {
             "effect": effect.describe(),
-            "styles": [{"name": one.name, "title": one.title, "credit": one.credit} for one in presets],
             "segmenters": list(segment.names()),
-            "models": {"style": self._engine.checksum},
+            **self._styles.describe(),
         }
 
     def open_shot(self, context: Context, request: Data) -> Data:
-        """Open media by `path`, or declare a shot whose frames the client will push."""
-        shot: AnyShot
-        if request.get("path") is not None:
-            # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
-            context.readable(request["path"])
-            shot = Shot(media.open_source(request["path"]))
-            if shot.id in self._shots:
-                shot.close()
-                shot = self._shots[shot.id]
-        else:
-            declared = dict(request["pushed"])
-            live = bool(declared.pop("live", False))
-            rate = declared.pop("rate", None)
-            info = SourceInfo(kind="frames", rate=None if rate is None else Fraction(*rate), **declared)
-            shot = PushedShot(info, live)
-        self._shots[shot.id] = shot
+        """Open media by `path`, a shot of frames that the client put, or a camera whose frames it will push."""
+        shot = self._shots.add(context.session, open_shot(context, request))
         return {"shot": shot.id, "info": _info(shot.info)}
 
     def put_frame(self, context: Context, request: Data) -> Data:
-        """Keep one frame of a declared shot."""
-        shot = self._shot(request)
-        if not isinstance(shot, PushedShot):
-            raise StylebridgeError(
-                Code.BAD_REQUEST, "This shot reads its own media: frames cannot be put into it."
-            )
-        shot.put(Frame(request["number"], np.asarray(request["picture"])))
-        if not shot.live:
-            self._streams.pop(shot.id, None)
+        """Keep one frame of a camera."""
+        with self._shots.use(context.session, request["shot"]) as shot:
+            if not isinstance(shot, LiveShot):
+                raise StylebridgeError(
+                    Code.BAD_REQUEST,
+                    "Only a live shot takes single frames: put others as blobs, and open a shot with their hashes.",
+                )
+            shot.put(Frame(request["number"], np.asarray(request["picture"])))
         return {}
 
     def analyse(self, context: Context, request: Data) -> Data:
         """Find the shot's cuts and instances, or find the analysis that was made before."""
-        shot = self._shot(request)
-        if shot.live:
-            raise StylebridgeError(Code.BAD_REQUEST, "A camera has no range and cannot be analysed.")
         prompts = Look.from_data({"schema": "look.1", "prompt": request.get("prompts", [])}).prompts
-        found = analyse(
-            shot,
-            [_prompt(context, one) for one in prompts],
-            request.get("segmenter", "auto"),
-            self._store,
-            context.progress,
-            context.check_cancelled,
-        )
+        with self._shots.use(context.session, request["shot"]) as shot:
+            found = analyse(
+                shot,
+                [_prompt(context, one) for one in prompts],
+                request.get("segmenter", "auto"),
+                self._store,
+                context.progress,
+                context.check_cancelled,
+            )
         return _analysis(found)
 
     def mattes(self, context: Context, request: Data) -> Data:
@@ -161,7 +148,10 @@ class Jobs:
 
     def render(self, context: Context, request: Data) -> Data:
         """Send the styled `frames`, in the order asked for."""
-        shot = self._shot(request)
+        with self._shots.use(context.session, request["shot"]) as shot:
+            return self._render(context, request, shot)
+
+    def _render(self, context: Context, request: Data, shot: AnyShot) -> Data:
         analysis = None
         if not shot.live:
             if request.get("analysis") is None:
@@ -170,7 +160,8 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
-        look = resolve(Look.from_data(request["look"]), shot, analysis, partial(self._code, context))
+        said = Look.from_data(request["look"])
+        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -195,7 +186,7 @@ class Jobs:
             "shots": len(self._shots),
             "frames": self._frames,
             "peak_memory": _peak_memory(),
-            "network": dict(self._engine.runs),
+            "network": self._styles.runs,
             "caches": self._caches(),
         }
 
@@ -216,20 +207,16 @@ class Jobs:
         return counters
 
     def close_shot(self, context: Context, request: Data) -> Data:
-        """Forget a shot and close its media."""
-        shot = self._shot(request)
-        del self._shots[shot.id]
-        self._streams.pop(shot.id, None)
-        shot.close()
+        """Let go of a shot; it is closed when no other session has it open."""
+        self._shots.close(context.session, request["shot"])
         return {}
 
-    def _shot(self, request: Data) -> AnyShot:
-        shot = self._shots.get(request["shot"])
-        if shot is None:
-            raise StylebridgeError(
-                Code.NEED, "The server does not have this shot open: open it first.", shot=request["shot"]
-            )
-        return shot
+    def ended(self, session: str) -> None:
+        """Let go of all that a session had open."""
+        self._shots.end(session)
+
+    def _closed(self, shot: str) -> None:
+        self._streams.pop(shot, None)
 
     def _streams_of(self, shot: AnyShot, analysis: Analysis | None) -> Streams:
         """The shot's streams, made anew when the cuts are others."""
@@ -240,28 +227,20 @@ class Jobs:
             kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
         return kept[1]
 
-    def _code(self, context: Context, name: str) -> NDArray[np.float32]:
-        """The style code of a preset or of a picture; a picture's is kept until the file changes."""
-        presets = self._engine.presets()
-        if name in presets:
-            return presets[name].code
-        if not effect.is_picture(name):
-            raise StylebridgeError(
-                Code.UNKNOWN_STYLE,
-                f"There is no style named '{name}': {suggestion(name, presets)} "
-                "A picture as style is given by its path.",
-            )
-        path = context.readable(name)
-        try:
-            state = path.stat()
-        except OSError:
-            raise StylebridgeError(
-                Code.NOT_FOUND, f"The style image {name} does not exist: check the path, or name a preset."
-            ) from None
-        mark = (str(path), state.st_mtime_ns, state.st_size)
-        if mark not in self._codes:
-            self._codes[mark] = self._engine.code(media.load_image(path).pixels)
-        return self._codes[mark]
+
+def probe(context: Context, request: Data) -> Data:
+    """What this machine has under the `paths`, for a client that asks whether it sees the same files."""
+    return {"files": [_glimpse(context, path) for path in request["paths"]]}
+
+
+def parse_look(context: Context, request: Data) -> Data:
+    """The plain data of a look's TOML."""
+    return looks.read(request["text"], request.get("path"))
+
+
+def format_look(context: Context, request: Data) -> Data:
+    """The TOML of a look."""
+    return looks.write(request["look"], request.get("original"))
 
 
 @functools.cache
@@ -289,6 +268,11 @@ def handlers() -> dict[str, Handler]:
 def fingerprint() -> str:
     """Names everything outside a request that its result depends on."""
     return _jobs().fingerprint
+
+
+def ended(session: str) -> None:
+    """Lets go of all that a session had open."""
+    _jobs().ended(session)
 
 
 def status() -> Data:
@@ -332,10 +316,19 @@ def _analysis(analysis: Analysis) -> Data:
     }
 
 
+def _glimpse(context: Context, path: str) -> Data | None:
+    try:
+        return glimpse(context.readable(path))
+    except (OSError, ValueError, StylebridgeError):
+        return None
+
+
 def _prompt(context: Context, prompt: LookPrompt) -> Prompt:
     """A look's prompt with its matte read from its file."""
     matte = None
     if prompt.matte is not None:
-        pixels = colour.to_working(media.load_image(context.readable(prompt.matte)).pixels)
+        path = context.file(prompt.matte)
+        with said_as(prompt.matte, path):
+            pixels = colour.to_working(media.load_image(path).pixels)
         matte = np.rint(np.clip(pixels.mean(-1), 0, 1) * 255).astype(np.uint8)
     return Prompt(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)

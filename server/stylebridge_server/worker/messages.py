@@ -10,9 +10,12 @@ from stylebridge.protocol import EVENTS, REQUESTS, Field, Table
 
 _COUNT = Field("int", least=0)
 
-#: From the broker. A job's pixels, where it has any, come before its `run`, in parts.
+#: From the broker. The pixels of a pushed frame come before its `run`, in parts. A blob has no `run`: it is
+#: answered when its last `put` came. `ended` says that nothing of a session is wanted any more.
 TO_WORKER: Table = {
     "part": REQUESTS["put_frame"],
+    "put": REQUESTS["put"],
+    "ended": {"session": Field("text", most=50)},
     "run": {
         "request": Field("text", most=50),
         "fields": Field("map"),
@@ -30,7 +33,7 @@ TO_WORKER: Table = {
 
 #: From the worker. All but the last three speak of a job.
 FROM_WORKER: Table = {
-    **{op: EVENTS[op] for op in ("progress", "frame", "result", "error")},
+    **{op: EVENTS[op] for op in ("progress", "credit", "frame", "result", "error")},
     "ready": {"fingerprint": Field("text", most=200)},
     "failed": {"code": Field("text", most=50), "message": Field("text", most=20_000)},
     "status": {"value": Field("map")},

@@ -1,0 +1,66 @@
+"""Disks that are full. Each is a tiny one that only the process under test sees."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from fault_tools import Server, command, render, small_disk, worker_of
+
+from stylebridge.client import Client
+
+from .conftest import Undisturbed
+
+
+def disk(folder: Path, size: str) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    wrap = small_disk(folder, size)
+    if not wrap:
+        pytest.skip("this system lets nobody mount a disk of their own (unshare -m)")
+    return wrap
+
+
+@pytest.mark.parametrize("name", ["styled.mp4", "styled.####.png"])
+def test_a_full_disk_for_the_output(
+    served: Server, tmp_path: Path, plate: Path, look: Path, undisturbed: Undisturbed, name: str
+) -> None:
+    folder = tmp_path / "out"
+    # What is left is asked where the disk can be seen, in its own namespace.
+    wrap = [*disk(folder, "16k"), "sh", "-c", '"$@"; status=$?; ls -A "$0"; exit $status', str(folder)]
+    words = ("render", plate, folder / name, "--look", look, "--quiet", "--server", served.url)
+    process = command(served.home, *words, wrap=wrap)
+    out, err = process.communicate()
+    assert process.returncode == 2
+    left = ["styled.0000.png"] if "#" in name else []  # frames of a sequence are files that are whole
+    assert out.split() == left
+    [sentence] = err.splitlines()
+    assert "no space left on device" in sentence and str(folder) in sentence
+
+
+def test_a_full_disk_for_the_cache(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    cache = home / "cache"
+    with (
+        Server(home, wrap=disk(cache, "400k"), STYLEBRIDGE_CACHE=str(cache)) as server,
+        Client.connect(server.url) as client,
+    ):
+        assert render(client, plate) == undisturbed.frames
+        found = client.status()["counters"]["caches"]["disk"]
+        assert found["fault"] == "No space left on device" and found["writes"] > 0
+        os.kill(worker_of(client), signal.SIGKILL)  # what fitted is read by the next one
+        assert render(client, plate) == undisturbed.frames
+        found = client.status()["counters"]["caches"]["disk"]
+        assert found["hits"] > 0 and found["damaged"] == 0
+
+
+def test_a_full_disk_for_the_analysis(home: Path, plate: Path, look: Path) -> None:
+    target = home / "styled.mp4"
+    process = command(
+        home, "render", plate, target, "--look", look, "--quiet", wrap=disk(home / "analyses", "4k")
+    )
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    [sentence] = err.splitlines()
+    assert "cannot keep the analysis" in sentence and "No space left on device" in sentence
+    assert not target.exists()
