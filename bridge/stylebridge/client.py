@@ -101,6 +101,7 @@ class Client:
         stay: bool = False,
         name: str = "python",
         timeout: float = 120.0,
+        share: bool = True,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -112,11 +113,12 @@ class Client:
                 unused for long.
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
+            share: whether pixels may travel through shared memory, where the server is on this machine.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout, stay), name, timeout)
+        connection = Connection(Finder(url, start, timeout, stay), name, timeout, share)
         try:
             connection.open()
         except BaseException:
@@ -126,7 +128,9 @@ class Client:
 
     @property
     def server(self) -> dict[str, Any]:
-        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"."""
+        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
+        they travel now, "shared memory" or "messages".
+        """
         return self._connection.server
 
     def __enter__(self) -> Client:
