@@ -27,6 +27,7 @@ import platformdirs
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import hash_of
+from stylebridge_server.steps import step
 from stylebridge_server.shot.lock import lock
 
 log = logging.getLogger("stylebridge.store")
@@ -139,7 +140,7 @@ class Store:
         mark = (name, place.stat().st_ino)
         if mark in self._verified:
             return
-        if hash_of(place) != name:
+        if hash_of(place, step) != name:
             log.error("blob %s is damaged and was thrown away", place)
             place.unlink()
             raise lacking([name])
