@@ -27,8 +27,8 @@ import platformdirs
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import hash_of
-from stylebridge_server.steps import step
 from stylebridge_server.shot.lock import lock
+from stylebridge_server.steps import step
 
 log = logging.getLogger("stylebridge.store")
 
