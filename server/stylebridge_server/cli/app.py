@@ -99,6 +99,12 @@ def render(
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -108,7 +114,7 @@ def render(
     from stylebridge_server.cli import render as rendering
     from stylebridge_server.media.live import is_live
 
-    chosen = rendering.look_from_options(look, values)
+    chosen = rendering.look_from_options(look, rendering.by_method(method, values))
     if is_live(source):
         live.run(source, chosen, server)
         return
