@@ -79,6 +79,7 @@ def environment(home: Path) -> dict[str, str]:
         "PYTHONPATH": folders,
         "STYLEBRIDGE_HOME": str(home / "settings"),
         "STYLEBRIDGE_ANALYSES": str(home / "analyses"),
+        "STYLEBRIDGE_MODELS": str(home / "models"),
         "STYLEBRIDGE_THREADS": "2",
     }
 
