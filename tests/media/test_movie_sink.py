@@ -15,6 +15,7 @@ from media.samples import colours, frame_times, make_movie, sound_packets
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import open_sink, open_source
+from stylebridge_server.media.files import PartFile
 from stylebridge_server.media.timecode import shifted_timecode
 from stylebridge_server.values import Frame, SourceInfo
 
@@ -423,3 +424,20 @@ def test_real_clip_keeps_frames_duration_and_sound(shared: Path, tmp_path: Path)
             [p for _, p in s] for s in sound_packets(tmp_path / "out.mp4")
         ]
         assert frame_times(local) == frame_times(tmp_path / "out.mp4")
+
+
+def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
+    target = tmp_path / "a.mp4"
+    (tmp_path / ".a.mp4.part").write_bytes(b"half a movie")
+    first = PartFile(target)
+    assert first.path == tmp_path / ".a.mp4.part" and first.path.read_bytes() == b""
+    second = PartFile(target)
+    assert second.path != first.path, "two that write at once have a file each"
+    first.path.write_bytes(b"1")
+    first.keep()
+    third = PartFile(target)
+    first.discard()
+    assert third.path.exists(), "what was kept is no longer the first one's to remove"
+    third.discard()
+    second.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"] and target.read_bytes() == b"1"

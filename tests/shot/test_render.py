@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from stylebridge.look import Look
 from stylebridge_server import style
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
+from stylebridge_server.shot.disk import DiskStore
 from stylebridge_server.shot.render import Resolved, render, resolve
 from stylebridge_server.shot.shot import Shot
 from stylebridge_server.shot.streams import Streams, Workshop
@@ -71,6 +73,7 @@ class Paint:
     """Stands in for the network: local, depends on code and statistics, counts its runs."""
 
     checksum = "paint"
+    device = "cpu"
 
     def __init__(self) -> None:
         self.runs = {"encode": 0, "decode": 0}
@@ -109,11 +112,17 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 class Bench:
     """A worker's render without the worker, its caches empty."""
 
-    def __init__(self, analysis: Analysis, clip: Clip | None = None, limit: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        analysis: Analysis,
+        clip: Clip | None = None,
+        limit: int = 1 << 30,
+        disk: DiskStore | None = None,
+    ) -> None:
         self.paint = Paint()
         self.shot = Shot(clip or Clip())
         self.analysis = analysis
-        workshop = Workshop(self.paint, "test", Cache(limit), Cache(limit))  # type: ignore[arg-type]
+        workshop = Workshop(self.paint, "test", Cache(limit), Cache(limit), disk)  # type: ignore[arg-type]
         self.streams = Streams(self.shot, analysis.scenes(), workshop)
 
     def look(self, data: dict[str, object]) -> Resolved:
@@ -209,6 +218,34 @@ def test_a_changed_keyframe_runs_no_network_and_is_not_late(analysis: Analysis) 
     result = bench.frames(changed, range(8))
     assert bench.paint.runs == before
     assert result == Bench(analysis).frames(changed, range(8))
+
+
+def test_a_warm_disk_gives_the_same_pixels_without_the_network(analysis: Analysis, tmp_path: Path) -> None:
+    numbers = list(range(LAST + 1))
+    plain = Bench(analysis).frames(BOTH, numbers)
+    cold = Bench(analysis, disk=DiskStore(tmp_path, 1 << 30))
+    assert cold.frames(BOTH, numbers) == plain
+    warm = Bench(analysis, disk=DiskStore(tmp_path, 1 << 30))
+    assert warm.frames(BOTH, numbers[::-1]) == plain
+    assert warm.paint.runs == {"encode": 0, "decode": 0}
+    # Another window finds the painted tiles, only the blend is new.
+    wider = {**BOTH, "shot": {"window": 3}}
+    assert warm.frames(wider, numbers) == Bench(analysis).frames(wider, numbers)
+    assert warm.paint.runs == {"encode": 0, "decode": 0}
+
+
+def test_damaged_tiles_on_disk_change_no_pixel(analysis: Analysis, tmp_path: Path) -> None:
+    plain = Bench(analysis).frames(BOTH, range(3))
+    assert Bench(analysis, disk=DiskStore(tmp_path, 1 << 30)).frames(BOTH, range(3)) == plain
+    rng = random.Random(5)
+    tiles = sorted(tmp_path.rglob("*.tile"))
+    for number, path in enumerate(tiles):
+        data = bytearray(path.read_bytes())
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data[: rng.randrange(len(data))] if number % 3 == 0 else data)
+    store = DiskStore(tmp_path, 1 << 30)
+    assert Bench(analysis, disk=store).frames(BOTH, range(3)) == plain
+    assert store.damaged == len(tiles) and store.hits == 0
 
 
 def test_a_style_costs_the_tiles_that_it_covers(analysis: Analysis) -> None:

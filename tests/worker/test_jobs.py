@@ -18,7 +18,7 @@ from stylebridge_server.worker.ledger import Ledger, Pen
 
 def stranger(folder: Path, root: Path) -> Context:
     """The context of a client of another user, who was given one folder."""
-    fields = {"session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
+    fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
     return Context(Message("run", 1, fields), lambda *_: None, Baton(), Pen(Ledger(folder).path), (root,))
 
 

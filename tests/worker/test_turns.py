@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import pytest
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import PART_BYTES
 from stylebridge.protocol import PART_COST, Message
-from stylebridge_server.worker.baton import Baton, Credit
+from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
+from stylebridge_server.worker.credit import Credit
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.turns import Claim
 
 WRITER = """
 import os, pathlib, signal, sys
@@ -54,7 +57,8 @@ def job(
     **said: bool,
 ) -> Context:
     ledger = Ledger(tmp_path)
-    fields = {"fields": {"window": window}, "session": "s", "attempt": 1, "interactive": False, "owner": True}
+    fields = {"fields": {"window": window}, "session": "s", "attempt": 1, "interactive": False}
+    fields |= {"owner": True, "user": "u"}
     run = Message("run", number, {**fields, **said})
     return Context(run, sent, baton or Baton(), Pen(ledger.path), roots)
 
@@ -65,25 +69,55 @@ def start(run: Any, *args: Any) -> threading.Thread:
     return thread
 
 
+def until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not met():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
 def test_interactive_jobs_go_first_then_first_come() -> None:
-    baton, order = Baton(), []
-    baton.take(0, False)
+    baton, order = Baton(clock=lambda: 0.0), []
+    baton.take(Claim(0))
     waiting = []
     for number, interactive in ((1, False), (2, False), (3, True), (4, True)):
 
-        def run(number: int = number, interactive: bool = interactive) -> None:
-            baton.take(number, interactive)
-            order.append(number)
+        def run(claim: Claim) -> None:
+            baton.take(claim)
+            order.append(claim.job)
             baton.give()
 
-        waiting.append(start(run))
-    while len(baton._waiting) < 4:
-        time.sleep(0.005)
-    assert baton.wanted()
+        waiting.append(start(run, Claim(number, interactive=interactive)))
+    until(lambda: len(baton._waiting) == 4)
     baton.give()
     for thread in waiting:
         thread.join(5)
     assert order == [3, 4, 1, 2]
+
+
+def test_a_claim_that_is_withdrawn_waits_no_more(tmp_path: Path) -> None:
+    """A scrub that was cancelled is gone at once, and not when the long step of another is over."""
+    baton, sent = Baton(), Sent()
+    baton.take(Claim(0))
+    scrub, ended = job(1, tmp_path, sent, baton, interactive=True), []
+
+    def run() -> None:
+        with pytest.raises(StylebridgeError) as caught:
+            scrub.run(lambda c, f: {}, {})
+        ended.append(caught.value.code)
+
+    thread = start(run)
+    until(lambda: len(baton._waiting) == 1)
+    scrub.cancel()
+    thread.join(5)
+    assert ended == [Code.CANCELLED]
+    assert baton._holder == Claim(0), "who computes still does"
+    late = job(2, tmp_path, sent, baton)
+    late.cancel()
+    with pytest.raises(StylebridgeError):
+        late.run(lambda c, f: {}, {})
+    baton.give()
+    assert job(3, tmp_path, sent, baton).run(lambda c, f: {"did": 1}, {}) == {"did": 1}
 
 
 def test_credit_never_grows_beyond_the_window() -> None:
@@ -105,8 +139,7 @@ def test_a_batch_steps_aside_between_frames(tmp_path: Path) -> None:
 
     def many(context: Context, fields: dict[str, Any]) -> None:
         thread = start(scrub.run, lambda c, f: order.append("scrub"), {})
-        while not baton.wanted():
-            time.sleep(0.005)
+        until(lambda: len(baton._waiting) == 1)
         order.append("first")
         context.frame(1, np.zeros((2, 2, 3), np.uint8))
         thread.join(5)
@@ -135,8 +168,7 @@ def test_a_stalled_stream_lets_others_compute_and_can_be_cancelled(tmp_path: Pat
     job(2, tmp_path, sent, baton).run(lambda c, f: {}, {})  # waits until the first one stalls
     assert [fields["number"] for fields in sent.of("frame")] == [0, 1]
     stalled.credit.add(PART_COST)
-    while len(sent.of("frame")) < 3:
-        time.sleep(0.005)
+    until(lambda: len(sent.of("frame")) == 3)
     stalled.cancel()
     thread.join(5)
     assert ended == [Code.CANCELLED]
@@ -145,7 +177,7 @@ def test_a_stalled_stream_lets_others_compute_and_can_be_cancelled(tmp_path: Pat
 def test_big_pictures_travel_in_parts(tmp_path: Path) -> None:
     sent = Sent()
     picture = np.zeros((1000, 1000, 3), np.uint16)
-    job(1, tmp_path, sent, window=8 << 20).frame(7, picture, {"instance": 2})
+    job(1, tmp_path, sent, window=8 << 20).run(lambda c, f: c.frame(7, picture, {"instance": 2}), {})
     offsets = [fields["offset"] for fields in sent.of("frame")]
     assert offsets == [0, PART_BYTES, 2 * PART_BYTES]
     assert sum(size for _, _, size in sent.events) == picture.nbytes
@@ -155,8 +187,12 @@ def test_big_pictures_travel_in_parts(tmp_path: Path) -> None:
 def test_progress_is_seldom_and_ends_whole(tmp_path: Path) -> None:
     sent = Sent()
     context = job(1, tmp_path, sent)
-    for done in range(1001):
-        context.progress(done, 1000, "counting")
+
+    def count(context: Context, fields: dict[str, Any]) -> None:
+        for done in range(1001):
+            context.progress(done, 1000, "counting")
+
+    context.run(count, {})
     said = [fields["done"] for fields in sent.of("progress")]
     assert said[0] == 0 and said[-1] == 1000 and len(said) < 20
     context.cancel()

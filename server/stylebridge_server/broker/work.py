@@ -176,6 +176,7 @@ class Work:
                 {
                     "request": job.message.op,
                     "fields": {k: v for k, v in job.message.fields.items() if v is not None},
+                    "user": job.session.user,
                     "session": job.session.name,
                     "attempt": job.attempt,
                     "interactive": job.interactive,

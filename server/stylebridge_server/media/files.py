@@ -11,6 +11,11 @@ from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _hashes: dict[tuple[str, int, int, int], str] = {}
 
 
@@ -59,27 +64,76 @@ def not_writable(path: Path, error: OSError) -> StylebridgeError:
     )
 
 
-def temporary_beside(path: Path) -> Path:
-    """Make an empty file of an unused name beside `path`: on the same disk, a move replaces at once."""
-    temporary = path.with_name(f".{path.name[:180]}.{secrets.token_hex(6)}.part")
-    try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise not_writable(path, error) from error
-    return temporary
+class PartFile:
+    """An empty file beside the one to be written: on the same disk, a move replaces at once.
+
+    What a killed process left of one is taken over by the next that writes the same target.
+
+    Attributes:
+        path: where to write.
+
+    Raises:
+        StylebridgeError: not_writable.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._open = True
+        try:
+            self.path, self._lock = _claim(target)
+        except OSError as error:
+            raise not_writable(target, error) from error
+
+    def keep(self) -> None:
+        """Moves it to the target."""
+        self.path.replace(self._target)
+        self._let_go()
+
+    def discard(self) -> None:
+        """Removes it, unless it was kept or removed before."""
+        if self._open:
+            self.path.unlink(missing_ok=True)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._open = False
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _claim(target: Path) -> tuple[Path, int | None]:
+    """A part file's path, and the lock that keeps others from taking it over where there are locks."""
+    stem = f".{target.name[:180]}"
+    path = target.with_name(f"{stem}.part")
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                status = os.fstat(lock)
+                # Whoever had it may just have moved it to its target.
+                if os.path.samestat(status, path.stat()) and status.st_nlink == 1:
+                    os.truncate(lock, 0)
+                    return path, lock
+            except OSError:
+                pass  # another writes it now, or this file system has no locks
+            os.close(lock)
+    path = target.with_name(f"{stem}.{secrets.token_hex(6)}.part")
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path, None
 
 
 @contextlib.contextmanager
 def whole_or_nothing(path: Path) -> Iterator[Path]:
     """Yields a temporary path to write to; moved to `path` at the end, removed on any exception."""
-    temporary = temporary_beside(path)
+    part = PartFile(path)
     try:
-        yield temporary
-        temporary.replace(path)
+        yield part.path
+        part.keep()
     except OSError as error:
         raise not_writable(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        part.discard()
 
 
 def content_hash(path: Path) -> str:

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.base import Sink
 from stylebridge_server.media.encoding import choose_encoding
-from stylebridge_server.media.files import not_writable, temporary_beside, writable_place
+from stylebridge_server.media.files import PartFile, not_writable, writable_place
 from stylebridge_server.media.picture import to_picture
 from stylebridge_server.media.sound import FORMATS, SoundCopy
 from stylebridge_server.media.timecode import shifted_timecode
@@ -50,7 +50,7 @@ class MovieSink(Sink):
         self._rate = like.rate or DEFAULT_RATE
         self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
         self._sound: SoundCopy | None = None
-        self._temporary = temporary_beside(path)
+        self._part = PartFile(path)
         try:
             self._open(sound_from, metadata)
         except BaseException:
@@ -62,7 +62,7 @@ class MovieSink(Sink):
         if self._path.suffix.lower() in (".mp4", ".mov"):
             options["movflags"] = "+faststart" + ("+use_metadata_tags" if metadata else "")
         self._container = av.open(
-            f"file:{self._temporary}", "w", FORMATS[self._path.suffix.lower()], container_options=options
+            f"file:{self._part.path}", "w", FORMATS[self._path.suffix.lower()], container_options=options
         )
         kept = {
             key: value for key, value in self.like.tags.get("metadata", {}).items() if key not in _OWN_TAGS
@@ -126,11 +126,11 @@ class MovieSink(Sink):
                 self._sound.finish(self._source_time(self.next), whole_end=self.next > self.like.last)
             self._container.close()
             self._close_sound()
-            self._temporary.replace(self._path)
+            self._part.keep()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         finally:
-            self._temporary.unlink(missing_ok=True)
+            self._part.discard()
 
     def _failed(self, error: Exception) -> StylebridgeError:
         if isinstance(error, OSError):
@@ -141,7 +141,7 @@ class MovieSink(Sink):
 
     def _abort(self) -> None:
         with contextlib.suppress(OSError):  # first, so that closing does not tidy up what goes anyway
-            self._temporary.unlink(missing_ok=True)
+            self._part.discard()
         try:
             if container := getattr(self, "_container", None):
                 container.close()
@@ -149,7 +149,7 @@ class MovieSink(Sink):
             pass  # what could not be written is removed anyway
         finally:
             self._close_sound()
-            self._temporary.unlink(missing_ok=True)
+            self._part.discard()
 
     def _close_sound(self) -> None:
         if self._sound is not None:

@@ -9,7 +9,7 @@ of the window the tiles that the motion leads back to.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from stylebridge_server import colour, style, temporal
 from stylebridge_server.shot.cache import Cache, key
+from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
@@ -52,12 +53,14 @@ class Workshop:
         fingerprint: names library versions, instruction set, threads and weights; part of every cache key.
         results: finished stream tiles, what a changed strength or matte reads again.
         intermediates: plates, features, flows and styled tiles, what the next frame of a window reads again.
+        disk: finished and styled tiles that outlive this process; None for none.
     """
 
     engine: style.Engine
     fingerprint: str
     results: Cache
     intermediates: Cache
+    disk: DiskStore | None = None
 
 
 @dataclass
@@ -138,7 +141,9 @@ class Streams:
             steady = temporal.blend(taps, tile, sources)
             return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
 
-        packed = self._workshop.results.get(name, make, lambda array: array.nbytes)
+        packed = self._workshop.results.get(
+            name, lambda: self._lasting(name, make), lambda array: array.nbytes
+        )
         return packed.astype(np.float32) / np.float32(65535)
 
     def _styled(self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile]) -> Rgb:
@@ -146,27 +151,43 @@ class Streams:
         painted = spec.style
         if isinstance(painted, style.FrameStyle):
             return self._painted(painted, number, size)
-        code = painted.code
         canvas = np.zeros((*size, 3), np.float32)
-        engine = self._workshop.engine
         for tile in tiles:
-            box = (tile.x0, tile.y0, tile.x1, tile.y1)
-            name = key("styled", self._at(number, size), painted.id, self._ground(spec, number), box)
-            canvas[tile.slices] = self._workshop.intermediates.get(
-                name,
-                lambda tile=tile: engine.decode(  # type: ignore[misc]
-                    self._features(number, size), self._scene_statistics(number, size), code, tile
-                ),
-                lambda array: array.nbytes,
-            )
+            canvas[tile.slices] = self._styled_tile(spec, painted, number, size, tile)
         return canvas
+
+    def _styled_tile(
+        self, spec: StreamSpec, painted: style.CodeStyle, number: int, size: Size, tile: Tile
+    ) -> Rgb:
+        workshop = self._workshop
+        box = (tile.x0, tile.y0, tile.x1, tile.y1)
+        name = key("styled", self._at(number, size), painted.id, self._ground(spec, number), box)
+
+        def make() -> Rgb:
+            features, statistics = self._features(number, size), self._scene_statistics(number, size)
+            return workshop.engine.decode(features, statistics, painted.code, tile)
+
+        def find() -> Rgb:
+            # A GPU paints a tile faster than a disk gives it back.
+            return self._lasting(name, make) if workshop.engine.device == "cpu" else make()
+
+        return workshop.intermediates.get(name, find, lambda array: array.nbytes)
 
     def _painted(self, painted: style.FrameStyle, number: int, size: Size) -> Rgb:
         """The whole frame by a network that is not local, once for all its tiles."""
         name = key("painted", self._at(number, size), painted.id)
+
+        def make() -> Rgb:
+            return painted.paint(self._plate(number, size))
+
         return self._workshop.intermediates.get(
-            name, lambda: painted.paint(self._plate(number, size)), lambda array: array.nbytes
+            name, lambda: self._lasting(name, make), lambda array: array.nbytes
         )
+
+    def _lasting(self, name: str, make: Callable[[], Array]) -> Array:
+        """From the disk, or made now and kept there. A camera's frames never come again."""
+        disk = self._workshop.disk
+        return make() if disk is None or self._shot.live else disk.get(name, make)
 
     def _taps(self, window: Sequence[int], size: Size, steadiness: float) -> temporal.Taps:
         moment = self._at_moment(window[0])

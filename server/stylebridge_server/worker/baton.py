@@ -1,70 +1,90 @@
-"""Who computes: one job at a time, interactive ones first, then first come, first served."""
+"""Who computes: one job at a time, by the account that `turns` keeps."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+
+from .turns import Claim, Turns
+
+#: Seconds for which a job goes on before another of its kind gets a turn: between two that read different parts of
+#: one movie, every change costs a search for the place.
+QUANTUM = 0.25
 
 
 class Baton:
-    """Held by the one job that computes. A job gives it away only where it says so, never in mid-step."""
+    """Held by the one job that computes. A job gives it away only where it says so, never in mid-step.
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._holder: int | None = None
-        self._waiting: dict[int, tuple[bool, int]] = {}  # job -> what it is sorted by
+    Args:
+        clock: seconds.
+    """
 
-    def take(self, job: int, interactive: bool) -> None:
-        """Waits for the baton."""
-        with self._condition:
-            self._waiting[job] = (not interactive, job)
-            self._condition.wait_for(lambda: self._holder is None and self._next() == job)
-            del self._waiting[job]
-            self._holder = job
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._turns = Turns()
+        self._holder: Claim | None = None
+        self._taken = self._charged = 0.0  # when the holder took it, and up to when that is accounted for
+        self._waiting: dict[Claim, threading.Event] = {}
+
+    def take(self, claim: Claim) -> bool:
+        """Waits for the baton. False where the claim was withdrawn meanwhile."""
+        come = threading.Event()
+        with self._lock:
+            self._turns.enter(claim)
+            self._waiting[claim] = come
+            if self._holder is None:
+                self._pass_on()
+        come.wait()
+        return self._holder == claim
 
     def give(self) -> None:
-        """Lets the next job go on."""
-        with self._condition:
+        """The holder lets the next one go on, and asks for nothing, for now."""
+        with self._lock:
+            self._turns.leave(self._charge())
             self._holder = None
-            self._condition.notify_all()
+            if self._waiting:
+                self._pass_on()
 
-    def wanted(self) -> bool:
-        """Whether an interactive job waits."""
-        with self._condition:
-            return any(not key[0] for key in self._waiting.values())
+    def lend(self) -> bool:
+        """The holder lets the next one go on and waits for another turn. False where that was withdrawn."""
+        come = threading.Event()
+        with self._lock:
+            claim = self._charge()
+            self._waiting[claim] = come
+            self._pass_on()
+        come.wait()
+        return self._holder == claim
 
-    def _next(self) -> int:
-        return min(self._waiting, key=self._waiting.__getitem__)
+    def withdraw(self, claim: Claim) -> None:
+        """Lets a claim that waits for the baton wait no more; from any thread."""
+        with self._lock:
+            come = self._waiting.pop(claim, None)
+            if come:
+                self._turns.leave(claim)
+                come.set()
 
-
-class Credit:
-    """How many bytes a job may still send."""
-
-    def __init__(self, window: int) -> None:
-        self._condition = threading.Condition()
-        self._window = self._left = window
-
-    def add(self, size: int) -> None:
-        """The receiver took so many bytes; never more is left than the window."""
-        with self._condition:
-            self._left = min(self._left + size, self._window)
-            self._condition.notify_all()
-
-    def wake(self) -> None:
-        """Lets `spend` look again whether to give up."""
-        with self._condition:
-            self._condition.notify_all()
-
-    def spend(self, size: int, give_up: Callable[[], bool], wait: bool) -> bool:
-        """Takes `size` from what is left, waiting for it where told to. False where it was not taken."""
-
-        def enough() -> bool:
-            return self._left >= min(size, self._window)
-
-        with self._condition:
-            if wait:
-                self._condition.wait_for(lambda: enough() or give_up())
-            if give_up() or not enough():
+    def due(self) -> bool:
+        """At the end of a step: whether it is another's turn now."""
+        with self._lock:
+            claim = self._charge()
+            if not self._waiting:
                 return False
-            self._left -= size
-            return True
+            following = self._turns.next([claim, *self._waiting])
+            same_kind = following.interactive == claim.interactive
+            return following != claim and not (same_kind and self._clock() - self._taken < QUANTUM)
+
+    def _charge(self) -> Claim:
+        """Accounts for what the holder has computed since this was done last."""
+        assert self._holder is not None
+        now = self._clock()
+        self._turns.charge(self._holder, now - self._charged, self._waiting)
+        self._charged = now
+        return self._holder
+
+    def _pass_on(self) -> None:
+        self._holder = self._turns.next(self._waiting)
+        self._waiting.pop(self._holder).set()
+        self._turns.start(self._holder, self._waiting)
+        self._taken = self._charged = self._clock()

@@ -14,8 +14,10 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import read_array, split
 from stylebridge.protocol import WINDOW, Message, cost
 
-from .baton import Baton, Credit
+from .baton import Baton
+from .credit import Credit
 from .ledger import Pen
+from .turns import Claim
 
 #: Seconds between two progress events of a job.
 PROGRESS_EVERY = 0.1
@@ -30,14 +32,14 @@ Handler = Callable[["Context", dict[str, Any]], "dict[str, Any] | None"]
 class Context:
     """One job, as its handler sees it.
 
-    Only one handler computes at a time. In `frame` and `progress` another may get its turn, so a handler
-    leaves what it shares with others (caches) whole when it calls them; `check_cancelled` never changes
+    Only one handler computes at a time. In `frame` and `progress` another may get its turn (see `turns`), so a
+    handler leaves what it shares with others (caches) whole when it calls them; `check_cancelled` never changes
     turns.
 
     Attributes:
         session: the client's session, for logs.
         owner: whether the client is the server's own user.
-        interactive: whether somebody waits for one picture, so that nothing but this should be computed.
+        interactive: whether somebody waits for one answer, so that nothing but this should be computed.
     """
 
     def __init__(self, run: Message, send: Send, baton: Baton, pen: Pen, roots: tuple[Path, ...]) -> None:
@@ -47,11 +49,13 @@ class Context:
         self.owner: bool = named["owner"]
         self.interactive: bool = named["interactive"]
         self.attempt: int = named["attempt"]
+        self._claim = Claim(self.number, named["user"], self.session, self.interactive)
         self.credit = Credit(named["fields"].get("window") or WINDOW)
         self._send, self._baton, self._pen, self._roots = send, baton, pen, roots
         self._cancelled = threading.Event()
         self._begun = time.monotonic()
         self._first = 0
+        self._holding = False
         self._said: tuple[float, str] = (0.0, "")
 
     def progress(self, done: int, total: int, stage: str) -> None:
@@ -81,7 +85,7 @@ class Context:
         """
         self._pen.step()
         if self._cancelled.is_set():
-            raise StylebridgeError(Code.CANCELLED, "The request was cancelled.")
+            raise _cancelled()
 
     def frame(self, number: int, pixels: Any, extra: Mapping[str, Any] | None = None) -> None:
         """Sends one picture, when the client has taken enough of the ones before it.
@@ -114,8 +118,10 @@ class Context:
         the folders that the server was given.
 
         Raises:
-            StylebridgeError: `DENIED`.
+            StylebridgeError: `DENIED`; `BAD_VALUE` where it is no path.
         """
+        if "\0" in str(path):
+            raise StylebridgeError(Code.BAD_VALUE, "A path holds a zero byte, which no file name can.")
         real = Path(os.path.realpath(path))
         if not self.owner and not any(real.is_relative_to(root) for root in self._roots):
             raise StylebridgeError(
@@ -129,30 +135,43 @@ class Context:
         """Nobody wants the result any more. From any thread."""
         self._cancelled.set()
         self.credit.wake()
+        self._baton.withdraw(self._claim)
 
     def run(self, handler: Handler, fields: dict[str, Any]) -> dict[str, Any] | None:
         """Runs the handler when its turn has come, in the calling thread."""
-        self._resume()
         try:
+            self._resume()
             self.check_cancelled()
             return handler(self, fields)
         finally:
-            self._pen.note(0)
-            self._baton.give()
+            self._let_go()
 
     def _step_aside(self) -> None:
-        if not self.interactive and self._baton.wanted():
-            self._pause(lambda: None)
+        if self._baton.due():
+            self._pen.note(0)
+            self._began(self._baton.lend())
 
     def _pause(self, meanwhile: Callable[[], object]) -> None:
         """Lets other jobs compute."""
-        self._pen.note(0)
-        self._baton.give()
-        try:
-            meanwhile()
-        finally:
-            self._resume()
+        self._let_go()
+        meanwhile()
+        self._resume()
 
     def _resume(self) -> None:
-        self._baton.take(self.number, self.interactive)
+        self._began(not self._cancelled.is_set() and self._baton.take(self._claim))
+
+    def _began(self, holding: bool) -> None:
+        self._holding = holding
+        if not holding:  # it was cancelled: what is left of the handler only clears away
+            raise _cancelled()
         self._pen.note(self.number)
+
+    def _let_go(self) -> None:
+        if self._holding:
+            self._holding = False
+            self._pen.note(0)
+            self._baton.give()
+
+
+def _cancelled() -> StylebridgeError:
+    return StylebridgeError(Code.CANCELLED, "The request was cancelled.")

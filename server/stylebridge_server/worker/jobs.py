@@ -26,6 +26,7 @@ from stylebridge_server import colour, media, segment, style
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
+from stylebridge_server.shot.disk import DiskStore
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
 from stylebridge_server.shot.streams import Streams, Workshop
@@ -48,9 +49,12 @@ class Jobs:
         results: bytes of finished stream tiles to keep; what makes changed keyframes cheap.
         intermediates: bytes of plates, features, flows and styled tiles to keep.
         analyses: folder of the analyses.
+        disk: tiles that outlive this process; None for none.
     """
 
-    def __init__(self, device: str, results: int, intermediates: int, analyses: Path) -> None:
+    def __init__(
+        self, device: str, results: int, intermediates: int, analyses: Path, disk: DiskStore | None = None
+    ) -> None:
         fingerprints.settle_threads()
         self._engine = style.load(device)
         self._facts = fingerprints.facts(device, self._engine.checksum)
@@ -59,6 +63,7 @@ class Jobs:
             fingerprint=fingerprints.fingerprint(self._facts),
             results=Cache(results),
             intermediates=Cache(intermediates),
+            disk=disk,
         )
         self._store = AnalysisStore(analyses)
         self._shots: dict[str, AnyShot] = {}
@@ -189,14 +194,24 @@ class Jobs:
             "frames": self._frames,
             "peak_memory": _peak_memory(),
             "network": self._styles.runs,
-            "caches": {
-                name: {"bytes": cache.bytes, "limit": cache.limit, "hits": cache.hits, "misses": cache.misses}
-                for name, cache in (
-                    ("results", self._workshop.results),
-                    ("intermediates", self._workshop.intermediates),
-                )
-            },
+            "caches": self._caches(),
         }
+
+    def _caches(self) -> Data:
+        caches: dict[str, Cache | DiskStore] = {
+            "results": self._workshop.results,
+            "intermediates": self._workshop.intermediates,
+        }
+        disk = self._workshop.disk
+        if disk is not None:
+            caches["disk"] = disk
+        counters: Data = {
+            name: {"bytes": cache.bytes, "limit": cache.limit, "hits": cache.hits, "misses": cache.misses}
+            for name, cache in caches.items()
+        }
+        if disk is not None:
+            counters["disk"] |= {"writes": disk.writes, "damaged": disk.damaged, "fault": disk.fault}
+        return counters
 
     def close_shot(self, context: Context, request: Data) -> Data:
         """Forget a shot and close its media."""
@@ -227,12 +242,14 @@ class Jobs:
 @functools.cache
 def _jobs() -> Jobs:
     """This process's jobs, as the environment sets them."""
-    analyses = os.environ.get("STYLEBRIDGE_ANALYSES")
+    analyses, tiles = os.environ.get("STYLEBRIDGE_ANALYSES"), os.environ.get("STYLEBRIDGE_CACHE")
+    disk_limit = int(os.environ.get("STYLEBRIDGE_CACHE_MB", "10240")) * MEBIBYTE
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
         analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
+        disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
     )
 
 

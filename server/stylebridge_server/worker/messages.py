@@ -16,6 +16,7 @@ TO_WORKER: Table = {
     "run": {
         "request": Field("text", most=50),
         "fields": Field("map"),
+        "user": Field("text", most=200),
         "session": Field("text", most=50),
         "attempt": _COUNT,
         "interactive": Field("flag"),

@@ -1,0 +1,176 @@
+"""Malformed messages: real ones, damaged in every way that a fault or an enemy could think of."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+
+from stylebridge.errors import StylebridgeError
+from stylebridge.protocol import EVENTS, PROTOCOL, REQUESTS, Table, decode, encode
+
+PIXELS = {"number": 3, "dtype": "uint8", "height": 2, "width": 3, "channels": 3, "offset": 0}
+LOOK = {"schema": "look.1", "background": {"style": "great-wave", "strength": [[0, 0.5], [9, 1.0, "hold"]]}}
+PROMPT = {"name": "dog", "frame": 0, "points": [[0.5, 0.5]], "box": [0.1, 0.1, 0.9, 0.9]}
+
+#: A value for every field of the protocol's tables, by name; those that are not here get one by their kind.
+_VALUES: dict[str, Any] = {
+    **PIXELS,
+    "version": "0.1.0",
+    "protocol": PROTOCOL,
+    "client": "fuzz",
+    "prompts": [PROMPT],
+    "segmenter": "none",
+    "frames": [0, 1, 2],
+    "look": LOOK,
+    "text": 'schema = "look.1"\n[background]\nstyle = "great-wave"\n',
+    "pushed": {"first": 0, "last": 3, "width": 3, "height": 2, "channels": 3, "dtype": "uint8"},
+    "path": "/no/such/plate.mp4",
+    "window": 2 << 20,
+    "of": 1,
+    "code": "not_found",
+    "message": "There is none.",
+    "stage": "styling",
+}
+_BY_KIND: dict[str, Any] = {
+    "int": 1,
+    "number": 0.5,
+    "text": "x",
+    "flag": True,
+    "list": [],
+    "map": {},
+    "ints": [1],
+    "numbers": [0.5],
+    "points": [[0.5, 0.5]],
+    "maps": [],
+}
+#: What takes the place of a value. No size lies between the small and the forbidden, so that memory which is rightly
+#: taken for a large picture is not mistaken for a leak.
+_STRANGE: list[Any] = [
+    *(None, True, False, 0, -1, 1, 2, 255, 2**31, -(2**31), 2**53, 2**63 - 1, -(2**63), 2**64 - 1),
+    *(0.0, -0.0, 1e308, float("nan"), float("inf"), float("-inf")),
+    *("", "x", "\0", "/", "../..", "camera:0", "x" * 5_000, "\ud7ff\U0001f600", b"", b"\xff" * 100),
+    *([], [[]], [None], [[0, 1]], [[0, float("nan")]], ["x"] * 300, list(range(2000))),
+    *({}, {"": None}, {"x": {"y": {"z": []}}}, {"schema": "look.1"}, {"schema": 3}),
+]
+
+
+def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, dict[str, Any], bytes | None]]:
+    """One message of each kind in a table, whole and right: op, fields and pixels.
+
+    Args:
+        changed: fields that get other values, such as the id of a shot that exists.
+    """
+    values = {**_VALUES, **changed}
+    messages = []
+    for op, fields in table.items():
+        named = {name: values.get(name, _BY_KIND[kind.kind]) for name, kind in fields.items()}
+        if "path" in named and "pushed" in named:
+            del named["pushed" if "path" in changed else "path"]
+        payload = bytes(18) if "offset" in fields else None
+        messages.append((op, named, payload))
+    return messages
+
+
+class Mutator:
+    """Damages messages; the same seed damages alike.
+
+    Args:
+        table: the messages to damage.
+        changed: see `real_messages`.
+    """
+
+    def __init__(self, table: Table, seed: int, changed: Mapping[str, Any] | None = None) -> None:
+        self._random = random.Random(seed)
+        self._table = table
+        self._messages = [one for one in real_messages(table, changed or {}) if one[0] != "bye"]
+
+    def message(self, number: int) -> list[bytes]:
+        """The parts of a damaged message under the given id, which may be damaged too."""
+        op, fields, payload = self._random.choice(self._messages)
+        ways = (self._field, self._field, self._bytes, self._bytes, self._envelope, self._parts, self._noise)
+        return self._random.choice(ways)(op, number, dict(fields), payload)
+
+    def malformed(self, number: int) -> list[bytes]:
+        """The same, and certainly no message that the table allows."""
+        while True:
+            parts = self.message(number)
+            try:
+                decode(parts, self._table)
+            except StylebridgeError:
+                return parts
+
+    def _field(self, op: str, number: int, fields: dict[str, Any], payload: bytes | None) -> list[bytes]:
+        """A field that is missing, unknown, or holds something else; at any depth."""
+        where: Any = fields
+        while isinstance(where, (dict, list)) and where:
+            places = list(where) if isinstance(where, dict) else list(range(len(where)))
+            place = self._random.choice(places)
+            if isinstance(where[place], (dict, list)) and where[place] and self._random.random() < 0.6:
+                where[place] = where[place].copy()
+                where = where[place]
+                continue
+            if self._random.random() < 0.2:
+                del where[place]
+            else:
+                where[place] = self._random.choice(_STRANGE)
+            break
+        if self._random.random() < 0.1:
+            fields["more"] = self._random.choice(_STRANGE)
+        return self._pack({"v": PROTOCOL, "id": number, "op": op, **fields}, payload)
+
+    def _envelope(self, op: str, number: int, fields: dict[str, Any], payload: bytes | None) -> list[bytes]:
+        """One of the three fields that never change."""
+        named = {"v": PROTOCOL, "id": number, "op": op, **fields}
+        place = self._random.choice(["v", "id", "op"])
+        if self._random.random() < 0.2:
+            del named[place]
+        else:
+            named[place] = self._random.choice([*_STRANGE, *self._table])
+        return self._pack(named, payload)
+
+    def _bytes(self, op: str, number: int, fields: dict[str, Any], payload: bytes | None) -> list[bytes]:
+        """Bytes that are changed, lost, doubled, or come from elsewhere."""
+        parts = [bytes(part) for part in encode(op, number, fields, payload)]
+        data = bytearray(parts[0])
+        for _ in range(self._random.choice([1, 1, 2, 8])):
+            a, b = sorted(self._random.choices(range(len(data) + 1), k=2))
+            way = self._random.randrange(5)
+            if way == 0 and data:
+                data[a % len(data)] = self._random.randrange(256)
+            elif way == 1 and data:
+                data[a % len(data)] ^= 1 << self._random.randrange(8)
+            elif way == 2:
+                del data[a:b]
+            elif way == 3:
+                data[a:a] = data[a:b]
+            else:
+                data[a:a] = self._random.randbytes(self._random.randrange(1, 9))
+        return [bytes(data), *parts[1:]]
+
+    def _parts(self, op: str, number: int, fields: dict[str, Any], payload: bytes | None) -> list[bytes]:
+        """Parts that are missing, too many, in the wrong order, or of the wrong size."""
+        parts = [bytes(part) for part in encode(op, number, fields, payload)]
+        extra = self._random.choice([b"", b"x", bytes(17), bytes(19), bytes(70_000), parts[0]])
+        return self._random.choice(
+            [[*parts, extra], [*parts, extra, extra], [extra, *parts], parts[::-1], [b"", *parts], [extra]]
+        )
+
+    def _noise(self, op: str, number: int, fields: dict[str, Any], payload: bytes | None) -> list[bytes]:
+        """No message at all."""
+        size = self._random.choice([1, 2, 10, 100, 3_000])
+        nested = bytes([self._random.choice([0x81, 0x91, 0xDC, 0xDD, 0xDF, 0xC9])]) * size
+        return [self._random.choice([self._random.randbytes(size), nested])]
+
+    @staticmethod
+    def _pack(named: Mapping[str, Any], payload: bytes | None) -> list[bytes]:
+        try:
+            envelope = msgpack.packb(named, use_bin_type=True)
+        except (OverflowError, UnicodeEncodeError):
+            envelope = b"\xc1"
+        return [envelope] if payload is None else [envelope, payload]
+
+
+__all__ = ["EVENTS", "REQUESTS", "Mutator", "real_messages"]
