@@ -14,7 +14,7 @@ from stylebridge_models import installed, johnson, kinds, microast
 from stylebridge_server import media, style
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
-from stylebridge_server.worker.ledger import Ledger
+from stylebridge_server.worker.ledger import Ledger, Pen
 from stylebridge_server.worker.styles import Styles
 
 
@@ -22,9 +22,9 @@ from stylebridge_server.worker.styles import Styles
 def context(tmp_path: Path) -> Context:
     """Of a client of another user, who was given the folder `root`."""
     (tmp_path / "root").mkdir()
-    fields = {"session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
+    fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
     root = (tmp_path / "root").resolve()
-    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Ledger(tmp_path), (root,))
+    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Pen(Ledger(tmp_path).path), (root,))
 
 
 @pytest.fixture(scope="module")

@@ -166,26 +166,35 @@ def status(
 
 @app.command()
 def train(
-    scenes: Annotated[list[Path], typer.Option("--scenes", help="A folder of photographs; may be repeated.")],
-    styles: Annotated[Path, typer.Option("--styles", help="A folder of paintings.")],
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, curve, sheets and the weights made.")],
+    scenes: Annotated[
+        list[Path] | None, typer.Option("--scenes", help="A folder of photographs; may be repeated.")
+    ] = None,
+    styles: Annotated[
+        Path | None, typer.Option("--styles", help="A folder of paintings; for one style, a picture.")
+    ] = None,
     recipe: Annotated[
-        Path | None, typer.Option("--recipe", help="A recipe; else that of the shipped weights.")
+        str | None,
+        typer.Option("--recipe", help="A recipe, or the name of one that ships: embedded, johnson."),
     ] = None,
     teacher: Annotated[Path | None, typer.Option("--teacher", help="Folder of MicroAST's weights.")] = None,
-    vgg: Annotated[Path | None, typer.Option("--vgg", help="Folder of VGG-19's first layers.")] = None,
+    vgg: Annotated[
+        Path | None,
+        typer.Option("--vgg", help="Weights of the loss network: a file, or VGG-19's first layers."),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value of the recipe.", metavar="NAME=VALUE")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
     workers: Annotated[int, typer.Option("--workers", help="Processes that share each step.", min=1)] = 1,
 ) -> None:
-    """Train the style network; resumes what lies in the output folder."""
+    """Train a style network; resumes what lies in the output folder."""
     from stylebridge_server.cli import train as training
-    from stylebridge_server.train import Folders
 
-    folders = Folders(scenes, styles, teacher, vgg)
-    print(training.run(recipe, folders, out, settings or [], device, workers))
+    job = training.Job(recipe, scenes or [], styles, out, teacher, vgg, settings or [], device, workers)
+    made = training.run(job)
+    if made:
+        print(made)
 
 
 def _version(asked: bool) -> None:

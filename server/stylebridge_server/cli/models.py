@@ -40,13 +40,16 @@ def _import(
     licence: Annotated[
         str, typer.Option("--licence", help="Its licence, for the list.", metavar="TEXT")
     ] = "unknown",
-    range: Annotated[
+    input: Annotated[
         str | None,
-        typer.Option("--range", help="What an ONNX network is fed: 0-1, 0-255, -1-1 or imagenet."),
+        typer.Option(
+            "--input",
+            help="What it is fed: 0-1, 0-255, -1-1 or imagenet (ONNX); caffe or torchvision (loss networks).",
+        ),
     ] = None,
 ) -> None:
-    """Take in a style network: then --style NAME uses it."""
-    print(take_in(file, name, licence, range))
+    """Take in a style network, which --style NAME then uses, or a loss network."""
+    print(take_in(file, name, licence, input))
 
 
 @app.command("path")
@@ -94,10 +97,10 @@ def take_in(path: Path, name: str | None, licence: str, said: str | None) -> str
     """Convert a file and keep it.
 
     Args:
-        path: a checkpoint, an ONNX file, or a folder with the four files of MicroAST.
+        path: a checkpoint, an ONNX file, or a folder as `kinds.convert` takes it.
         name: what it will be called; None is the file's name.
         licence: words for the list.
-        said: range of an ONNX network; None recognises it.
+        said: what an ONNX or a loss network is fed; None recognises it.
 
     Returns:
         What was taken in, for people.
@@ -114,12 +117,7 @@ def take_in(path: Path, name: str | None, licence: str, said: str | None) -> str
         )
     if path.suffix.lower() == ".onnx":
         return _take_in_onnx(path, name, licence, said)
-    if said is not None:
-        raise StylebridgeError(
-            Code.BAD_VALUE,
-            f"--range is for ONNX networks; what {path} is fed follows from its kind: leave it out.",
-        )
-    found = kinds.convert(path)
+    found = kinds.convert(path, said)
     source = installed.source_of(path)
     return _told(installed.install(name, found.kind, found.tensors, source, licence, found.settings))
 
@@ -137,16 +135,18 @@ def _take_in_onnx(path: Path, name: str, licence: str, said: str | None) -> str:
     settings = onnx.recognise(data, str(path), said)
     card = installed.install(name, kinds.ONNX, data, installed.source_of(path), licence, settings)
     size = "any size" if settings["size"] is None else "{}x{} pixels".format(*reversed(settings["size"]))
-    how = "as you say" if said else "as its answers show; where that is wrong, say it with --range"
+    how = "as you say" if said else "as its answers show; where that is wrong, say it with --input"
     return f"{_told(card)}\nIt takes pictures of {size}, in {settings['range']} ({how})."
 
 
 def _told(card: installed.Card) -> str:
+    from stylebridge_models import loss_networks
+
+    told = f"{card.name}: {kinds.WHAT[card.kind]}, {_size(card.bytes)}, licence {card.licence}, version {card.version}."
+    if card.kind in loss_networks.NAMES:
+        return f"{told}\nIt has the layers up to {card.settings['layers'][-1]}, fed as {card.settings['inputs']} does."
     use = f"{card.name}:PICTURE" if card.kind == kinds.MICROAST else card.name
-    return (
-        f"{card.name}: {kinds.WHAT[card.kind]}, {_size(card.bytes)}, licence {card.licence}, version {card.version}.\n"
-        f"Style with it: --style {use}"
-    )
+    return f"{told}\nStyle with it: --style {use}"
 
 
 def _named_after(path: Path) -> str:

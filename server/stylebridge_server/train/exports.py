@@ -16,7 +16,8 @@ from stylebridge_models import registry
 from stylebridge_models.network import CHANNELS, STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from .pictures import Rgb8, find, load, shortened
-from .trainer import FIELDS, tensor
+from .run import tensor
+from .trainer import FIELDS
 
 WEIGHTS = "embedded-style"
 PRESETS = "embedded-style-presets"

@@ -5,35 +5,28 @@ The student is shown a noisy, shifted, slightly brighter or darker crop; the tar
 picture. Two such views of one picture must also come out alike. So noise and sampling never become texture,
 which is what makes a per-frame network flicker (compare CAP-VSTNet, Wen et al. 2023, which warps and adds
 noise likewise).
-
-A step is a function of the recipe, the weights and its number alone, so a run that was killed and resumed
-follows the same curve.
 """
 
 from __future__ import annotations
 
-import csv
-import math
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed
-from torch import Tensor, nn
+from torch import Tensor
 
-from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from . import losses
 from .pictures import Rgb8, Scenes, Styles, shortened
 from .recipe import Recipe
+from .run import ALONE, Progress, Run, Worker, picture, tensor
 from .teacher import MicroAst
 
-FIELDS = ("step", "seconds", "rate", "loss", "picture", "edges", "perceptual", "style", "steady")
+PARTS = ("picture", "edges", "perceptual", "style", "steady")
+FIELDS = ("step", "seconds", "rate", "loss", *PARTS)
 
 
 @dataclass(frozen=True)
@@ -69,42 +62,8 @@ class Style:
             self.statistics = losses.statistics(materials.vgg.features(middle))
 
 
-def tensor(picture: Rgb8, device: str = "cpu") -> Tensor:
-    """uint8 (H, W, 3) to float32 (3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1).float() / 255
-
-
-def picture(x: Tensor) -> Rgb8:
-    """float (3, H, W) to uint8 (H, W, 3)."""
-    return (x.detach().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-
-
-@dataclass(frozen=True)
-class Worker:
-    """One of several processes that share a run: each takes crops of its own, gradients are averaged.
-
-    On few cores that other work shares, processes of one thread each get much further than one process whose
-    threads wait for one another in every operation.
-    """
-
-    rank: int = 0
-    count: int = 1
-
-    def averaged(self, parameters: list[nn.Parameter], loss: Tensor) -> float:
-        """Averages gradients over the workers, in place; returns the mean loss. Not finite in one, so in all."""
-        if self.count == 1:
-            return loss.item()
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in gradients] + [loss.detach().flatten()])
-        torch.distributed.all_reduce(flat)
-        flat /= self.count
-        for gradient, piece in zip(gradients, flat.split([g.numel() for g in gradients] + [1]), strict=False):
-            gradient.copy_(piece.view_as(gradient))
-        return flat[-1].item()
-
-
-class Trainer:
-    """One run in one folder: `checkpoint.pt` and `log.csv`."""
+class Trainer(Run[StyleNetwork]):
+    """A run of the embedded network."""
 
     def __init__(
         self,
@@ -113,75 +72,18 @@ class Trainer:
         folder: Path,
         device: str = "cpu",
         amp: bool = True,
-        worker: Worker = Worker(),
+        worker: Worker = ALONE,
     ) -> None:
-        self.recipe, self.materials, self.folder = recipe, materials, folder
-        self.device, self.amp, self.worker = device, amp, worker
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(recipe.seed)
-        self.network = StyleNetwork().to(device).to(memory_format=torch.channels_last)
-        self.average = StyleNetwork().to(device).to(memory_format=torch.channels_last)
-        self.average.load_state_dict(self.network.state_dict())
-        self.average.requires_grad_(False)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=recipe.rate, betas=(0.9, 0.99), fused=True
-        )
-        self.step = 0
-        self.seconds = 0.0
+        super().__init__(recipe, StyleNetwork, PARTS, folder, device, amp, worker)
+        self.recipe, self.materials = recipe, materials
         self._styles: dict[int, Style] = {}
         self._block: tuple[int, list[Pair]] = (-1, [])
-        self._resume()
-
-    # -- records -------------------------------------------------------------------------------------------
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
-
-    def _resume(self) -> None:
-        log = self.folder / "log.csv"
-        if self.checkpoint.is_file():
-            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-            self.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.seconds = state["step"], state["seconds"]
-        if self.worker.rank:
-            return
-        # What was logged after the checkpoint will be logged again.
-        rows: list[dict[str, str]] = []
-        if log.is_file():
-            with log.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) < self.step]
-        with log.open("w", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
-
-    def save(self) -> None:
-        """Writes the checkpoint so that a kill at any moment leaves the old one or the new one."""
-        if self.worker.rank:
-            return
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.recipe).items()},
-        }
-        temporary = self.checkpoint.with_suffix(".part")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
 
     # -- pictures ------------------------------------------------------------------------------------------
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.amp)
-
     def _style(self, number: int) -> Style:
         if number not in self._styles:
-            with torch.no_grad(), self._autocast():
+            with torch.no_grad(), self.autocast():
                 self._styles[number] = Style(
                     self.materials.styles.variant(number), self.materials, self.device
                 )
@@ -207,7 +109,7 @@ class Trainer:
         style = self._style(number)
         target = scene
         if style.signals is not None and self.materials.teacher:
-            with torch.no_grad(), self._autocast():
+            with torch.no_grad(), self.autocast():
                 x = tensor(scene, self.device)[None]
                 for _ in range(self.recipe.teacher_passes):
                     x = self.materials.teacher.stylise(x, style.signals)
@@ -257,7 +159,7 @@ class Trainer:
         """All losses of one step, unweighted."""
         recipe, vgg = self.recipe, self.materials.vgg
         chosen, views = self._batch(step)
-        with self._autocast():
+        with self.autocast():
             codes = self.network.style(torch.stack([self._style(pair.style).picture for pair in chosen]))
             content = torch.cat([view[0] for view in views]).contiguous(memory_format=torch.channels_last)
             thumbnails = torch.stack([pair.thumbnail for pair in chosen]).contiguous(
@@ -278,7 +180,7 @@ class Trainer:
             side = min(recipe.losses_crop, recipe.crop)
             low = (recipe.crop - side) // 2
             inner = (slice(None), slice(None), slice(low, low + side), slice(low, low + side))
-            with self._autocast():
+            with self.autocast():
                 ours = vgg.features(first[inner].contiguous(memory_format=torch.channels_last))
                 with torch.no_grad():
                     wanted = vgg.features(views[0][1][inner].contiguous(memory_format=torch.channels_last))
@@ -289,44 +191,6 @@ class Trainer:
             )
         return result
 
-    def advance(self) -> dict[str, float]:
-        """One step; returns the row that was logged.
-
-        Raises:
-            StylebridgeError: INTERNAL where a loss is not finite; the last checkpoint stays as it was.
-        """
-        began = time.monotonic()
-        recipe = self.recipe
-        rate = recipe.rate_at(self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        parts = self.losses_of(self.step)
-        loss = torch.stack([getattr(recipe, name) * value for name, value in parts.items()]).sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        parameters = list(self.network.parameters())
-        mean = self.worker.averaged(parameters, loss)
-        if not math.isfinite(mean):
-            raise StylebridgeError(
-                Code.INTERNAL,
-                f"The loss of step {self.step} is {mean}: training stopped, the last good checkpoint is "
-                f"{self.checkpoint}; lower the rate and start again.",
-            )
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        self.optimiser.step()
-        keep = min(recipe.average, (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            for kept, value in zip(self.average.parameters(), parameters, strict=True):
-                kept.lerp_(value, 1 - keep)
-        self.seconds += time.monotonic() - began
-        row: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds, 2), "rate": f"{rate:.3g}"}
-        row |= {"loss": f"{mean:.5f}"} | {name: f"{value.item():.5f}" for name, value in parts.items()}
-        if not self.worker.rank:
-            with (self.folder / "log.csv").open("a", newline="") as file:
-                csv.DictWriter(file, FIELDS).writerow(row)
-        self.step += 1
-        return {name: float(value) for name, value in row.items()}
-
 
 def train(
     recipe: Recipe,
@@ -335,8 +199,8 @@ def train(
     device: str = "cpu",
     amp: bool = True,
     sheet: Callable[[StyleNetwork, Path], None] | None = None,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
-    worker: Worker = Worker(),
+    progress: Progress | None = None,
+    worker: Worker = ALONE,
 ) -> StyleNetwork:
     """Runs a recipe to its end, from its checkpoint where `folder` holds one; returns the averaged network.
 
@@ -345,17 +209,4 @@ def train(
         progress: called after every step with (steps done, steps in all, logged row).
         worker: which of several processes this is; those above rank 0 only compute.
     """
-    trainer = Trainer(recipe, materials, folder, device, amp, worker)
-    while trainer.step < recipe.steps:
-        row = trainer.advance()
-        if trainer.step % recipe.checkpoint_every == 0 or trainer.step == recipe.steps:
-            trainer.save()
-        if (
-            sheet
-            and not worker.rank
-            and (trainer.step % recipe.sheet_every == 0 or trainer.step == recipe.steps)
-        ):
-            sheet(trainer.average, folder / f"sheet-{trainer.step:06d}.jpg")
-        if progress and not worker.rank:
-            progress(trainer.step, recipe.steps, row)
-    return trainer.average.eval()
+    return Trainer(recipe, materials, folder, device, amp, worker).finish(sheet, progress)
