@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli import keys
+from stylebridge_server.cli import keys, models
 
 REFUSED, PARTIAL = 2, 3
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 Server = Annotated[
     str | None,

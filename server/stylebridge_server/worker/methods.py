@@ -6,15 +6,16 @@ from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.wording import suggestion
-from stylebridge_models import installed, kinds
+from stylebridge_models import installed
 from stylebridge_models.installed import Card
-from stylebridge_models.loss_networks import NAMES, LossNetwork, of_card
+from stylebridge_models.loss_networks import LossNetwork, of_card
 from stylebridge_server import colour, media, style
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.inputs import said_as
 
 _LARGEST = 1 << 16  # bytes of settings
 _KEPT = 4  # methods held in memory
+BEST = ("vgg19", "vgg16", "squeezenet")  # loss networks, the best first
 
 # Of every file that a method is made from: its place, time and size; and the loss network's version.
 _Mark = tuple[tuple[str, int, int] | str, ...]
@@ -71,10 +72,8 @@ class Methods:
 
 def loss_networks() -> dict[str, Card]:
     """The loss networks that are installed, by name, the best first."""
-    found = [card for card in installed.models().values() if card.kind == kinds.LOSS]
-    order = ("vgg19", "vgg16", "squeezenet")
-    assert set(order) == set(NAMES)
-    return {card.name: card for card in sorted(found, key=lambda card: order.index(card.settings["network"]))}
+    found = [card for card in installed.models().values() if card.kind in BEST]
+    return {card.name: card for card in sorted(found, key=lambda card: BEST.index(card.kind))}
 
 
 def _loss_network(name: str) -> Card:

@@ -95,7 +95,13 @@ class Styles:
     def _card(self, name: str, version: str | None) -> Card:
         known = _installed()
         if name not in known:
-            words = [*self._engine.presets(), *known]
+            presets = self._engine.presets()
+            if name in presets:
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The style '{name}' is a preset and takes no picture: name the preset or the picture.",
+                )
+            words = [*presets, *known]
             raise StylebridgeError(
                 Code.UNKNOWN_STYLE,
                 f"There is no style named '{name}': {suggestion(name, words)} "
