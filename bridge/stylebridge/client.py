@@ -92,7 +92,13 @@ class Client:
 
     @classmethod
     def connect(
-        cls, url: str | None = None, *, start: bool = True, name: str = "python", timeout: float = 120.0
+        cls,
+        url: str | None = None,
+        *,
+        start: bool = True,
+        stay: bool = False,
+        name: str = "python",
+        timeout: float = 120.0,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -100,13 +106,15 @@ class Client:
         Args:
             url: "tcp://HOST:PORT?key=KEY" as `stylebridge serve` prints it.
             start: whether a server may be started.
+            stay: whether one that is started stays as the user's one server, which all clients find, until it is
+                unused for long.
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout), name, timeout)
+        connection = Connection(Finder(url, start, timeout, stay), name, timeout)
         try:
             connection.open()
         except BaseException:

@@ -13,7 +13,9 @@ from stylebridge.pixels import PART_BYTES, Bytes
 from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
+from ..worker.logs import event
 from .answers import cancelled, poisoned, superseded, told, upload_lost
+from .books import Books
 from .queue import Queue
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
 from .supervisor import WorkerProcess
@@ -45,6 +47,7 @@ class Work:
         restarts: how many workers were started in the place of dead ones.
         failure: why no worker can be had, None where one can.
         used: when the worker was last heard of (`time.monotonic`).
+        books: what was asked and what became of it.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Work:
         self._start_worker, self._emit = start_worker, emit
         self._on_change, self._on_status = on_change, on_status
         self.waiting = Queue()
+        self.books = Books()
         self.running: dict[int, Job] = {}
         self.restarts = 0
         self.failure: StylebridgeError | None = None
@@ -132,6 +136,7 @@ class Work:
         self._emit(session, "accepted", message.id, {}, None)
         if shared:
             return job
+        self.books.accept(job)
         if likeness:
             self._shared[likeness] = job
         scrub = message.fields.get("scrub")
@@ -150,6 +155,7 @@ class Work:
         if worker is None or job.lost:
             job.lost = True
             return
+        self.books.take(job, message.payload)
         job.ahead += memoryview(message.payload).nbytes
         if job.ahead > UPLOAD_WINDOW + PART_BYTES:
             window = StylebridgeError(
@@ -194,7 +200,7 @@ class Work:
         if error:
             self._emit(session, "error", number, told(error), None)
         if not job.asked:
-            self.finish(job)
+            self.finish(job, "error" if error else "", told(error) if error else None)
 
     def finish(self, job: Job, op: str = "", fields: dict[str, Any] | None = None) -> None:
         """Answers all who wait for a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
@@ -205,6 +211,7 @@ class Work:
         self.waiting.remove(job)
         if job.likeness:
             self._shared.pop(job.likeness, None)
+        self.books.finish(job, op, fields)
         asked, job.asked = job.asked, []
         for session, number in asked:
             session.jobs.pop(number, None)
@@ -240,7 +247,8 @@ class Work:
     def hear(self) -> None:
         """All that the worker says now."""
         for message in self.worker.messages() if self.worker else ():
-            self.used = time.monotonic()
+            if message.op != "status":  # which is asked for without anybody's need
+                self.used = time.monotonic()
             self._heard(message)
         self._dispatch()
 
@@ -248,11 +256,9 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
+            event(log, "worker ready", pid=self.worker.pid, seconds=time.monotonic() - self.worker.begun)
             for job in [one for one in self._uploads.values() if one.lost]:
                 self.finish(job, "error", told(upload_lost()))
-            log.info(
-                "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
-            )
             self._on_change()
         elif message.op == "failed":
             self._give_up(StylebridgeError(message.fields["code"], message.fields["message"]))
@@ -273,7 +279,10 @@ class Work:
             return
         if message.op == "credit":
             job.ahead -= message.fields["bytes"]
-        payload = message.payload if message.op == "frame" else None
+        payload = None
+        if message.op == "frame":
+            payload = message.payload
+            self.books.give(job, payload, message.last)
         fields = job.progress(message.fields) if message.op == "progress" else message.fields
         for session, number in list(job.asked):
             self._emit(session, message.op, number, fields, payload)
@@ -289,7 +298,7 @@ class Work:
             return
         why = "" if worker.dead else worker.hung()
         if why:
-            log.error("worker pid=%d hangs (%s) and is killed", worker.pid, why)
+            event(log, "worker hangs and is killed", logging.ERROR, pid=worker.pid, why=why)
             worker.kill()
         if why or worker.dead:
             self._bury(worker)
@@ -298,12 +307,15 @@ class Work:
         """Finds out what a dead worker was doing, and has it done by another."""
         self.hear()  # its last words
         guilty = self.running.get(worker.computing())
-        log.error(
-            "worker pid=%d died status=%s computing=%s jobs=%d",
-            worker.pid,
-            worker.status,
-            guilty.message.op if guilty else "nothing",
-            len(self.running),
+        event(
+            log,
+            "worker died",
+            logging.ERROR,
+            pid=worker.pid,
+            status=worker.status,
+            computing=guilty.message.op if guilty else None,
+            request=guilty.number if guilty else None,
+            jobs=len(self.running),
         )
         if not worker.ready:
             self._false_starts += 1

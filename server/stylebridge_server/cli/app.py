@@ -150,24 +150,42 @@ def serve(
         str, typer.Option("--bind", help="Address to listen on.", metavar="URL")
     ] = "tcp://127.0.0.1:*",
     root: Annotated[
-        list[str] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
+        list[Path] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
     ] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Keep finished tiles in this folder.", metavar="DIR")
+    ] = None,
+    log: Annotated[
+        str, typer.Option("--log", help="How log lines look: text or json.", metavar="FORM")
+    ] = "text",
+    metrics: Annotated[
+        int | None,
+        typer.Option("--metrics", help="Show counters for Prometheus on this machine.", metavar="PORT"),
+    ] = None,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd user unit that does the same, and end.")
+    ] = False,
 ) -> None:
     """Run the server in the foreground until it is stopped."""
-    from stylebridge_server.cli import service
+    from stylebridge_server.cli.service import Service
 
-    service.serve(bind, root or [])
+    service = Service(bind, tuple(root or ()), cache, log, metrics)
+    if print_unit:
+        print(service.unit(), end="")
+    else:
+        service.run()
 
 
 @app.command()
 def status(
     server: Server = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
 ) -> None:
     """Show what a running server is doing."""
-    from stylebridge_server.cli import service
+    from stylebridge_server.cli import status as showing
 
-    print(service.status(server, json))
+    showing.run(server, json, watch)
 
 
 @app.command()

@@ -187,6 +187,7 @@ class Jobs:
             "facts": self._facts,
             "shots": len(self._shots),
             "frames": self._frames,
+            "memory": _memory(),
             "peak_memory": _peak_memory(),
             "network": self._styles.runs,
             "caches": self._caches(),
@@ -280,6 +281,15 @@ def ended(session: str) -> None:
 def status() -> Data:
     """Counters and limits: what ran, what is kept."""
     return _jobs().status()
+
+
+def _memory() -> int:
+    """Bytes of memory that this process holds now; the most that it ever held where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return _peak_memory()
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 def _peak_memory() -> int:

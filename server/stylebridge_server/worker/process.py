@@ -30,6 +30,7 @@ from stylebridge.pixels import Assembly, Bytes, Picture
 from stylebridge.protocol import Message, decode, encode
 from stylebridge_server.shot.store import open_store
 
+from . import logs
 from .baton import Baton
 from .context import Context, Handler
 from .ledger import Pen
@@ -57,6 +58,7 @@ class Orders:
         ledger: the file for signs of life.
         jobs: the module that does the work.
         roots: the folders that clients of other users may have read.
+        log: how log lines look, see `logs.begin`.
     """
 
     endpoint: str
@@ -65,6 +67,7 @@ class Orders:
     ledger: str
     jobs: str
     roots: tuple[str, ...] = ()
+    log: str = "text"
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -166,6 +169,7 @@ class Worker:
 
     def _do(self, request: str, context: Context, fields: dict[str, Any]) -> None:
         """In a thread of its own: one job, from its turn to its result."""
+        logs.request.set(context.number)
         try:
             if request == "put_frame" and fields["picture"] is None:
                 raise StylebridgeError(Code.BAD_REQUEST, "A pushed frame came incomplete: send it again.")
@@ -176,7 +180,7 @@ class Worker:
             answer = encode("result", context.number, {"value": value or {}})
         except Exception as error:
             if not isinstance(error, StylebridgeError):
-                log.exception("request=%s session=%s failed", request, context.session)
+                logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
             seen = failure(error)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
@@ -190,7 +194,7 @@ _at_end: list[Callable[[], None]] = []
 
 def leave(why: str) -> None:
     """Ends the process at once; jobs have nothing to put in order."""
-    log.info("leaving: %s", why)
+    logs.event(log, "worker leaves", why=why)
     for action in _at_end:
         action()
     logging.shutdown()
@@ -199,11 +203,9 @@ def leave(why: str) -> None:
 
 def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
     orders = Orders.read(sys.stdin.buffer)
+    logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
     Worker(orders).start()
     threading.Event().wait()
