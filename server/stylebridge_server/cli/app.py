@@ -206,6 +206,9 @@ def train(
         Path | None,
         typer.Option("--vgg", help="Weights of the loss network: a file, or VGG-19's first layers."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Weights of an earlier network to begin with.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value of the recipe.", metavar="NAME=VALUE")
     ] = None,
@@ -215,7 +218,9 @@ def train(
     """Train a style network; resumes what lies in the output folder."""
     from stylebridge_server.cli import train as training
 
-    job = training.Job(recipe, scenes or [], styles, out, teacher, vgg, settings or [], device, workers)
+    job = training.Job(
+        recipe, scenes or [], styles, out, teacher, vgg, start, settings or [], device, workers
+    )
     made = training.run(job)
     if made:
         print(made)
