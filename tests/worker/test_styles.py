@@ -99,7 +99,7 @@ def test_describe(engine: style.Engine) -> None:
     told = styles.describe()
     names = [one["name"] for one in told["styles"]]
     assert "candy" in names and "starry-night" in names and "micro" not in names and "judge" not in names
-    assert told["networks"] == ["micro"]
+    assert told["networks"] == ["micro", "optimise"]
     assert told["models"] == {
         "style": engine.checksum,
         "candy": candy.version,
