@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +47,9 @@ class Shots:
     def __init__(self, on_close: Callable[[str], None]) -> None:
         self._on_close = on_close
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._over: deque[str] = deque(
+            maxlen=1024
+        )  # sessions that ended; one of their jobs may still be opening
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -56,8 +59,14 @@ class Shots:
         """Opens a shot for a session; where an equal one is open, that one, and this is closed.
 
         The shot that a session has not used for longest makes room where it has too many open.
+
+        Raises:
+            StylebridgeError: cancelled, where the session has ended meanwhile.
         """
         with self._lock:
+            if session in self._over:
+                shot.close()
+                raise StylebridgeError(Code.CANCELLED, "The session has ended.")
             held = [opened for opened in self._open.values() if session in opened.sessions]
             for opened in held[: max(0, len(held) + 1 - SHOTS_LIMIT)]:
                 opened.sessions.discard(session)
@@ -100,6 +109,7 @@ class Shots:
     def end(self, session: str) -> None:
         """The session is over."""
         with self._lock:
+            self._over.append(session)
             held = [opened for opened in self._open.values() if session in opened.sessions]
             for opened in held:
                 opened.sessions.discard(session)
