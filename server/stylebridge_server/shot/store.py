@@ -76,6 +76,19 @@ class Store:
         """Whether the blob is here. It may yet prove damaged when it is used."""
         return self._place(name).is_file()
 
+    def check_room(self, size: int) -> None:
+        """Refuses what is used together and can never be here together.
+
+        Raises:
+            StylebridgeError: too_large.
+        """
+        if size > self.limit:
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                f"This shot has {size >> 20} MiB, and the server's store of what clients send holds "
+                f"{self.limit >> 20} MiB: open a shorter shot, or have STYLEBRIDGE_STORE_MB raised on the server.",
+            )
+
     def begin(self, size: int, name: str | None = None) -> Incoming:
         """Starts to receive a blob.
 

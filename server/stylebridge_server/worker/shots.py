@@ -202,23 +202,23 @@ def _of_path(context: Context, path: str) -> Shot:
     return Shot(media.open_source(path))
 
 
-def _sent(path: str, files: Files) -> dict[str, str]:
-    """Of the files that came with a request, those that a path or pattern names: name to hash."""
+def _sent(path: str, files: Files) -> Files:
+    """Of the files that came with a request, those that a path or pattern names, by name."""
     place = Place.of(path)
     if path in files:
         return {place.name: files[path]}
     pattern = parse_pattern(place.name)
     if pattern is None:
         return {}
-    found = {other: name for other, name in files.items() if Place.of(other).folder == place.folder}
-    names = {Place.of(other).name: name for other, name in found.items()}
-    return {name: value for name, value in names.items() if pattern.number(name) is not None}
+    places = [(Place.of(other), file) for other, file in files.items()]
+    beside = {other.name: file for other, file in places if other.folder == place.folder}
+    return {name: file for name, file in beside.items() if pattern.number(name) is not None}
 
 
 class _Sent:
     """Media whose files the client sent: opened in a folder of their own, spoken of as the client names them."""
 
-    def __init__(self, context: Context, path: str, files: Mapping[str, str]) -> None:
+    def __init__(self, context: Context, path: str, files: Files) -> None:
         place = Place.of(path)
         self._folder = place.folder
         self._pins = context.store.pins()
@@ -231,9 +231,10 @@ class _Sent:
             raise
         self.info = self._source.info
 
-    def _hold(self, context: Context, files: Mapping[str, str]) -> None:
+    def _hold(self, context: Context, files: Files) -> None:
+        context.store.check_room(sum({file.hash: file.size for file in files.values()}.values()))
         missing = []
-        for name, blob in files.items():
+        for name, (blob, _) in files.items():
             context.check_cancelled()
             if not context.store.has(blob):
                 missing.append(blob)
@@ -241,7 +242,7 @@ class _Sent:
             self._pins.add(blob, name)
         if missing:
             raise lacking(missing)
-        for done, (name, blob) in enumerate(files.items()):
+        for done, (name, (blob, _)) in enumerate(files.items()):
             context.progress(done, len(files), "checking files")
             know_hash(self._pins.path(blob, name), blob)
 
