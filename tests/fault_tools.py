@@ -57,6 +57,7 @@ frame = 0
 points = [[0.32, 0.5]]
 """
 
+SHARED = Path("/dev/shm")
 #: What a server that was here may leave in its folder: the lock, and logs of what went wrong.
 _MAY_STAY = ("server.lock", "server.log", "run-")
 
@@ -240,6 +241,7 @@ def left_behind(home: Path) -> list[str]:
     run = home / "settings" / "run"
     if run.is_dir():
         left += [str(path) for path in run.iterdir() if not path.name.startswith(_MAY_STAY)]
+    left += [str(path) for path in SHARED.glob("stylebridge-*") if _owner_gone(path)]
     for folder in (home / "tmp", home / "analyses"):
         if folder.is_dir():
             left += [
@@ -248,6 +250,12 @@ def left_behind(home: Path) -> list[str]:
                 if folder.name == "tmp" or path.name.startswith((".", "tmp")) or path.name.endswith(".part")
             ]
     return left
+
+
+def _owner_gone(path: Path) -> bool:
+    """Whether the process that a file in shared memory is named by has ended."""
+    number = path.name.split("-")[1]
+    return number.isdigit() and not psutil.pid_exists(int(number))
 
 
 class Proxy:
