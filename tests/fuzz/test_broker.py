@@ -164,6 +164,23 @@ def test_connections_that_break_the_transport(server: Server, root: Path, amount
         assert grown < 8 << 20, f"the server grew by {grown} bytes"
 
 
+def test_memory_is_not_taken_for_promises(server: Server, stranger: KeyPair) -> None:
+    """The first bytes of the largest pictures that there are, and nothing more."""
+    enemy = Stranger(server, stranger)
+    size = {"width": 16_384, "height": 16_384, "channels": 4, "dtype": "uint8"}
+    shot = enemy.ask("open_shot", {"live": {**size, "colour": "srgb", "alpha": "straight"}})["value"]["shot"]
+    with Client.connect(server.url) as watcher:
+        both = [psutil.Process(server.process.pid), psutil.Process(worker_of(watcher))]
+        before = sum(one.memory_info().rss for one in both)
+        for number in range(4):
+            picture = {"shot": shot, "number": number, **size, "offset": 0}
+            enemy.send([bytes(part) for part in encode("put_frame", number + 1, picture, b"x")])
+        enemy.settle()
+        worker_of(watcher)  # it has taken what came before
+        assert sum(one.memory_info().rss for one in both) - before < 256 << 20
+    enemy.close()
+
+
 def test_the_examples_are_messages() -> None:
     """Else the campaign would damage what is broken already."""
     for op, fields, payload in real_messages(REQUESTS, {}):
