@@ -204,6 +204,14 @@ def settings(home: Path) -> dict[str, str]:
     return {**environment(home), "TMPDIR": str(home / "tmp")}
 
 
+def with_site(home: Path, name: str, code: str) -> str:
+    """A PYTHONPATH under which every Python process of a home runs some code as it starts."""
+    folder = home / "site" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    return os.pathsep.join([str(folder), settings(home)["PYTHONPATH"]])
+
+
 def worker_of(client: Client) -> int:
     """The process that computes, by the server's own status."""
     return int(client.status()["worker"]["pid"])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from stylebridge.client import Client
 from stylebridge.errors import StylebridgeError
-from stylebridge.keys import KeyPair
+from stylebridge.keys import KeyPair, client_key
 from stylebridge.protocol import decode, encode
 
 #: Messages sent before their answers are waited for. The client's queue at the server holds many times that.
@@ -63,10 +63,18 @@ class Honest:
             self.served += 1
 
 
-@pytest.mark.parametrize("amount", [2_000, pytest.param(100_000, marks=pytest.mark.long)])
-def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, amount: int) -> None:
+@pytest.mark.parametrize(
+    ("who", "amount"),
+    [
+        ("stranger", 2_000),
+        pytest.param("stranger", 100_000, marks=pytest.mark.long),
+        pytest.param("owner", 30_000, marks=pytest.mark.long),
+    ],
+)
+def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, who: str, amount: int) -> None:
     """With a shot of the sender's own, so that what is still a message reaches the work itself."""
-    enemy, honest = Stranger(server, stranger), Honest(server, root)
+    enemy = Stranger(server, stranger if who == "stranger" else client_key())
+    honest = Honest(server, root)
     shot = enemy.ask("open_shot", {"path": str(root / "plate.mp4")})["value"]["shot"]
     analysis = enemy.ask("analyse", {"shot": shot, "prompts": [], "segmenter": "none"})["value"]["analysis"]
     known = {"shot": shot, "analysis": analysis, "path": str(root / "plate.mp4")}
@@ -74,7 +82,7 @@ def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, amount:
     with Client.connect(server.url) as watcher:
         both = [psutil.Process(server.process.pid), psutil.Process(worker_of(watcher))]
         before, malformed, sent = [], 0, 0
-        print(f"\nsending {amount:,} malformed messages, and others that are only odd")
+        print(f"\n{who} sends {amount:,} malformed messages, and others that are only odd")
         while malformed < amount:
             for _ in range(BATCH):
                 parts = mutator.message(sent + 1)
