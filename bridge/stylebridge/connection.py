@@ -153,11 +153,14 @@ class Connection:
             sent, upload = 0, iter(parts() if parts else ())
             piece = next(upload, None)
             while True:
-                while piece and sent - request.taken < protocol.UPLOAD_WINDOW:
+                while piece:
                     more, payload = piece
-                    place, rest = self._passage.send(payload)
-                    self._send(request.op, number, {**request.fields, **more, **place}, rest)
-                    sent += memoryview(payload).nbytes
+                    way = self._passage.send(payload, sent - request.taken < protocol.UPLOAD_WINDOW)
+                    if way is None:
+                        break
+                    place, inside = way
+                    self._send(request.op, number, {**request.fields, **more, **place}, inside)
+                    sent += 0 if inside is None else memoryview(inside).nbytes
                     piece = next(upload, None)
                 event = request.step(_TICK, self._credit)
                 if isinstance(event, Picture):
@@ -217,8 +220,9 @@ class Connection:
                 },
             )
         with self._lock:
-            # An error of no request is one that the server, or this side, could not even read.
-            everyone = message.id == 0 and message.op == "error"
+            # An error of no request is one that the server, or this side, could not even read. What comes of shared
+            # memory wakes those who wait for some of it.
+            everyone = message.id == 0 and message.op in ("error", "free", "unshare")
             requests = list(self._requests.values()) if everyone else [self._requests.get(message.id)]
             for request in requests:
                 if request:
