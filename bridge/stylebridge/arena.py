@@ -208,20 +208,18 @@ class Guest:
                 Code.DENIED, f"{path} is not the memory that the client sees: send pixels in messages."
             )
 
-    def read(self, region: int, length: int) -> bytes:
-        """What the owner put into a region.
+    def read(self, region: int, into: memoryview) -> None:
+        """Fills memory with what the owner put into a region.
 
         Raises:
             StylebridgeError: `BAD_REQUEST` for a place outside the arena, or one that is not there any more.
         """
-        start, file = _start(region, length, self._count), self._file
-        data = os.pread(file.handle, length, start) if file else b""
-        if len(data) != length:
+        start, file = _start(region, into.nbytes, self._count), self._file
+        if file is None or _read(file.handle, into, start) != into.nbytes:
             raise StylebridgeError(
                 Code.BAD_REQUEST,
                 "The shared memory was given up, or cut short by another program: connect again.",
             )
-        return data
 
     def write(self, region: int, data: Bytes) -> bool:
         """Puts bytes into a region. False where they cannot go there: send them another way."""
@@ -254,6 +252,14 @@ def _start(region: int, length: int, count: int) -> int:
             Code.BAD_REQUEST, f"Shared memory of {count} regions has no {length} bytes in region {region}."
         )
     return HEAD + region * PART_BYTES
+
+
+def _read(handle: int, into: memoryview, start: int) -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(handle, [into], start)
+    data = os.pread(handle, into.nbytes, start)
+    into[: len(data)] = data
+    return len(data)
 
 
 def _folder() -> Path:

@@ -313,7 +313,11 @@ class Assembly:
         Raises:
             StylebridgeError: `BAD_REQUEST` for a part that does not follow the one before, or does not fit.
         """
-        size = memoryview(part).nbytes
+        self.room(layout, offset, memoryview(part).nbytes)[:] = memoryview(part).cast("B")
+        return self.whole
+
+    def room(self, layout: Layout, offset: int, size: int) -> memoryview:
+        """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
             self._layout, self._data, self._filled = layout, bytearray(layout.nbytes), 0
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
@@ -322,9 +326,11 @@ class Assembly:
                 Code.BAD_REQUEST,
                 f"A part of {size} bytes at {offset} does not fit into the picture: send its parts in order.",
             )
-        memoryview(self._data)[offset : offset + size] = memoryview(part).cast("B")
         self._filled += size
-        if self._filled < layout.nbytes:
-            return None
-        self._layout = None
-        return self._data
+        return memoryview(self._data)[offset : offset + size]
+
+    @property
+    def whole(self) -> bytearray | None:
+        """The whole picture's bytes, None where parts are missing."""
+        complete = self._layout is not None and self._filled == self._layout.nbytes
+        return self._data if complete else None

@@ -26,13 +26,9 @@ class Frames:
         self._whole: dict[int, Future[Picture | None]] = {}
 
     def take(self, message: Message) -> None:
-        """Takes one part. It is read at once, so that reading goes on beside hashing."""
-        try:
-            data = self._sharing.read(message)
-        except StylebridgeError:
-            data = b""  # which fits nowhere: the frame comes incomplete
+        """Takes one part. It is read at once, to where it belongs, so that reading goes on beside hashing."""
         frame = self._coming.setdefault(message.id, _Frame())
-        added = self._thread.submit(frame.add, message, data)
+        added = self._thread.submit(frame.hash, frame.read(message, self._sharing), message)
         added.add_done_callback(lambda _: self._sharing.taken(message))
         if message.last:
             del self._coming[message.id]
@@ -56,14 +52,22 @@ class _Frame:
     def __init__(self) -> None:
         self._assembly, self._digest = Assembly(), hashlib.blake2b(digest_size=32)
 
-    def add(self, message: Message, data: bytes | bytearray | memoryview) -> Picture | None:
+    def read(self, message: Message, sharing: Sharing) -> memoryview | None:
+        """Puts a part where it belongs; None where it belongs nowhere, or is not to be had."""
+        try:
+            room = self._assembly.room(message.layout, message.fields["offset"], message.length)
+            return sharing.read(message, room)
+        except StylebridgeError:
+            self._assembly = Assembly()
+            return None
+
+    def hash(self, part: memoryview | None, message: Message) -> Picture | None:
+        """Hashes a part; the picture, where it was the last one and none is missing."""
         if message.fields["offset"] == 0:
             self._digest = hashlib.blake2b(digest_size=32)
-        try:
-            pixels = self._assembly.add(message.layout, message.fields["offset"], data)
-        except StylebridgeError:
-            return None
-        self._digest.update(data)
+        if part is not None:
+            self._digest.update(part)
+        pixels = self._assembly.whole if message.last else None
         if pixels is None:
             return None
         extra = {"hash": self._digest.hexdigest()}

@@ -58,26 +58,34 @@ class Sharing:
         self._guests[session] = guest
         self._send("shared", 0, {"session": session, "nonce": guest.nonce.hex()})
 
-    def read(self, message: Message) -> Bytes:
+    def read(self, message: Message, into: memoryview | None = None) -> memoryview:
         """The bytes that a part brings, wherever they are.
+
+        Args:
+            into: where they are to be put; else they may stay where they are.
 
         Raises:
             StylebridgeError: `BAD_REQUEST` for a place that is not, or not any more.
         """
         place = message.place
         if place is None:
-            return message.payload
+            if into is None:
+                return memoryview(message.payload)
+            into[:] = memoryview(message.payload)
+            return into
         session = message.fields["session"] if message.fields.get("place") else BROKER
         guest = self._guests.get(session)
         if guest is None:
             raise StylebridgeError(
                 Code.BAD_REQUEST, "Bytes were sent in memory that is not shared: connect again."
             )
+        into = memoryview(bytearray(place[1])) if into is None else into
         try:
-            return guest.read(*place)
+            guest.read(place[0], into)
         finally:
             if session == BROKER:
                 self._send("free", 0, {"session": BROKER, "regions": place[:1]})
+        return into
 
     def taken(self, message: Message) -> None:
         """A part is done with: its client may send as much again. Regions go back a few at a time, but the last one of
