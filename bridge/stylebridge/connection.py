@@ -37,6 +37,9 @@ RECONNECT_LIMIT = 15.0
 SHARE_LIMIT = 5.0
 #: Seconds between looks at whether a waiting call was cancelled or its server fell silent.
 _TICK = 0.5
+#: Seconds of sleep after each part that is sent, in which the link's thread sends it: Python would let this one run
+#: on for longer than several parts take.
+_YIELD = 1e-6
 
 
 class Connection:
@@ -162,6 +165,7 @@ class Connection:
                     self._send(request.op, number, {**request.fields, **more, **place}, inside)
                     sent += 0 if inside is None else memoryview(inside).nbytes
                     piece = next(upload, None)
+                    time.sleep(_YIELD)
                 event = request.step(_TICK, self._credit)
                 if isinstance(event, Picture):
                     yield event
