@@ -130,6 +130,8 @@ REQUESTS: Table = {
         "segmenter": _NAME,
         "files": _FILES,
     },
+    "read_analysis": {"analysis": _NAME, "offset": _COUNT},
+    "add_analysis": {"hash": _HASH},
     "mattes": {
         "shot": _NAME,
         "analysis": _NAME,
@@ -187,6 +189,8 @@ RESULTS: Table = {
     "put": {"hash": _HASH},
     "open_shot": {"shot": _NAME, "info": Field("map")},
     "analyse": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "add_analysis": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "read_analysis": {"size": _COUNT, "bytes": Field("bytes")},
     "parse_look": {"look": Field("map")},
     "format_look": {"text": Field("text")},
 }

@@ -146,6 +146,7 @@ class Work:
         session.jobs[message.id] = job
         self._emit(session, "accepted", message.id, {}, None)
         if shared:
+            self.books.join(job, session)
             return job
         self.books.accept(job)
         if likeness:

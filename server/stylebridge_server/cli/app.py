@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli import keys
+from stylebridge_server.cli import keys, models
 
 REFUSED, PARTIAL = 2, 3
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 Server = Annotated[
     str | None,
@@ -99,6 +100,12 @@ def render(
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -108,7 +115,7 @@ def render(
     from stylebridge_server.cli import render as rendering
     from stylebridge_server.media.live import is_live
 
-    chosen = rendering.look_from_options(look, values)
+    chosen = rendering.look_from_options(look, rendering.by_method(method, values))
     if is_live(source):
         live.run(source, chosen, server)
         return
@@ -199,6 +206,9 @@ def train(
         Path | None,
         typer.Option("--vgg", help="Weights of the loss network: a file, or VGG-19's first layers."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Weights of an earlier network to begin with.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value of the recipe.", metavar="NAME=VALUE")
     ] = None,
@@ -208,7 +218,9 @@ def train(
     """Train a style network; resumes what lies in the output folder."""
     from stylebridge_server.cli import train as training
 
-    job = training.Job(recipe, scenes or [], styles, out, teacher, vgg, settings or [], device, workers)
+    job = training.Job(
+        recipe, scenes or [], styles, out, teacher, vgg, start, settings or [], device, workers
+    )
     made = training.run(job)
     if made:
         print(made)

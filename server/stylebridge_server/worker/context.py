@@ -14,6 +14,7 @@ from typing import Any
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import read_array, split
 from stylebridge.protocol import WINDOW, Message, cost
+from stylebridge_server import steps
 from stylebridge_server.shot.store import Store
 
 from .baton import Baton
@@ -94,12 +95,13 @@ class Context:
 
     def check_cancelled(self) -> None:
         """Returns at once, unless nobody wants the result any more. It says, too, that the job goes on: a job that
-        neither calls this nor `progress` or `frame` for minutes counts as hung.
+        neither calls this nor `progress` or `frame` for minutes counts as hung. `steps.step` calls it.
 
         Raises:
             StylebridgeError: `CANCELLED`.
         """
-        self._pen.step()
+        if self._holding:
+            self._pen.step()
         if self._cancelled.is_set():
             raise _cancelled()
 
@@ -178,7 +180,8 @@ class Context:
         try:
             self._resume()
             self.check_cancelled()
-            return handler(self, fields)
+            with steps.heard(self.check_cancelled):
+                return handler(self, fields)
         finally:
             self._let_go()
 

@@ -49,7 +49,7 @@ SWITCH_INTERVAL = 0.00005
 THREADS = 64
 
 #: Requests that need no turn: what they do is little beside a frame.
-ASIDE = ("probe", "parse_look", "format_look")
+ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
 
 
 @dataclass(frozen=True)
