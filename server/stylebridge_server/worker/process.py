@@ -146,7 +146,8 @@ class Worker:
         elif message.op == "beat":
             self._pen.beat()
         elif message.op == "status":
-            self._send("status", message.id, {"value": self._status()})
+            store = {"bytes": self._store.bytes, "limit": self._store.limit}
+            self._send("status", message.id, {"value": {**self._status(), "store": store}})
         elif message.op == "cancel":
             self._frames.cancel(message.id)
             self._uploads.cancel(message.id)
