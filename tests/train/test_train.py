@@ -101,6 +101,21 @@ def test_training_takes_the_loss_down(materials: train.Materials, tmp_path: Path
     assert loss() < 0.9 * before
 
 
+def test_run_begins_with_the_weights_of_a_smaller_network(materials: train.Materials, tmp_path: Path) -> None:
+    from stylebridge_models.network import StyleNetwork
+
+    torch.manual_seed(7)
+    earlier = StyleNetwork().state_dict()
+    less = earlier | {"decoder.film.bias": earlier["decoder.film.bias"][:10]}
+    begun = train.Trainer(RECIPE, materials, tmp_path / "a", amp=False, start=less).network.state_dict()
+    assert torch.equal(begun["decoder.out.weight"], earlier["decoder.out.weight"])
+    assert torch.equal(begun["decoder.film.bias"][:10], earlier["decoder.film.bias"][:10])
+    assert float(begun["decoder.film.bias"][10:].abs().max()) == 0
+    with pytest.raises(StylebridgeError, match=r"film\.weight is missing"):
+        del less["decoder.film.weight"]
+        train.Trainer(RECIPE, materials, tmp_path / "b", amp=False, start=less)
+
+
 def test_steadiness_is_nought_where_views_agree_and_grows_with_what_noise_does() -> None:
     generator = torch.Generator().manual_seed(1)
     scene = torch.rand(2, 3, 64, 64, generator=generator)

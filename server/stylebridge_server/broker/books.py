@@ -9,8 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylebridge.pixels import Bytes
-
 from ..worker.logs import event
 from .sessions import Job, Session
 
@@ -70,16 +68,14 @@ class Books:
         """Another client asked for the same."""
         event(log, "joined", request=job.number, session=session.name, op=job.message.op)
 
-    def take(self, job: Job, payload: Bytes) -> None:
-        """A part of a pushed frame came."""
-        size = memoryview(payload).nbytes
+    def take(self, job: Job, size: int) -> None:
+        """A part of a pushed frame came, of so many bytes."""
         self.taken += size
         if job.number in self._open:
             self._open[job.number].taken += size
 
-    def give(self, job: Job, payload: Bytes, last: bool) -> None:
-        """A part of a frame, the last one or not, went out."""
-        size = memoryview(payload).nbytes
+    def give(self, job: Job, size: int, last: bool) -> None:
+        """A part of a frame, of so many bytes, the last one or not, went out."""
         self.given += size
         self.frames += last
         if job.number in self._open:

@@ -138,6 +138,12 @@ class Broker:
             self._greet()
         elif message.op == "credit":
             self.work.credit(session, fields["of"], fields["attempt"], fields["bytes"])
+        elif message.op == "share":
+            self.work.sharing.ask(session, message)
+        elif message.op == "unshare":
+            self.work.sharing.drop(session)
+        elif message.op == "free":
+            self.work.sharing.free(session, fields["regions"])
         elif message.op == "cancel":
             self.work.cancel(session, fields["of"])
         elif message.op == "status":

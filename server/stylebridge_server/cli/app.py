@@ -199,6 +199,9 @@ def train(
         Path | None,
         typer.Option("--vgg", help="Weights of the loss network: a file, or VGG-19's first layers."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Weights of an earlier network to begin with.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value of the recipe.", metavar="NAME=VALUE")
     ] = None,
@@ -208,10 +211,23 @@ def train(
     """Train a style network; resumes what lies in the output folder."""
     from stylebridge_server.cli import train as training
 
-    job = training.Job(recipe, scenes or [], styles, out, teacher, vgg, settings or [], device, workers)
+    job = training.Job(
+        recipe, scenes or [], styles, out, teacher, vgg, start, settings or [], device, workers
+    )
     made = training.run(job)
     if made:
         print(made)
+
+
+@app.command()
+def bench(
+    part: Annotated[str, typer.Argument(metavar="[PART]", help="What to measure: bridge.")] = "bridge",
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Measure what the product costs beside the least that it could cost."""
+    from stylebridge_server.cli import bench as benches
+
+    print(benches.run(part, json))
 
 
 def _version(asked: bool) -> None:

@@ -24,6 +24,11 @@ class Hints(nn.Module):
         self.from_encoded = nn.Conv2d(CHANNELS, _TEACHER, 1)
         self.from_steered = nn.Conv2d(CHANNELS, _TEACHER, 1)
         self.from_code = nn.Linear(LEARNT, _SIGNALS)
+        for reading in (self.from_encoded, self.from_steered, self.from_code):
+            nn.init.zeros_(
+                reading.weight
+            )  # nothing is asked of the student before the reading knows it a little
+            nn.init.zeros_(reading.bias)  # type: ignore[arg-type]
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(_SIGNALS))

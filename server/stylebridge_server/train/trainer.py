@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models.network import CHANNELS, StyleNetwork
 
 from . import losses
@@ -52,12 +53,16 @@ class Trainer(Run[StyleNetwork]):
         device: str = "cpu",
         amp: bool = True,
         worker: Worker = ALONE,
+        start: dict[str, Tensor] | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.hints = Hints()
         super().__init__(recipe, StyleNetwork, PARTS, folder, device, amp, worker, {"hints": self.hints})
         self.recipe, self.materials = recipe, materials
         self.batches = Batches(recipe, materials, folder / "styles", worker.rank, device, amp)
+        if start and self.step == 0:
+            begin_from(self.network, start)
+            self.average.load_state_dict(self.network.state_dict())
         if materials.teacher and self.step == 0:
             count = min(_SETTLED, materials.styles.count)
             signals = [self.batches.style(number).signals for number in range(count)]
@@ -132,6 +137,27 @@ class Trainer(Run[StyleNetwork]):
         }
 
 
+@torch.no_grad()
+def begin_from(network: StyleNetwork, weights: dict[str, Tensor]) -> None:
+    """Takes over the weights of an earlier network, in place: what has grown since begins with rows of nought, so that
+    it does at first what the earlier one did. The least deviations are measured anew.
+
+    Raises:
+        StylebridgeError: BAD_VALUE where a layer does not fit, naming it.
+    """
+    for name, own in network.state_dict().items():
+        old = weights.get(name)
+        if name == "decoder.floor":
+            continue
+        if old is None or old.shape[1:] != own.shape[1:] or len(old) > len(own):
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"The weights to start from do not fit this network: {name} is "
+                f"{'missing' if old is None else tuple(old.shape)}, it should be {tuple(own.shape)} or fewer rows.",
+            )
+        own.zero_()[: len(old)].copy_(old)
+
+
 def _fast(x: Tensor) -> Tensor:
     """In the memory layout that convolutions are quickest in."""
     return x.contiguous(memory_format=torch.channels_last)
@@ -146,6 +172,7 @@ def train(
     sheet: Callable[[StyleNetwork, Path], None] | None = None,
     progress: Progress | None = None,
     worker: Worker = ALONE,
+    start: dict[str, Tensor] | None = None,
 ) -> StyleNetwork:
     """Runs a recipe to its end, from its checkpoint where `folder` holds one; returns the averaged network.
 
@@ -153,5 +180,6 @@ def train(
         sheet: called with the averaged network and a path to write a picture of samples to.
         progress: called after every step with (steps done, steps in all, logged row).
         worker: which of several processes this is; those above rank 0 only compute.
+        start: weights to begin with, see `begin_from`; a run that has begun does not look at them.
     """
-    return Trainer(recipe, materials, folder, device, amp, worker).finish(sheet, progress)
+    return Trainer(recipe, materials, folder, device, amp, worker, start).finish(sheet, progress)
