@@ -86,6 +86,7 @@ def environment(home: Path) -> dict[str, str]:
         "STYLEBRIDGE_HOME": str(home / "settings"),
         "STYLEBRIDGE_ANALYSES": str(home / "analyses"),
         "STYLEBRIDGE_STORE": str(home / "store"),
+        "STYLEBRIDGE_MODELS": str(home / "models"),
         "STYLEBRIDGE_THREADS": "2",
     }
 

@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli import keys
+from stylebridge_server.cli import keys, models
 
 REFUSED, PARTIAL = 2, 3
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 Server = Annotated[
     str | None,
@@ -99,6 +100,12 @@ def render(
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -108,7 +115,7 @@ def render(
     from stylebridge_server.cli import render as rendering
     from stylebridge_server.media.live import is_live
 
-    chosen = rendering.look_from_options(look, values)
+    chosen = rendering.look_from_options(look, rendering.by_method(method, values))
     if is_live(source):
         live.run(source, chosen, server)
         return

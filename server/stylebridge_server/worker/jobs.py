@@ -22,7 +22,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge_server import colour, media, segment, style
+from stylebridge_server import colour, media, segment, steps, style
 from stylebridge_server.shot import looks, portable
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
@@ -190,7 +190,9 @@ class Jobs:
                     last=analysis.last,
                 )
             context.progress(done, len(request["frames"]), "styling")
-            context.frame(number, render(shot, analysis, look, number, streams).pixels)
+            with steps.followed(context.progress):
+                styled = render(shot, analysis, look, number, streams)
+            context.frame(number, styled.pixels)
             self._frames += 1
         context.progress(len(request["frames"]), len(request["frames"]), "styling")
         return {"fingerprint": self.fingerprint}
