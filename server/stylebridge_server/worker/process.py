@@ -183,7 +183,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, StylebridgeError):
                 logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
-            seen = failure(error)
+            seen = failure(error, context.owner)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
         del self._jobs[context.number]

@@ -16,6 +16,9 @@ from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.inputs import said_as
 from stylebridge_server.worker.methods import Methods, loss_networks
 
+#: Pictures whose styles are kept; the oldest goes first.
+PICTURES_LIMIT = 256
+
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
 
@@ -120,6 +123,8 @@ class Styles:
         mark = (card.version if card else "", str(path), state.st_mtime_ns, state.st_size)
         if mark not in self._pictures:
             pixels = media.load_image(path).pixels
+            while len(self._pictures) >= PICTURES_LIMIT:
+                del self._pictures[next(iter(self._pictures))]
             self._pictures[mark] = (
                 style.CodeStyle(self._engine.code(pixels))
                 if card is None
