@@ -38,8 +38,9 @@ from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
 
-#: Threads for jobs; only one of them computes, the others wait for their turn or their client.
-THREADS = 64
+#: Threads for jobs, as many as the broker gives places; only one of them computes, the others wait for their turn or
+#: their client.
+THREADS = 256
 
 #: Requests that need no turn: what they do is little beside a frame.
 ASIDE = ("probe", "parse_look", "format_look")
