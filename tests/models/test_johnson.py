@@ -112,3 +112,27 @@ def test_checkpoints_of_every_age() -> None:
 def test_smallest_picture() -> None:
     network = johnson.JohnsonNetwork()
     assert network(torch.rand(1, 3, johnson.SMALLEST, johnson.SMALLEST)).shape[2:] == (8, 8)
+
+
+@pytest.mark.parametrize("normalisation", johnson.NORMALISATIONS)
+def test_other_builds_are_seen_from_their_names_and_shapes(normalisation: str) -> None:
+    given = {"normalisation": normalisation, "widths": [4, 6, 8], "blocks": 2}
+    network = johnson.JohnsonNetwork(**given).eval()
+    state = network.state_dict()
+    assert {"normalisation": johnson.INSTANCE, **johnson.build(state)} == given
+    assert johnson.shapes(**given) == {name: tuple(value.shape) for name, value in state.items()}
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 18, 23) * 255).shape == (1, 3, 20, 24)
+
+
+def test_filter_response_is_its_formula() -> None:
+    norm = johnson.FilterResponse(2, 1e-5, threshold=True)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([2.0, 3.0]))
+        norm.bias.copy_(torch.tensor([0.5, -0.5]))
+        norm.threshold.copy_(torch.tensor([-0.25, 0.0]))  # type: ignore[union-attr]
+        x = torch.randn(1, 2, 5, 7)
+        for channel, (gain, offset, least) in enumerate([(2, 0.5, -0.25), (3, -0.5, 0.0)]):
+            plain = x[0, channel] / ((x[0, channel] ** 2).mean() + 1e-5).sqrt()
+            wanted = (gain * plain + offset).clamp(min=least)
+            torch.testing.assert_close(norm(x)[0, channel], wanted)

@@ -26,6 +26,20 @@ def superseded(job: Job) -> StylebridgeError:
     )
 
 
+def stopping(why: str) -> StylebridgeError:
+    """The server takes no more requests, or ends with some unanswered."""
+    return StylebridgeError(
+        Code.UNREACHABLE, f"The server is stopping ({why}): start it and ask again.", stopping=True
+    )
+
+
+def revoked() -> StylebridgeError:
+    """A client whose key was let in when it came."""
+    return StylebridgeError(
+        Code.DENIED, "This client's key was revoked: ask the server's owner to let it in again."
+    )
+
+
 def upload_lost() -> StylebridgeError:
     """A frame or blob whose worker died with it."""
     return StylebridgeError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from stylebridge.requests import STREAMS
 #: Sessions at once, and requests of one session that are not answered yet.
 SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
+#: Questions that the broker answers by itself (`hello`, `status`), of one session, not answered yet.
+QUESTIONS_LIMIT = 16
 #: Frames and blobs that one session may be sending at once.
 UPLOADS_LIMIT = 4
 #: Requests of which equal ones are answered by one job.
@@ -31,6 +34,8 @@ class Session:
         name: what is said in the log.
         client: what the client calls itself.
         jobs: its unanswered requests by its own numbers.
+        begun: when it said hello (`time.monotonic`).
+        weights: of its unanswered requests, bytes of the envelope and bytes that may be sent ahead; see `limits`.
     """
 
     routing: bytes
@@ -39,6 +44,8 @@ class Session:
     owner: bool
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     jobs: dict[int, Job] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+    weights: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -46,7 +46,7 @@ class _Johnson:
     runtime = "torch"
 
     def __init__(self, card: Card, device: str) -> None:
-        self._network = johnson.JohnsonNetwork(card.settings["epsilon"])
+        self._network = johnson.JohnsonNetwork(**card.settings)
         self._network.load_state_dict(installed.load(card))
         self._network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
         self._device = device

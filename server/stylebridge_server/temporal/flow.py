@@ -128,6 +128,11 @@ def inside(positions: Field) -> Plane:
     return np.clip(1.0 - beyond, 0.0, 1.0)
 
 
+def inside_picture(flow: Field) -> Plane:
+    """1 where `flow` (h, w, 2) leads to a place within the picture, 0 from a pixel outside on: (h, w) float32."""
+    return inside(flow + grid(*flow.shape[:2]))
+
+
 def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Field:
     if min(a.shape) < SMALLEST_SIDE:
         return np.zeros((*a.shape, 2), np.float32)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+import safetensors.torch
 import torch
-import torch.distributed
-import torch.multiprocessing
 
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
+from . import together
+from .batches import Materials
+from .calibration import calibrate
 from .losses import Vgg
 from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, whole_cells
 from .pictures import Rgb8, Scenes, Styles, find, load, shortened
 from .recipe import Recipe
+from .run import ALONE, Progress, Worker, picture, tensor
 from .teacher import MicroAst
-from .trainer import Materials, Worker, picture, tensor, train
+from .trainer import train
 
 _SHEET_SCENES = 3
 _SHEET_STYLES = 11
@@ -36,13 +38,15 @@ class Folders:
         styles: a folder of paintings.
         teacher: MicroAST's four files; without it the target is the photograph itself and only the losses on
             features, which need `vgg`, make it a style.
-        vgg: VGG-19's first five layers; needed where the recipe weighs `perceptual` or `style`.
+        vgg: VGG-19's first five layers; needed where the recipe weighs `perceptual`, `manner` or `style`.
+        start: weights of an earlier network (.safetensors) that a new run begins with; None begins at random.
     """
 
     scenes: Sequence[Path]
     styles: Path
     teacher: Path | None = None
     vgg: Path | None = None
+    start: Path | None = None
 
 
 def materials(recipe: Recipe, folders: Folders, device: str = "cpu") -> Materials:
@@ -89,52 +93,18 @@ def run(
     output: Path,
     device: str = "cpu",
     amp: bool = True,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    progress: Progress | None = None,
     workers: int = 1,
+    worker: Worker = ALONE,
 ) -> StyleNetwork:
     """Trains by `recipe` in the folder `output`, resuming what lies there; returns the averaged network.
 
     Sheets show the scenes that the recipe holds out, where there are any, in all the paintings. More than one
-    worker runs as many processes of one thread each; a step then takes `batch` crops from each of them.
+    worker runs as many processes of one thread each; a step then takes `batch` crops from each of them. `worker` says
+    which this process is, where others were made already.
     """
-    if workers == 1:
-        return _run(recipe, folders, output, device, amp, progress, Worker())
-    meeting = Path(tempfile.mkdtemp(prefix="stylebridge-train-"))
-    context = torch.multiprocessing.get_context("spawn")
-    others = [
-        context.Process(target=_join, args=(recipe, folders, output, device, amp, rank, workers, meeting))
-        for rank in range(1, workers)
-    ]
-    for process in others:
-        process.daemon = True
-        process.start()
-    try:
-        return _join(recipe, folders, output, device, amp, 0, workers, meeting, progress)
-    finally:
-        for process in others:
-            process.terminate()
-        shutil.rmtree(meeting)
-
-
-def _join(
-    recipe: Recipe,
-    folders: Folders,
-    output: Path,
-    device: str,
-    amp: bool,
-    rank: int,
-    workers: int,
-    meeting: Path,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> StyleNetwork:
-    """One worker of several; they find one another through a file in the folder `meeting`."""
-    torch.set_num_threads(1)
-    distributed = torch.distributed
-    distributed.init_process_group("gloo", f"file://{meeting / 'store'}", rank=rank, world_size=workers)
-    try:
-        return _run(recipe, folders, output, device, amp, progress, Worker(rank, workers))
-    finally:
-        distributed.destroy_process_group()
+    job = partial(_run, recipe, folders, output, device, amp)
+    return job(worker, progress) if worker.count > 1 else together.spread(job, workers, progress)
 
 
 def _run(
@@ -143,15 +113,19 @@ def _run(
     output: Path,
     device: str,
     amp: bool,
-    progress: Callable[[int, int, dict[str, float]], None] | None,
     worker: Worker,
+    progress: Progress | None,
 ) -> StyleNetwork:
     everything = materials(recipe, folders, device)
     held_out = _held_out(folders.scenes, recipe.held_out_scenes)
     shown = [load(path) for path in held_out[:_SHEET_SCENES]] or everything.scenes.pictures[:_SHEET_SCENES]
     contents = [whole_cells(rgb, 256)[:256, :256] for rgb in shown]
     styles = [load(path) for path in find(folders.styles)[:_SHEET_STYLES]]
-    return train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker)
+    start = safetensors.torch.load_file(folders.start) if folders.start else None
+    sheet = sheet_maker(contents, styles)
+    network = train(recipe, everything, output, device, amp, sheet, progress, worker, start)
+    calibrate(network, everything.scenes.pictures)
+    return network
 
 
 def measure(

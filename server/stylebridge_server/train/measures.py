@@ -18,8 +18,8 @@ from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from . import losses
 from .pictures import Rgb8, shortened
+from .run import tensor
 from .teacher import MicroAst
-from .trainer import tensor
 
 # (content, style) to the styled content, both (1, 3, H, W) float32 in [0, 1], sides multiples of 4.
 Stylise = Callable[[Tensor, Tensor], Tensor]

@@ -30,7 +30,8 @@ def find(folder: Path, held_out: tuple[str, ...] = ()) -> list[Path]:
 
 def load(path: Path) -> Rgb8:
     """One picture, whatever its depth; alpha is dropped."""
-    data = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    contents = np.fromfile(path, np.uint8)
+    data = cv2.imdecode(contents, cv2.IMREAD_COLOR) if contents.size else None
     if data is None:
         raise StylebridgeError(
             Code.NOT_READABLE, f"{path} is not a picture that can be read: remove it or convert it."

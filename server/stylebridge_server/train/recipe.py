@@ -6,48 +6,22 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.wording import shown, suggestion
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """See recipes/embedded.toml for what each number is good for."""
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What every run has, whatever network learns: see docs/training.md."""
 
     name: str
     steps: int
     seed: int = 1
-    # pictures
-    held_out_scenes: tuple[str, ...] = ()
-    held_out_styles: tuple[str, ...] = ()
-    scene_side: int = 512
-    scene_smallest: int = 256
-    scene_largest: int = 416
-    styles: int = 400
-    other_styles: float = 0.3
-    plain_styles: float = 0.3
-    # steps
-    pairs: int = 48
-    uses: int = 8
-    batch: int = 4
-    crop: int = 160
-    rim: int = 24
-    teacher_passes: int = 1
-    # disturbances that must not show in the output
-    shift: int = 8
-    noise: float = 0.02
-    exposure: float = 0.02
-    # weights of the losses
-    picture: float = 1.0
-    edges: float = 1.0
-    perceptual: float = 0.0
-    style: float = 0.0
-    steady: float = 1.0
-    losses_crop: int = 128
     # the optimiser
     rate: float = 1e-3
     last_rate: float = 3e-5
@@ -70,34 +44,114 @@ class Recipe:
         return self.last_rate + (self.rate - self.last_rate) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
-def load(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
-    """The recipe in a TOML file, some of its values replaced by `overrides`.
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Schedule):
+    """The embedded network's. See recipes/embedded.toml for what each number is good for."""
+
+    # pictures
+    held_out_scenes: tuple[str, ...] = ()
+    held_out_styles: tuple[str, ...] = ()
+    scene_side: int = 512
+    scene_smallest: int = 256
+    scene_largest: int = 416
+    styles: int = 400
+    other_styles: float = 0.3
+    plain_styles: float = 0.3
+    mixed_styles: float = 0.0
+    extra_styles: int = 0
+    # steps
+    pairs: int = 48
+    uses: int = 8
+    batch: int = 4
+    crop: int = 160
+    rim: int = 24
+    teacher_passes: int = 1
+    # disturbances that must not show in the output
+    shift: int = 8
+    noise: float = 0.02
+    exposure: float = 0.02
+    # weights of the losses
+    picture: float = 1.0
+    edges: float = 1.0
+    perceptual: float = 0.0
+    style: float = 0.0
+    manner: float = 0.0
+    texture: float = 0.0
+    encoded: float = 0.0
+    steered: float = 0.0
+    signals: float = 0.0
+    steady: float = 1.0
+    ring: int = 8
+    losses_crop: int = 128
+    features_from: float = 0.0
+    calibrate_every: int = 100
+
+
+Kind = TypeVar("Kind", bound=Schedule)
+
+
+def read(path: Path, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The values in a TOML file, some of them replaced by `overrides`, not yet checked.
 
     Raises:
-        StylebridgeError: NOT_FOUND, NOT_READABLE (no TOML) or BAD_VALUE (unknown key, wrong type).
+        StylebridgeError: NOT_FOUND or NOT_READABLE (no TOML).
     """
     try:
         values: dict[str, Any] = dict(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
     except FileNotFoundError:
         raise StylebridgeError(Code.NOT_FOUND, f"There is no recipe {path}: name a TOML file.") from None
-    except TOMLKitError as error:
+    except (TOMLKitError, UnicodeDecodeError) as error:
         raise StylebridgeError(Code.NOT_READABLE, f"The recipe {path} is not TOML: {error}.") from None
-    values.update(overrides or {})
-    known = {f.name: f for f in dataclasses.fields(Recipe)}
+    return values | (overrides or {})
+
+
+def checked(values: dict[str, Any], kind: type[Kind], path: Path) -> Kind:
+    """The recipe of a kind that these values make.
+
+    Raises:
+        StylebridgeError: BAD_VALUE (unknown key, wrong type, missing key), naming key and file.
+    """
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    taken: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
             raise StylebridgeError(
-                Code.BAD_VALUE, f"{path} sets {key!r}, which no recipe has: use one of {', '.join(known)}."
+                Code.BAD_VALUE, f"{path} sets {key!r}, which no such recipe has: {suggestion(key, known)}"
             )
-        kind = str(known[key].type)
-        fits = {
-            "int": isinstance(value, int) and not isinstance(value, bool),
-            "float": isinstance(value, (int, float)) and not isinstance(value, bool),
-            "str": isinstance(value, str),
-            "tuple[str, ...]": isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value),
-        }
-        if not fits[kind]:
-            raise StylebridgeError(Code.BAD_VALUE, f"{path} sets {key} to {value!r}: it takes {kind}.")
-        if isinstance(value, list):
-            values[key] = tuple(value)
-    return Recipe(**values)
+        wanted = str(known[key].type)
+        if not _fits(value, wanted):
+            raise StylebridgeError(
+                Code.BAD_VALUE, f"{path} sets {key} to {shown(value)}: it takes {_WORDS[wanted]}."
+            )
+        taken[key] = tuple(value) if isinstance(value, list) else value
+    missing = [f.name for f in known.values() if f.default is dataclasses.MISSING and f.name not in taken]
+    if missing:
+        raise StylebridgeError(Code.BAD_VALUE, f"{path} does not set {missing[0]}: every recipe must.")
+    return kind(**taken)
+
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "tuple[str, ...]": "a list of texts",
+    "tuple[float, ...]": "a list of numbers",
+    "tuple[int, ...]": "a list of whole numbers",
+}
+
+
+def _fits(value: Any, wanted: str) -> bool:
+    if wanted.startswith("tuple"):
+        inner = wanted[len("tuple[") :].split(",")[0]
+        return isinstance(value, (list, tuple)) and all(_fits(one, inner) for one in value)
+    if wanted == "float":
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if wanted == "int":
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, {"str": str, "bool": bool}[wanted])
+
+
+def load(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
+    """The embedded network's recipe in a TOML file; raises as `read` and `checked` do."""
+    return checked(read(path, overrides), Recipe, path)

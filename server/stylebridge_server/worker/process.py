@@ -30,10 +30,12 @@ from stylebridge.pixels import Assembly, Bytes, Picture
 from stylebridge.protocol import Message, decode, encode
 from stylebridge_server.shot.store import open_store
 
+from . import logs
 from .baton import Baton
 from .context import Context, Handler
 from .ledger import Pen
 from .messages import TO_WORKER, failure
+from .sharing import Sharing
 from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
@@ -43,7 +45,7 @@ log = logging.getLogger("stylebridge.worker")
 THREADS = 256
 
 #: Requests that need no turn: what they do is little beside a frame.
-ASIDE = ("probe", "parse_look", "format_look")
+ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Orders:
         ledger: the file for signs of life.
         jobs: the module that does the work.
         roots: the folders that clients of other users may have read.
+        log: how log lines look, see `logs.begin`.
     """
 
     endpoint: str
@@ -66,6 +69,7 @@ class Orders:
     ledger: str
     jobs: str
     roots: tuple[str, ...] = ()
+    log: str = "text"
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -88,6 +92,7 @@ class Worker:
         self._pictures: dict[int, Picture] = {}
         self._handlers: dict[str, Handler] = {}
         self._status: Callable[[], dict[str, Any]] = dict
+        self._sharing = Sharing(self._send)
         self._ended: Callable[[str], None] = lambda session: None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
         self._link = Link(
@@ -130,7 +135,9 @@ class Worker:
         elif message.op == "part":
             self._part(message)
         elif message.op == "put":
-            self._uploads.take(message.id, message.fields, lambda: message.payload)
+            self._uploads.take(message.id, message.fields, lambda: self._sharing.read(message))
+        elif message.op in ("share", "unshare", "free"):
+            self._sharing.receive(message)
         elif message.op == "ended":
             self._threads.submit(self._ended, message.fields["session"])
         elif message.op == "beat":
@@ -139,6 +146,7 @@ class Worker:
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
             self._assemblies.pop(message.id, None)
+            self._pictures.pop(message.id, None)
             self._uploads.cancel(message.id)
             if context:
                 context.cancel()
@@ -147,9 +155,10 @@ class Worker:
 
     def _part(self, message: Message) -> None:
         assembly = self._assemblies.setdefault(message.id, Assembly())
-        self._send("credit", message.id, {"bytes": memoryview(message.payload).nbytes})
+        self._send("credit", message.id, {"bytes": message.length})
         try:
-            data = assembly.add(message.layout, message.fields["offset"], message.payload)
+            part = self._sharing.read(message)
+            data = assembly.add(message.layout, message.fields["offset"], part)
         except StylebridgeError:
             del self._assemblies[message.id]  # its `run` will say so
             return
@@ -161,12 +170,15 @@ class Worker:
         fields = dict(message.fields["fields"])
         if message.fields["request"] == "put_frame":
             fields["picture"] = self._pictures.pop(message.id, None)
-        context = Context(message, self._send, self._baton, self._pen, self._roots, self._store)
+        context = Context(
+            message, self._send, self._baton, self._pen, self._roots, self._store, self._sharing
+        )
         self._jobs[message.id] = context
         self._threads.submit(self._do, message.fields["request"], context, fields)
 
     def _do(self, request: str, context: Context, fields: dict[str, Any]) -> None:
         """In a thread of its own: one job, from its turn to its result."""
+        logs.request.set(context.number)
         try:
             if request == "put_frame" and fields["picture"] is None:
                 raise StylebridgeError(Code.BAD_REQUEST, "A pushed frame came incomplete: send it again.")
@@ -177,7 +189,7 @@ class Worker:
             answer = encode("result", context.number, {"value": value or {}})
         except Exception as error:
             if not isinstance(error, StylebridgeError):
-                log.exception("request=%s session=%s failed", request, context.session)
+                logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
             seen = failure(error)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
@@ -191,7 +203,7 @@ _at_end: list[Callable[[], None]] = []
 
 def leave(why: str) -> None:
     """Ends the process at once; jobs have nothing to put in order."""
-    log.info("leaving: %s", why)
+    logs.event(log, "worker leaves", why=why)
     for action in _at_end:
         action()
     logging.shutdown()
@@ -200,11 +212,9 @@ def leave(why: str) -> None:
 
 def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
     orders = Orders.read(sys.stdin.buffer)
+    logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
     Worker(orders).start()
     threading.Event().wait()

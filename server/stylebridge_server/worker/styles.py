@@ -14,6 +14,7 @@ from stylebridge_models.installed import Card
 from stylebridge_server import media, style
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.methods import Methods, loss_networks
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -31,6 +32,7 @@ class Styles:
     def __init__(self, engine: style.Engine, device: str) -> None:
         self._engine = engine
         self._networks = style.Installed(device)
+        self._methods = Methods(device)
         self._pictures: dict[_Mark, style.Style] = {}
 
     def find(self, context: Context, models: Mapping[str, str], word: str) -> style.Style:
@@ -49,6 +51,8 @@ class Styles:
         presets = self._engine.presets()
         if picture is None and name in presets:
             return style.CodeStyle(presets[name].code)
+        if name == style.OPTIMISE:
+            return self._methods.find(context, picture)
         card = None
         if name is not None:
             card = self._card(name, models.get(name))
@@ -78,7 +82,8 @@ class Styles:
         ]
         return {
             "styles": styles,
-            "networks": [card.name for card in cards if style.needs_picture(card)],
+            "networks": [card.name for card in cards if style.needs_picture(card)]
+            + ([style.OPTIMISE] if loss_networks() else []),
             "models": {"style": self._engine.checksum, **{card.name: card.version for card in cards}},
         }
 
@@ -90,7 +95,13 @@ class Styles:
     def _card(self, name: str, version: str | None) -> Card:
         known = _installed()
         if name not in known:
-            words = [*self._engine.presets(), *known]
+            presets = self._engine.presets()
+            if name in presets:
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The style '{name}' is a preset and takes no picture: name the preset or the picture.",
+                )
+            words = [*presets, *known]
             raise StylebridgeError(
                 Code.UNKNOWN_STYLE,
                 f"There is no style named '{name}': {suggestion(name, words)} "
