@@ -45,8 +45,9 @@ log = logging.getLogger("stylebridge.worker")
 #: small request takes.
 SWITCH_INTERVAL = 0.00005
 
-#: Threads for jobs; only one of them computes, the others wait for their turn or their client.
-THREADS = 64
+#: Threads for jobs, as many as the broker gives places; only one of them computes, the others wait for their turn or
+#: their client.
+THREADS = 256
 
 #: Requests that need no turn: what they do is little beside a frame.
 ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
