@@ -168,7 +168,7 @@ class Jobs:
                 )
             analysis = self._store.load(request["analysis"])
         said = Look.from_data(request["look"])
-        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
+        look = resolve(said, shot, analysis, partial(self._styles.find, context.readable, said.models))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from stylebridge.wording import suggestion
 from stylebridge_models import installed
 from stylebridge_models.installed import Card
 from stylebridge_server import media, style
-from stylebridge_server.worker.context import Context
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -32,11 +31,11 @@ class Styles:
         self._networks = style.Installed(device)
         self._pictures: dict[_Mark, style.Style] = {}
 
-    def find(self, context: Context, models: Mapping[str, str], word: str) -> style.Style:
+    def find(self, readable: Callable[[str], Path], models: Mapping[str, str], word: str) -> style.Style:
         """The style that a word means.
 
         Args:
-            context: of the request, whose client must be allowed to read the picture.
+            readable: gives the path of a picture that may be read, or raises.
             models: the look's versions of models by name; an installed network that it lacks is taken as it is now.
             word: the look's word.
 
@@ -55,7 +54,7 @@ class Styles:
         if picture is None:
             assert card is not None
             return self._networks.style(card)
-        return self._of_picture(context.readable(picture), picture, card)
+        return self._of_picture(readable(picture), picture, card)
 
     def describe(self) -> dict[str, Any]:
         """For the answer to `describe`: styles, networks that paint after a picture, versions of models."""
