@@ -10,7 +10,7 @@ import torch
 
 from stylebridge.errors import StylebridgeError
 from stylebridge_models import loss_networks
-from stylebridge_server.train.judge import SMALLEST, Judge
+from stylebridge_server.train.judge import SMALLEST, Judge, content_distance, style_distance
 from stylebridge_server.train.measures import SqueezeNet, evaluate
 from stylebridge_server.train.textures import texture
 
@@ -26,14 +26,15 @@ def test_the_same_distances_as_in_training(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     content, style = texture(rng, 96), texture(rng, 96)
     measured = evaluate(lambda x, s: 1 - x, [content], [style], SqueezeNet(path))
-    assert judge.content(255 - content, content) == pytest.approx(measured.content, rel=1e-3)
-    assert judge.style(255 - content, style) == pytest.approx(measured.style, rel=1e-3)
-    assert judge.content(content, content) == 0 == judge.style(style, style)
+    result, source, painting = (judge.see(one) for one in (255 - content, content, style))
+    assert content_distance(result, source) == pytest.approx(measured.content, rel=1e-3)
+    assert style_distance(result, painting) == pytest.approx(measured.style, rel=1e-3)
+    assert content_distance(source, source) == 0 == style_distance(painting, painting)
 
 
 def test_smallest_picture_and_a_file_that_ends_early() -> None:
-    network = loss_networks.LossNetwork.random("squeezenet", thin=1)
+    judge = Judge(loss_networks.LossNetwork.random("squeezenet", thin=1))
     picture = np.zeros((SMALLEST, SMALLEST, 3), np.uint8)
-    assert np.isfinite(Judge(network).style(picture, picture + 9))
+    assert np.isfinite(style_distance(judge.see(picture), judge.see(picture + 9)))
     with pytest.raises(StylebridgeError, match="no layer"):
         Judge(loss_networks.LossNetwork.random("vgg19"))

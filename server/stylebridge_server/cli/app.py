@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,8 @@ def metrics(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Measure a styled clip: error over time, sharpness, distance to content and style."""
+    # Threads that wait for work by spinning cost others theirs; this is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from stylebridge_server.cli import metrics as measuring
     from stylebridge_server.cli.render import frame_range
 

@@ -25,7 +25,7 @@ from stylebridge_server.cli.noise import noise_response
 from stylebridge_server.cli.plot import Line, Panel, draw
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.shot.shot import as_rgb8
-from stylebridge_server.train.judge import SMALLEST, Judge
+from stylebridge_server.train.judge import SMALLEST, Judge, Seen, content_distance, style_distance
 from stylebridge_server.values import FlowPair, Rgb8
 from stylebridge_server.worker.styles import Styles
 
@@ -109,7 +109,7 @@ def measure(job: Job) -> Report:
     with media.open_source(job.source) as source, media.open_source(job.styled) as styled:
         pairs = _paired(job, source, styled)
         report = Report(job.source, job.styled, (pairs[0][0], pairs[-1][0]), job.flow)
-        judge, picture = _judge(job, report)
+        judge, painting = _judge(job, report)
         if judge is not None and min(source.info.width, source.info.height) < SMALLEST:
             judge = None
             report.notes.append(
@@ -123,7 +123,7 @@ def measure(job: Job) -> Report:
             cuts = _cuts(source, pairs, step)
             _over_time(source, styled, pairs, cuts, report, step)
             if judge is not None:
-                _compared(source, styled, _spread(pairs, SAMPLES), judge, picture, report)
+                _compared(source, styled, _spread(pairs, SAMPLES), judge, painting, report)
             if job.noise:
                 assert job.style is not None
                 engine = styles_room.load()
@@ -224,8 +224,8 @@ def _check_aspect(job: Job, a: tuple[int, int], b: tuple[int, int]) -> None:
         )
 
 
-def _judge(job: Job, report: Report) -> tuple[Judge | None, Rgb8 | None]:
-    """What compares content and style, and the style's picture, as far as they are there."""
+def _judge(job: Job, report: Report) -> tuple[Judge | None, Seen | None]:
+    """What compares content and style, and what it sees in the style's picture, as far as they are there."""
     network = loss_networks.find_installed(kinds.SQUEEZENET)
     if network is None:
         report.notes.append(
@@ -240,7 +240,14 @@ def _judge(job: Job, report: Report) -> tuple[Judge | None, Rgb8 | None]:
         )
         return Judge(network), None
     picture = as_rgb8(media.load_image(Path(word)))
-    return Judge(network), _scaled(picture, _lines(picture.shape[1], picture.shape[0], DISTANCE_LINES))
+    size = _lines(picture.shape[1], picture.shape[0], DISTANCE_LINES)
+    if min(size) < SMALLEST:
+        report.notes.append(
+            f"Style distance was not measured: the style's picture has fewer than {SMALLEST} pixels one way."
+        )
+        return Judge(network), None
+    judge = Judge(network)
+    return judge, judge.see(_scaled(picture, size))
 
 
 def _cuts(source: media.Source, pairs: Pairs, step: Callable[[int, str], None]) -> list[int]:
@@ -306,16 +313,16 @@ def _compared(
     styled: media.Source,
     pairs: Pairs,
     judge: Judge,
-    picture: Rgb8 | None,
+    painting: Seen | None,
     report: Report,
 ) -> None:
     size = _lines(source.info.width, source.info.height, DISTANCE_LINES)
     content, style = [], []
     for number, other in pairs:
-        result = _scaled(as_rgb8(styled.read(other)), size)
-        content.append(judge.content(result, _scaled(as_rgb8(source.read(number)), size)))
-        if picture is not None:
-            style.append(judge.style(result, picture))
+        result = judge.see(_scaled(as_rgb8(styled.read(other)), size))
+        content.append(content_distance(result, judge.see(_scaled(as_rgb8(source.read(number)), size))))
+        if painting is not None:
+            style.append(style_distance(result, painting))
     report.content = float(np.mean(content))
     report.style = float(np.mean(style)) if style else None
 

@@ -18,8 +18,11 @@ _CONTENT = "fire5"
 SMALLEST = 32  # shortest side of a picture that has features of every layer
 
 
+Seen = dict[str, Tensor]  # features by layer
+
+
 class Judge:
-    """Compares pictures, (H, W, 3) uint8 with sides of `SMALLEST` or more.
+    """Compares pictures by what SqueezeNet sees in them.
 
     Args:
         network: SqueezeNet 1.1, from `loss_networks`.
@@ -30,22 +33,25 @@ class Judge:
         self._network = network
 
     @torch.inference_mode()
-    def content(self, result: Rgb8, source: Rgb8) -> float:
-        """How far the result's things are from the source's, 0 and up: features of one layer after normalising each
-        channel. Both pictures have one size."""
-        a, b = (_normalised(self._features(one)[_CONTENT]) for one in (result, source))
-        return float(((a - b) ** 2).mean())
-
-    @torch.inference_mode()
-    def style(self, result: Rgb8, style: Rgb8) -> float:
-        """How far the result's look is from the style's, 0 and up: means and deviations of five layers, as a share of
-        the style's own energy. The pictures' sizes may differ."""
-        a, b = ([self._features(one)[name] for name in LAYERS] for one in (result, style))
-        return float(losses.relative(losses.statistics(a), losses.statistics(b)))
-
-    def _features(self, picture: Rgb8) -> dict[str, Tensor]:
+    def see(self, picture: Rgb8) -> Seen:
+        """The features of a picture, (H, W, 3) uint8 with sides of `SMALLEST` or more."""
         rgb = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         return self._network.features(rgb, LAYERS)
+
+
+@torch.inference_mode()
+def content_distance(result: Seen, source: Seen) -> float:
+    """How far the result's things are from the source's, 0 and up: features of one layer after normalising each
+    channel. Both pictures have one size."""
+    return float(((_normalised(result[_CONTENT]) - _normalised(source[_CONTENT])) ** 2).mean())
+
+
+@torch.inference_mode()
+def style_distance(result: Seen, style: Seen) -> float:
+    """How far the result's look is from the style's, 0 and up: means and deviations of five layers, as a share of the
+    style's own energy. The pictures' sizes may differ."""
+    a, b = ([seen[name] for name in LAYERS] for seen in (result, style))
+    return float(losses.relative(losses.statistics(a), losses.statistics(b)))
 
 
 def _normalised(x: Tensor) -> Tensor:
