@@ -19,7 +19,7 @@ class Field:
     """What a field of a message may hold.
 
     Attributes:
-        kind: "int", "number", "text", "flag", "list", "map", "ints", "numbers" and "texts" (lists of them),
+        kind: "int", "number", "text", "bytes", "flag", "list", "map", "ints", "numbers" and "texts" (lists of them),
             "points" (a list of [x, y]), "maps" (a list of maps with the `inner` fields), "hash", "files" (a map
             of path to {"hash", "size"}) or "hashes" (a list of them). In place of one of the last two the hash
             of a blob may stand that holds it as MessagePack: an envelope has no room for many.
@@ -91,7 +91,7 @@ def _fault(owner: str, value: Any, kind: Field) -> str:
         return "" if is_hash(value) else "is not a hash of 64 hexadecimal digits"
     if kind.kind in ("files", "hashes") and is_hash(value):
         return ""
-    wanted = {"text": str, "map": dict, "files": dict}.get(kind.kind, list)
+    wanted = {"text": str, "bytes": bytes, "map": dict, "files": dict}.get(kind.kind, list)
     if not isinstance(value, wanted):
         return f"is not a {'list' if wanted is list else 'map' if wanted is dict else kind.kind}"
     if kind.most is not None and len(value) > kind.most:

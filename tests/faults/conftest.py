@@ -16,6 +16,7 @@ from fault_tools import (
     Server,
     command,
     left_behind,
+    picture,
     render,
     settings,
     until,
@@ -29,7 +30,7 @@ from stylebridge_server import media
 def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small movie of 60 frames."""
     path = tmp_path_factory.mktemp("plate") / "plate.mp4"
-    return write_movie(path, FRAMES, WIDTH, HEIGHT, sound=False)
+    return write_movie(path, FRAMES, WIDTH, HEIGHT, sound=False, draw=picture)
 
 
 @pytest.fixture(scope="session")

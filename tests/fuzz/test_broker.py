@@ -32,7 +32,7 @@ class Honest:
         self.served = 0
         self.slowest = 0.0
         self._client = Client.connect(server.url)
-        self._shot = self._client.open_shot(root / "honest.mp4")
+        self._shot = self._client.open_shot(root / "plate.mp4")
         self._analysis = self._client.analyse(self._shot, segmenter="none")
         self._expected = self._render()
         self.wrong: list[object] = []
@@ -113,7 +113,7 @@ _plain = st.recursive(
 )
 
 
-@pytest.mark.parametrize("amount", [200, pytest.param(5_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("amount", [200, pytest.param(3_000, marks=pytest.mark.long)])
 def test_messages_that_hypothesis_makes(server: Server, stranger: KeyPair, amount: int) -> None:
     enemy = Stranger(server, stranger)
 

@@ -79,7 +79,7 @@ def test_a_damaged_analysis_is_noticed_and_made_again(tmp_path: Path, name: str)
     (made.folder / name).write_bytes(data)
     with pytest.raises(StylebridgeError) as damaged:
         store.load(made.id)
-    assert damaged.value.code == Code.NOT_READABLE
+    assert damaged.value.code == Code.NEED
     assert store.find("inputs") is None
     assert build(store, [5]) == made
     np.testing.assert_array_equal(store.load(made.id).matte(1, 5), disc(5))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server import stages, style
+from stylebridge_server import steps, style
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import DiskStore
 from stylebridge_server.shot.streams import Streams, StreamSpec, Workshop
@@ -114,7 +114,7 @@ def test_frames_that_need_no_other_are_painted_alone() -> None:
 
 def test_progress_within_a_frame_is_said() -> None:
     heard: list[tuple[int, int, str]] = []
-    with stages.heard(lambda *said: heard.append(said)):
+    with steps.followed(lambda *said: heard.append(said)):
         shown(streams(), Painter(), 1)
     assert heard == [(1, 2, "optimising")] * 2
 

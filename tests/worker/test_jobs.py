@@ -15,13 +15,14 @@ from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.jobs import Jobs
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.sharing import Sharing
 
 
 def stranger(folder: Path, root: Path) -> Context:
     """The context of a client of another user, who was given one folder."""
     fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
     run, pen, store = Message("run", 1, fields), Pen(Ledger(folder).path), Store(folder / "store", 1 << 20)
-    return Context(run, lambda *_: None, Baton(), pen, (root,), store)
+    return Context(run, lambda *_: None, Baton(), pen, (root,), store, Sharing(lambda *_: None))
 
 
 def test_a_link_does_not_lead_a_stranger_out_of_the_folder_given(tmp_path: Path) -> None:

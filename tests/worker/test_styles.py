@@ -12,9 +12,11 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
 from stylebridge_models import installed, johnson, kinds, microast
 from stylebridge_server import media, style
+from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.sharing import Sharing
 from stylebridge_server.worker.styles import Styles
 
 
@@ -24,7 +26,9 @@ def context(tmp_path: Path) -> Context:
     (tmp_path / "root").mkdir()
     fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
     root = (tmp_path / "root").resolve()
-    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Pen(Ledger(tmp_path).path), (root,))
+    run, pen = Message("run", 1, fields), Pen(Ledger(tmp_path).path)
+    store = Store(tmp_path / "store", 1 << 20)
+    return Context(run, lambda *_: None, Baton(), pen, (root,), store, Sharing(lambda *_: None))
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,8 @@ log = logging.getLogger("stylebridge.broker")
 
 #: Messages that one client may leave unread before it counts as gone. Credit bounds pixels long before.
 UNREAD_LIMIT = 10_000
+#: Messages of one client that wait to be taken; then its connection is not read. A part has at most 2 MiB.
+UNTAKEN_LIMIT = 32
 #: Seconds between looks at the worker and the clock.
 TICK = 0.1
 #: Seconds in which a connection must have shown its key.
@@ -184,7 +186,7 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], side: Side) -> Non
 def _listen(context: zmq.Context[Any], bind: str, key: KeyPair) -> zmq.Socket[Any]:
     front = context.socket(zmq.ROUTER)
     prepare(front)
-    front.sndhwm = UNREAD_LIMIT
+    front.sndhwm, front.rcvhwm = UNREAD_LIMIT, UNTAKEN_LIMIT
     front.router_mandatory = True
     front.handshake_ivl = int(HANDSHAKE * 1000)
     front.linger = 500

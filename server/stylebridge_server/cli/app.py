@@ -226,6 +226,17 @@ def train(
         print(made)
 
 
+@app.command()
+def bench(
+    part: Annotated[str, typer.Argument(metavar="[PART]", help="What to measure: bridge.")] = "bridge",
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Measure what the product costs beside the least that it could cost."""
+    from stylebridge_server.cli import bench as benches
+
+    print(benches.run(part, json))
+
+
 def _version(asked: bool) -> None:
     if asked:
         print(f"stylebridge {stylebridge.__version__}")

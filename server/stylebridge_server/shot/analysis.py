@@ -34,7 +34,7 @@ from stylebridge_server.values import Instance
 
 SCHEMA = "analysis.1"
 CONTENTS, MATTES = "analysis.json", "mattes.bin"
-_SCRATCH = ".making-"
+SCRATCH = ".making-"
 _SCRATCH_SECONDS = 86_400  # no analysis is written for so long: whoever began one was killed
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, ends excluded
 _Span = tuple[int, int, Box]  # offset and length in mattes.bin, and the box
@@ -95,7 +95,15 @@ class Analysis:
             with (self.folder / MATTES).open("rb") as file:
                 file.seek(offset)
                 packed = file.read(length)
-            matte[y0:y1, x0:x1] = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(y1 - y0, x1 - x0)
+            try:
+                # Never more than the box holds, whatever the bytes, which may be a client's, inflate to.
+                box = zlib.decompressobj().decompress(packed, (y1 - y0) * (x1 - x0))
+                matte[y0:y1, x0:x1] = np.frombuffer(box, np.uint8).reshape(y1 - y0, x1 - x0)
+            except (zlib.error, ValueError):
+                raise StylebridgeError(
+                    Code.NOT_READABLE,
+                    f"The matte of instance {instance} on frame {number} is damaged: analyse the shot again.",
+                ) from None
         return matte
 
     def instance(self, selector: str | int) -> list[Instance]:
@@ -185,7 +193,7 @@ class Builder:
     def _write(self, **content: Any) -> str:
         """Writes the two files, and returns the id."""
         width, height = self._size
-        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=_SCRATCH))
+        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=SCRATCH))
         try:
             spans, digest = [], hashlib.blake2b(digest_size=16)
             known = {one["id"] for one in content["instances"]}
@@ -202,13 +210,7 @@ class Builder:
             text = json.dumps(content, sort_keys=True, separators=(",", ":"))
             digest.update(text.encode())
             (scratch / CONTENTS).write_text(text)
-            target = self._store.folder / digest.hexdigest()
-            try:
-                scratch.rename(target)
-            except OSError:
-                # It was made before. What is there is the same, unless it was damaged.
-                for name in (MATTES, CONTENTS):
-                    (scratch / name).replace(target / name)
+            self._store.adopt(scratch, digest.hexdigest())
             return digest.hexdigest()
         finally:
             self._file.close()
@@ -222,7 +224,7 @@ class AnalysisStore:
         self.folder = folder
         self._whole: dict[str, object] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{_SCRATCH}*"):
+        for left in folder.glob(f"{SCRATCH}*"):
             with contextlib.suppress(OSError):
                 if time.time() - left.stat().st_mtime > _SCRATCH_SECONDS:
                     shutil.rmtree(left)
@@ -238,6 +240,16 @@ class AnalysisStore:
                 f"The server cannot keep the analysis in {self.folder} ({error.strerror}): free space there, or set "
                 "STYLEBRIDGE_ANALYSES to another folder.",
             ) from error
+
+    def adopt(self, scratch: Path, identifier: str) -> None:
+        """Moves a folder that holds a whole analysis into place, under the hash of its contents."""
+        target = self.folder / identifier
+        try:
+            scratch.rename(target)
+        except OSError:
+            # It was made before. What is there is the same, unless it was damaged.
+            for name in (MATTES, CONTENTS):
+                (scratch / name).replace(target / name)
 
     def builder(self, width: int, height: int) -> Builder:
         """Start a new analysis for a shot of that size."""
@@ -262,14 +274,14 @@ class AnalysisStore:
         """The analysis of that id.
 
         Raises:
-            StylebridgeError: need, where this server does not have it; not_readable, where it is damaged.
+            StylebridgeError: need, with details {"analysis": identifier}, where this server does not have it whole.
         """
         folder = self.folder / identifier
         if not identifier.isalnum() or not folder.is_dir():
             raise StylebridgeError(
                 Code.NEED,
                 f"The server does not have the analysis {identifier}: analyse the shot here, "
-                "or copy the analysis folder to this server.",
+                "or bring the analysis from where it was made.",
                 analysis=identifier,
             )
         try:
@@ -296,8 +308,9 @@ class AnalysisStore:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StylebridgeError(
-                Code.NOT_READABLE,
+                Code.NEED,
                 f"The analysis {identifier} is damaged ({error}): analyse the shot again.",
+                analysis=identifier,
             ) from error
 
     def _text(self, identifier: str) -> bytes:

@@ -60,12 +60,14 @@ class PushedShot:
             check_cancelled()
             try:
                 self._pins.add(name, name)
+                size = (self._pins.folder / name).stat().st_size
+                if size != nbytes:
+                    self._pins.path(name, name)  # it may have been damaged
             except StylebridgeError as error:
                 if error.code != Code.NEED:
                     raise
                 missing.append(number)
                 continue
-            size = (self._pins.folder / name).stat().st_size
             if size != nbytes:
                 raise StylebridgeError(
                     Code.BAD_VALUE,

@@ -175,7 +175,7 @@ class Store:
                 )
         elif free < size + SPARE:
             self._evict(size + SPARE - free)
-            if shutil.disk_usage(self.folder).free - self._coming < size:
+            if shutil.disk_usage(self.folder).free - self._coming < size + SPARE:
                 raise self.not_writable(OSError(28, os.strerror(28)))
 
     def _evict(self, size: int) -> None:

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server import colour, stages, style, temporal
+from stylebridge_server import colour, style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 Size = tuple[int, int]  # height, width
@@ -111,10 +112,13 @@ class Streams:
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
         for tile in _touched(style.tiles(*size), size, full, wanted):
+            step()
             canvas[tile.slices] = self._stream_tile(spec, number, size, tile)
         if size == full:
             return canvas
+        step()
         large = cv2.resize(canvas, (full[1], full[0]), interpolation=cv2.INTER_CUBIC)
+        step()
         if detail > 0:
             large += self._detail(number, size) * np.float32(detail)
         return np.clip(large, 0, 1, out=large)
@@ -135,11 +139,13 @@ class Streams:
 
         def make() -> NDArray[np.uint16]:
             taps = self._taps(window, size, spec.steadiness)
+            step()
             sources = []
             for j, k in enumerate(window):
                 box = taps.footprint(j, tile)
                 tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
                 sources.append(self._styled(spec, k, size, tiles))
+            step()
             steady = temporal.blend(taps, tile, sources)
             return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
 
@@ -157,6 +163,7 @@ class Streams:
             return self._chained(painted, number, size)
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
+            step()
             canvas[tile.slices] = self._styled_tile(spec, painted, number, size, tile)
         return canvas
 
@@ -169,6 +176,7 @@ class Streams:
 
         def make() -> Rgb:
             features, statistics = self._features(number, size), self._scene_statistics(number, size)
+            step()
             return workshop.engine.decode(features, statistics, painted.code, tile)
 
         def find() -> Rgb:
@@ -221,7 +229,7 @@ class Streams:
                 self._plate(number, size),
                 self._shot.content(number),
                 earlier,
-                lambda done, total: stages.say(done, total, "optimising"),
+                lambda done, total: say(done, total, "optimising"),
             )
             return np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
 
@@ -262,6 +270,7 @@ class Streams:
         if size not in moment.detail:
             frame = colour.to_working(self._shot.read(number).pixels)
             plate = self._plate(number, size)
+            step()
             moment.detail[size] = frame - cv2.resize(plate, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         return moment.detail[size]
 
@@ -315,6 +324,7 @@ class Streams:
         """The source at network size, (h, w, 3) float32 display-referred sRGB."""
 
         def make() -> Rgb:
+            step()
             frame = colour.to_working(self._shot.read(number).pixels)
             if frame.shape[:2] == size:
                 return frame

@@ -22,8 +22,8 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge_server import colour, media, segment, stages, style
-from stylebridge_server.shot import looks
+from stylebridge_server import colour, media, segment, steps, style
+from stylebridge_server.shot import looks, portable
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
@@ -89,6 +89,8 @@ class Jobs:
             "open_shot": self.open_shot,
             "put_frame": self.put_frame,
             "analyse": self.analyse,
+            "read_analysis": self.read_analysis,
+            "add_analysis": self.add_analysis,
             "mattes": self.mattes,
             "render": self.render,
             "close_shot": self.close_shot,
@@ -132,6 +134,15 @@ class Jobs:
             )
         return _analysis(found)
 
+    def read_analysis(self, context: Context, request: Data) -> Data:
+        """A piece of an analysis, for a client that keeps it."""
+        size, part = portable.piece(self._store.load(request["analysis"]), request["offset"])
+        return {"size": size, "bytes": part}
+
+    def add_analysis(self, context: Context, request: Data) -> Data:
+        """Keep an analysis that a client brings as a blob."""
+        return _analysis(portable.add(self._store, context.store.path(request["hash"])))
+
     def mattes(self, context: Context, request: Data) -> Data:
         """Send the soft mattes of one instance, (H, W, 1) uint8, for each of the `frames`; 0 is the background."""
         analysis = self._store.load(request["analysis"])
@@ -160,6 +171,12 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
+            if (analysis.width, analysis.height) != (shot.info.width, shot.info.height):
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The analysis is of a shot of {analysis.width} x {analysis.height}, this one has "
+                    f"{shot.info.width} x {shot.info.height}: name the analysis of this shot.",
+                )
         said = Look.from_data(request["look"])
         look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
         streams = self._streams_of(shot, analysis)
@@ -173,7 +190,7 @@ class Jobs:
                     last=analysis.last,
                 )
             context.progress(done, len(request["frames"]), "styling")
-            with stages.heard(context.progress):
+            with steps.followed(context.progress):
                 styled = render(shot, analysis, look, number, streams)
             context.frame(number, styled.pixels)
             self._frames += 1

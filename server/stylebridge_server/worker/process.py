@@ -35,6 +35,7 @@ from .baton import Baton
 from .context import Context, Handler
 from .ledger import Pen
 from .messages import TO_WORKER, failure
+from .sharing import Sharing
 from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
@@ -43,7 +44,7 @@ log = logging.getLogger("stylebridge.worker")
 THREADS = 64
 
 #: Requests that need no turn: what they do is little beside a frame.
-ASIDE = ("probe", "parse_look", "format_look")
+ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Worker:
         self._pictures: dict[int, Picture] = {}
         self._handlers: dict[str, Handler] = {}
         self._status: Callable[[], dict[str, Any]] = dict
+        self._sharing = Sharing(self._send)
         self._ended: Callable[[str], None] = lambda session: None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
         self._link = Link(
@@ -132,7 +134,9 @@ class Worker:
         elif message.op == "part":
             self._part(message)
         elif message.op == "put":
-            self._uploads.take(message.id, message.fields, lambda: message.payload)
+            self._uploads.take(message.id, message.fields, lambda: self._sharing.read(message))
+        elif message.op in ("share", "unshare", "free"):
+            self._sharing.receive(message)
         elif message.op == "ended":
             self._threads.submit(self._ended, message.fields["session"])
         elif message.op == "beat":
@@ -141,6 +145,7 @@ class Worker:
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
             self._assemblies.pop(message.id, None)
+            self._pictures.pop(message.id, None)
             self._uploads.cancel(message.id)
             if context:
                 context.cancel()
@@ -149,9 +154,10 @@ class Worker:
 
     def _part(self, message: Message) -> None:
         assembly = self._assemblies.setdefault(message.id, Assembly())
-        self._send("credit", message.id, {"bytes": memoryview(message.payload).nbytes})
+        self._send("credit", message.id, {"bytes": message.length})
         try:
-            data = assembly.add(message.layout, message.fields["offset"], message.payload)
+            part = self._sharing.read(message)
+            data = assembly.add(message.layout, message.fields["offset"], part)
         except StylebridgeError:
             del self._assemblies[message.id]  # its `run` will say so
             return
@@ -163,7 +169,9 @@ class Worker:
         fields = dict(message.fields["fields"])
         if message.fields["request"] == "put_frame":
             fields["picture"] = self._pictures.pop(message.id, None)
-        context = Context(message, self._send, self._baton, self._pen, self._roots, self._store)
+        context = Context(
+            message, self._send, self._baton, self._pen, self._roots, self._store, self._sharing
+        )
         self._jobs[message.id] = context
         self._threads.submit(self._do, message.fields["request"], context, fields)
 

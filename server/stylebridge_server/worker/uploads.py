@@ -63,6 +63,7 @@ class Uploads:
 
     def _add(self, job: int, fields: dict[str, Any], read: Callable[[], Bytes]) -> str | None:
         named, offset = fields.get("hash"), fields["offset"]
+        data = read()  # also of what is not needed: the memory that it lies in is to be used again
         if offset == 0:
             self._forget(job)
             if named and self._store.has(named):
@@ -71,7 +72,6 @@ class Uploads:
         incoming = self._coming.get(job)
         if incoming is None:
             return None  # the rest of one that was answered already
-        data = read()
         name = incoming.add(offset, data)
         self._send("credit", job, {"bytes": memoryview(data).nbytes})
         return name
