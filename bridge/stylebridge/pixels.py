@@ -316,7 +316,11 @@ class Assembly:
         Raises:
             StylebridgeError: `BAD_REQUEST` for a part that does not follow the one before, or does not fit.
         """
-        size = memoryview(part).nbytes
+        self.room(layout, offset, memoryview(part).nbytes)[:] = memoryview(part).cast("B")
+        return self.whole
+
+    def room(self, layout: Layout, offset: int, size: int) -> memoryview:
+        """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
             self._layout, self._data, self._filled = layout, bytearray(min(layout.nbytes, PROMISED_BYTES)), 0
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
@@ -327,9 +331,11 @@ class Assembly:
             )
         if offset + size > len(self._data):
             self._data += bytes(min(layout.nbytes - len(self._data), PROMISED_BYTES))
-        memoryview(self._data)[offset : offset + size] = memoryview(part).cast("B")
         self._filled += size
-        if self._filled < layout.nbytes:
-            return None
-        self._layout = None
-        return self._data
+        return memoryview(self._data)[offset : offset + size]
+
+    @property
+    def whole(self) -> bytearray | None:
+        """The whole picture's bytes, None where parts are missing."""
+        complete = self._layout is not None and self._filled == self._layout.nbytes
+        return self._data if complete else None

@@ -16,6 +16,9 @@ from stylebridge_server.values import Frame, SourceInfo
 
 LIVE_LAST = 2**31  # a camera has no last frame
 
+#: Bytes of the frames that are kept of one camera: 64 of 4K with alpha in half floats.
+LIVE_LIMIT = 4 << 30
+
 
 class PushedShot:
     """A shot of frames that were put into the store, each named by the hash of its bytes.
@@ -134,6 +137,9 @@ class LiveShot:
     Args:
         info: the declared size and type; its range is every number from 0 to `LIVE_LAST`.
         name: makes the id; no two cameras are the same shot.
+
+    Raises:
+        StylebridgeError: too_large for frames that are too large to keep 64 of.
     """
 
     live = True
@@ -141,6 +147,13 @@ class LiveShot:
 
     def __init__(self, info: SourceInfo, name: str) -> None:
         self.info = info
+        nbytes = math.prod(self._shape) * np.dtype(info.dtype).itemsize
+        if nbytes * self.KEPT > LIVE_LIMIT:
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                f"Live frames of {info.width}x{info.height} in {info.dtype} hold {nbytes >> 20} MiB each; at most "
+                f"{LIVE_LIMIT // self.KEPT >> 20} MiB are possible: send them smaller, or in another type.",
+            )
         self.id = key("live", name)
         self._file = tempfile.TemporaryFile(prefix="stylebridge-live-")  # noqa: SIM115 - closed by `close`
         self._kept: dict[int, tuple[int, str]] = {}  # slot -> number and digest
