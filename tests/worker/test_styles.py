@@ -12,6 +12,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
 from stylebridge_models import installed, johnson, kinds, microast
 from stylebridge_server import media, style
+from stylebridge_server.worker import styles as worker_styles
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.ledger import Ledger, Pen
@@ -101,3 +102,18 @@ def test_describe(engine: style.Engine) -> None:
         "candy": candy.version,
         "micro": micro.version,
     }
+
+
+def test_styles_of_many_pictures_are_not_all_kept(
+    context: Context, engine: style.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_styles, "KEPT", 2)
+    styles = Styles(engine, "cpu")
+    pictures = [tmp_path / "root" / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(pictures):
+        media.save_image(path, np.full((16, 16, 3), 80 * number, np.uint8))
+    first = styles.find(context, {}, str(pictures[0]))
+    styles.find(context, {}, str(pictures[1]))
+    assert styles.find(context, {}, str(pictures[0])) is first
+    styles.find(context, {}, str(pictures[2]))
+    assert styles.find(context, {}, str(pictures[0])) is first and len(styles._pictures) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from stylebridge_server import media, style
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.inputs import said_as
 from stylebridge_server.worker.methods import Methods, loss_networks
+
+#: Styles of pictures that are kept. One may hold a network of its own.
+KEPT = 64
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -33,7 +37,7 @@ class Styles:
         self._engine = engine
         self._networks = style.Installed(device)
         self._methods = Methods(device)
-        self._pictures: dict[_Mark, style.Style] = {}
+        self._pictures: OrderedDict[_Mark, style.Style] = OrderedDict()
 
     def find(self, context: Context, models: Mapping[str, str], word: str) -> style.Style:
         """The style that a word means.
@@ -110,7 +114,7 @@ class Styles:
         return known[name] if version is None else installed.find(name, version)
 
     def _of_picture(self, path: Path, word: str, card: Card | None) -> style.Style:
-        """The style of a picture; kept until the file changes."""
+        """The style of a picture; kept until the file changes, or many others were asked for since."""
         try:
             state = path.stat()
         except OSError:
@@ -125,6 +129,9 @@ class Styles:
                 if card is None
                 else self._networks.style(card, pixels)
             )
+            while len(self._pictures) > KEPT:
+                self._pictures.popitem(last=False)
+        self._pictures.move_to_end(mark)
         return self._pictures[mark]
 
 
