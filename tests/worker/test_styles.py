@@ -12,10 +12,11 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
 from stylebridge_models import installed, johnson, kinds, microast
 from stylebridge_server import media, style
-from stylebridge_server.worker import styles as worker_styles
+from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.sharing import Sharing
 from stylebridge_server.worker.styles import Styles
 
 
@@ -25,7 +26,9 @@ def context(tmp_path: Path) -> Context:
     (tmp_path / "root").mkdir()
     fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
     root = (tmp_path / "root").resolve()
-    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Pen(Ledger(tmp_path).path), (root,))
+    run, pen = Message("run", 1, fields), Pen(Ledger(tmp_path).path)
+    store = Store(tmp_path / "store", 1 << 20)
+    return Context(run, lambda *_: None, Baton(), pen, (root,), store, Sharing(lambda *_: None))
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +52,25 @@ def test_words(context: Context, engine: style.Engine, tmp_path: Path) -> None:
     styles = Styles(engine, "cpu")
     media.save_image(tmp_path / "root" / "it.png", np.zeros((16, 16, 3), np.uint8))
     picture = str(tmp_path / "root" / "it.png")
-    assert isinstance(styles.find(context, {}, "starry-night"), style.CodeStyle)
-    assert isinstance(styles.find(context, {}, picture), style.CodeStyle)
+    assert isinstance(styles.find(context.file, {}, "starry-night"), style.CodeStyle)
+    assert isinstance(styles.find(context.file, {}, picture), style.CodeStyle)
     candy, micro = install("candy", kinds.JOHNSON), install("micro", kinds.MICROAST)
-    one = styles.find(context, {}, "candy")
+    one = styles.find(context.file, {}, "candy")
     assert isinstance(one, style.FrameStyle) and one.version == candy.version
-    after = styles.find(context, {}, f"micro:{picture}")
+    after = styles.find(context.file, {}, f"micro:{picture}")
     assert isinstance(after, style.FrameStyle) and after.model == "micro" and after.version == micro.version
-    assert styles.find(context, {}, f"micro:{picture}") is after
+    assert styles.find(context.file, {}, f"micro:{picture}") is after
 
 
 def test_a_look_keeps_the_version_that_it_was_made_with(context: Context, engine: style.Engine) -> None:
     styles = Styles(engine, "cpu")
     old, new = install("candy", kinds.JOHNSON, 0.1), install("candy", kinds.JOHNSON, 0.2)
-    kept, now = styles.find(context, {"candy": old.version}, "candy"), styles.find(context, {}, "candy")
+    kept = styles.find(context.file, {"candy": old.version}, "candy")
+    now = styles.find(context.file, {}, "candy")
     assert isinstance(kept, style.FrameStyle) and kept.version == old.version
     assert isinstance(now, style.FrameStyle) and now.version == new.version and now.id != kept.id
     with pytest.raises(StylebridgeError, match="not installed in version") as caught:
-        styles.find(context, {"candy": "0" * 16}, "candy")
+        styles.find(context.file, {"candy": "0" * 16}, "candy")
     assert caught.value.code == Code.NOT_FOUND
 
 
@@ -85,7 +89,7 @@ def test_what_is_refused(context: Context, engine: style.Engine, tmp_path: Path)
         (f"micro:{tmp_path / 'secret.png'}", Code.DENIED),
     ):
         with pytest.raises(StylebridgeError) as caught:
-            styles.find(context, {}, word)
+            styles.find(context.file, {}, word)
         assert caught.value.code == code, word
 
 
@@ -96,24 +100,9 @@ def test_describe(engine: style.Engine) -> None:
     told = styles.describe()
     names = [one["name"] for one in told["styles"]]
     assert "candy" in names and "starry-night" in names and "micro" not in names and "judge" not in names
-    assert told["networks"] == ["micro"]
+    assert told["networks"] == ["micro", "optimise"]
     assert told["models"] == {
         "style": engine.checksum,
         "candy": candy.version,
         "micro": micro.version,
     }
-
-
-def test_styles_of_many_pictures_are_not_all_kept(
-    context: Context, engine: style.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker_styles, "KEPT", 2)
-    styles = Styles(engine, "cpu")
-    pictures = [tmp_path / "root" / f"{number}.png" for number in range(3)]
-    for number, path in enumerate(pictures):
-        media.save_image(path, np.full((16, 16, 3), 80 * number, np.uint8))
-    first = styles.find(context, {}, str(pictures[0]))
-    styles.find(context, {}, str(pictures[1]))
-    assert styles.find(context, {}, str(pictures[0])) is first
-    styles.find(context, {}, str(pictures[2]))
-    assert styles.find(context, {}, str(pictures[0])) is first and len(styles._pictures) == 2
