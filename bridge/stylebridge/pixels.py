@@ -29,6 +29,8 @@ SIDE_LIMIT = 65_536
 PICTURE_LIMIT = 1 << 30
 #: Pixels travel in parts of at most this many bytes, so that no message holds up the others for long.
 PART_BYTES = 2 << 20
+#: Memory that is taken at a time for a picture whose parts are coming; at least a part.
+PROMISED_BYTES = 32 << 20
 #: Most regions, of one part each, that two processes share as memory: 1 GiB.
 REGIONS_LIMIT = 512
 
@@ -299,7 +301,8 @@ def split(data: Bytes) -> Iterator[tuple[int, memoryview]]:
 class Assembly:
     """Puts one picture together from its parts, which come in order. A part at offset 0 starts anew.
 
-    The memory is taken once, when the first part has shown the size, and `Layout` has found it within limits.
+    The memory of a usual picture is taken once, when the first part has shown the size. That of a larger one is taken
+    as the parts come: what was only promised costs nothing.
     """
 
     def __init__(self) -> None:
@@ -313,18 +316,26 @@ class Assembly:
         Raises:
             StylebridgeError: `BAD_REQUEST` for a part that does not follow the one before, or does not fit.
         """
-        size = memoryview(part).nbytes
+        self.room(layout, offset, memoryview(part).nbytes)[:] = memoryview(part).cast("B")
+        return self.whole
+
+    def room(self, layout: Layout, offset: int, size: int) -> memoryview:
+        """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
-            self._layout, self._data, self._filled = layout, bytearray(layout.nbytes), 0
+            self._layout, self._data, self._filled = layout, bytearray(min(layout.nbytes, PROMISED_BYTES)), 0
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
             self._layout = None
             raise StylebridgeError(
                 Code.BAD_REQUEST,
                 f"A part of {size} bytes at {offset} does not fit into the picture: send its parts in order.",
             )
-        memoryview(self._data)[offset : offset + size] = memoryview(part).cast("B")
+        if offset + size > len(self._data):
+            self._data += bytes(min(layout.nbytes - len(self._data), PROMISED_BYTES))
         self._filled += size
-        if self._filled < layout.nbytes:
-            return None
-        self._layout = None
-        return self._data
+        return memoryview(self._data)[offset : offset + size]
+
+    @property
+    def whole(self) -> bytearray | None:
+        """The whole picture's bytes, None where parts are missing."""
+        complete = self._layout is not None and self._filled == self._layout.nbytes
+        return self._data if complete else None

@@ -173,7 +173,9 @@ class Work:
             job.lost = True
             return False
         self.books.take(job, message.length)
-        job.ahead += message.length
+        job.ahead += memoryview(
+            message.payload
+        ).nbytes  # what lies in shared memory is bounded by its regions
         if job.ahead > UPLOAD_WINDOW + PART_BYTES:
             window = StylebridgeError(
                 Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."

@@ -168,7 +168,7 @@ def _fill(
     report: OnProgress,
 ) -> str | None:
     """Write all frames; returns the sentence that says where a truncated source ends, or None."""
-    shot = client.open_shot(job.source)
+    shot = client.open_shot(job.source, progress=report)
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
     analysis = client.analyse(shot, look.get("prompt", []), segmenter, report)

@@ -49,7 +49,7 @@ class PushedShot:
         self._kind = key(kind)
         rate = None if info.rate is None else (info.rate.numerator, info.rate.denominator)
         self.id = key("pushed", kind, info.first, info.last, rate, list(hashes))
-        self._pins = store.pins()
+        self._store, self._pins = store, store.pins()
         try:
             self._hold(check_cancelled)
         except BaseException:
@@ -59,6 +59,7 @@ class PushedShot:
     def _hold(self, check_cancelled: Callable[[], None]) -> None:
         missing = []
         nbytes = math.prod(self._shape) * np.dtype(self.info.dtype).itemsize
+        self._store.check_room(len(set(self._hashes)) * nbytes)
         for number, name in enumerate(self._hashes, self.info.first):
             check_cancelled()
             try:

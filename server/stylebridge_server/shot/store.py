@@ -20,6 +20,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +29,7 @@ import platformdirs
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import hash_of
 from stylebridge_server.shot.lock import lock
+from stylebridge_server.steps import step
 
 log = logging.getLogger("stylebridge.store")
 
@@ -47,6 +49,9 @@ class Store:
         folder: made where it is absent.
         limit: bytes to hold. What open shots use is never dropped, and counts.
 
+    Attributes:
+        writer: writes while the hash is computed.
+
     Raises:
         StylebridgeError: not_writable, where the folder cannot be made.
     """
@@ -56,6 +61,7 @@ class Store:
         self._blobs = folder / "blobs"
         self._lock = threading.Lock()
         self._verified: set[tuple[str, int]] = set()  # hash and inode of files that were found to be it
+        self.writer = ThreadPoolExecutor(1, "store")
         self._coming = 0  # bytes that were announced and are not whole yet
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -74,6 +80,19 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether the blob is here. It may yet prove damaged when it is used."""
         return self._place(name).is_file()
+
+    def check_room(self, size: int) -> None:
+        """Refuses what is used together and can never be here together.
+
+        Raises:
+            StylebridgeError: too_large.
+        """
+        if size > self.limit:
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                f"This shot has {size >> 20} MiB, and the server's store of what clients send holds "
+                f"{self.limit >> 20} MiB: open a shorter shot, or have STYLEBRIDGE_STORE_MB raised on the server.",
+            )
 
     def begin(self, size: int, name: str | None = None) -> Incoming:
         """Starts to receive a blob.
@@ -139,7 +158,7 @@ class Store:
         mark = (name, place.stat().st_ino)
         if mark in self._verified:
             return
-        if hash_of(place) != name:
+        if hash_of(place, step) != name:
             log.error("blob %s is damaged and was thrown away", place)
             place.unlink()
             raise lacking([name])
@@ -231,8 +250,9 @@ class Incoming:
                     Code.BAD_REQUEST,
                     f"A part of {size} bytes at {offset} does not fit: send the parts in order.",
                 )
-            self._write(memoryview(data).cast("B"))
-            self._digest.update(data)
+            written = self._store.writer.submit(self._write, memoryview(data).cast("B"))
+            self._digest.update(data)  # meanwhile
+            written.result()
             self._filled += size
             return self._finish() if self._filled == self._size else None
         except OSError as error:

@@ -28,6 +28,7 @@ from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.footprint import extent, of_render
 from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot
@@ -36,6 +37,7 @@ from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.memory import Memory, available, limit_of_environment
 from stylebridge_server.worker.shots import Shots, open_shot
 from stylebridge_server.worker.styles import Styles
 
@@ -73,6 +75,9 @@ class Jobs:
         self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
         self._styles = Styles(self._engine, device)
+        self._memory = Memory(
+            [self._workshop.intermediates, self._workshop.results], limit_of_environment(), available, _memory
+        )
         self._frames = 0
 
     @property
@@ -131,6 +136,7 @@ class Jobs:
                 self._store,
                 context.progress,
                 context.check_cancelled,
+                partial(self._memory.admit, "Analysing"),
             )
         return _analysis(found)
 
@@ -179,6 +185,7 @@ class Jobs:
                 )
         said = Look.from_data(request["look"])
         look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
+        self._memory.admit("Styling", shot.info, partial(of_render, **extent(look, shot.info)))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -191,7 +198,8 @@ class Jobs:
                 )
             context.progress(done, len(request["frames"]), "styling")
             with steps.followed(context.progress):
-                styled = render(shot, analysis, look, number, streams)
+                work = partial(render, shot, analysis, look, number, streams)
+                styled = self._memory.relieved("Styling", shot.info, work)
             context.frame(number, styled.pixels)
             self._frames += 1
         context.progress(len(request["frames"]), len(request["frames"]), "styling")
@@ -330,6 +338,8 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
+        "colour": "srgb",
+        "alpha": "straight" if info.channels in (2, 4) else "none",
     }
 
 
