@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,8 @@ class File(NamedTuple):
 
 #: What came with a request, by the paths that the client knows the files by.
 Files = Mapping[str, File]
+#: Gives the file of an input that is named by a path, or raises; see `context.Context.file`.
+Opener = Callable[[str], Path]
 
 
 def files_of(fields: Mapping[str, Any], store: Store) -> Files:

@@ -184,7 +184,7 @@ class Jobs:
                     f"{shot.info.width} x {shot.info.height}: name the analysis of this shot.",
                 )
         said = Look.from_data(request["look"])
-        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
+        look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models))
         self._memory.admit("Styling", shot.info, partial(of_render, **extent(look, shot.info)))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
