@@ -4,6 +4,7 @@
     keyframes   a first render, the same with other strengths, and one styled frame by frame
     disk        a render without, into and out of the disk cache, each by a server of its own
     memory      peak memory of the worker for a clip and for one ten times as long
+    bridge      what the bridge adds to a frame's way; also `stylebridge bench bridge`
 
 Prints tables, and writes them to out/bench.md.
 """
@@ -26,6 +27,7 @@ import numpy as np
 from stylebridge.client import Analysis, Client, Shot
 from stylebridge.look import Look
 from stylebridge_server import colour, composite, media, style, temporal
+from stylebridge_server.cli.bench import bridge as bench_bridge
 from stylebridge_server.cli.render import RESULTS_MB
 from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
@@ -185,9 +187,14 @@ def memory() -> list[str]:
     return ["## Peak memory of the worker", "", "| frames | MiB | against 60 |", "|---|---|---|", *rows, ""]
 
 
+def bridge() -> list[str]:
+    """A frame's way to the worker and back, beside the least that it could cost."""
+    return ["## The bridge", "", bench_bridge.table(bench_bridge.measure()), ""]
+
+
 def main() -> int:
     """Run everything, or the parts named on the command line."""
-    parts = {"rooms": rooms, "keyframes": keyframes, "disk": disk, "memory": memory}
+    parts = {"rooms": rooms, "keyframes": keyframes, "disk": disk, "memory": memory, "bridge": bridge}
     chosen = sys.argv[1:] or list(parts)
     # Keys and analyses of its own: a server that is warm already would spoil the figures.
     scratch = tempfile.TemporaryDirectory()

@@ -39,12 +39,19 @@ def size_of(regions: int) -> int:
 
 
 class Regions:
-    """Which of one side's regions are free. Used from any thread."""
+    """Which of one side's regions are free. Used from any thread.
 
-    def __init__(self, numbers: Iterable[int]) -> None:
+    Args:
+        numbers: all of them.
+        free: whether they are free at first; else they were taken, and are to be given.
+    """
+
+    def __init__(self, numbers: Iterable[int], free: bool = True) -> None:
         self._free = list(numbers)[::-1]
         self._out: set[int] = set()
         self._lock = threading.Lock()
+        if not free:
+            self._free, self._out = [], set(self._free)
 
     def take(self) -> int | None:
         """A free region, None where none is."""
@@ -74,6 +81,7 @@ class Arena:
         path: its name, until `hide`.
         nonce: what lies at the beginning of it.
         upward: the regions that this side fills.
+        downward: those that the guest fills, once they were given to it.
 
     Args:
         upward, downward: how many regions the owner fills, and how many the guest.
@@ -86,7 +94,7 @@ class Arena:
     def __init__(self, upward: int = UPWARD, downward: int = DOWNWARD, folder: Path | None = None) -> None:
         self.count = upward + downward
         self.nonce = secrets.token_bytes(NONCE_BYTES)
-        self.upward = Regions(range(upward))
+        self.upward, self.downward = Regions(range(upward)), range(upward, self.count)
         self._file = Memory(size_of(self.count), folder)
         self.path = self._file.path
         try:
@@ -130,7 +138,8 @@ class Guest:
     """The other side, which opens what an owner offers.
 
     Attributes:
-        downward: the regions that this side fills.
+        downward: the regions that this side fills: none before the owner gives them, who knows then that both see
+            the same memory.
         nonce: what this side wrote, for the owner to compare.
 
     Args:
@@ -166,7 +175,7 @@ class Guest:
             )
         self.nonce = secrets.token_bytes(NONCE_BYTES)
         self._file.write(self.nonce, NONCE_BYTES)
-        self.downward = Regions(range(upward, self._count))
+        self.downward = Regions(range(upward, self._count), free=False)
 
     def read(self, region: int, into: memoryview) -> None:
         """Fills memory with what the owner put into a region.

@@ -85,6 +85,7 @@ class Passage:
             return
         arena.hide()
         self._arena = arena
+        self._tell("free", {"regions": list(arena.downward)})
         log.info("pixels travel through shared memory")
 
     def send(self, payload: Bytes, window: bool) -> tuple[dict[str, Any], Bytes | None] | None:
