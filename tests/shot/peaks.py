@@ -112,7 +112,7 @@ def main() -> None:
     what, width, height, dtype, layers, window = sys.argv[1:]
     clip = Clip(int(width), int(height), dtype, count=max(4, int(window)))
     with tempfile.TemporaryDirectory() as folder:
-        store = AnalysisStore(Path(folder))
+        store = AnalysisStore(Path(folder), 1 << 30)
         if what == "render":
             print(*of_render(clip, store, int(layers), int(window)))
         else:

@@ -10,6 +10,7 @@ import pytest
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
 from stylebridge_server import media
+from stylebridge_server.shot.analysis import AnalysisStore
 from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
@@ -33,7 +34,7 @@ def test_a_link_does_not_lead_a_stranger_out_of_the_folder_given(tmp_path: Path)
     media.save_image(root / "mine.png", picture)
     media.save_image(root / "plate.0001.png", picture)
     (root / "link.png").symlink_to(tmp_path / "secret.png")
-    jobs = Jobs("cpu", 1 << 20, 1 << 20, tmp_path / "analyses")
+    jobs = Jobs("cpu", 1 << 20, 1 << 20, AnalysisStore(tmp_path / "analyses", 1 << 30))
     context = stranger(tmp_path, root.resolve())
     assert jobs.open_shot(context, {"path": str(root / "mine.png")})["info"]["width"] == 4
     assert jobs.open_shot(context, {"path": str(root / "plate.####.png")})["info"]["first"] == 1
@@ -60,7 +61,7 @@ def test_whatever_names_a_file_is_held_to_the_folders_given(tmp_path: Path) -> N
     media.save_image(root / "plate.png", np.zeros((4, 4, 3), np.uint8))
     (root / "link.png").symlink_to(tmp_path / "there.png")
     (root / "out.toml").write_text('pictures = ["../there.png"]')
-    jobs = Jobs("cpu", 1 << 20, 1 << 20, tmp_path / "analyses")
+    jobs = Jobs("cpu", 1 << 20, 1 << 20, AnalysisStore(tmp_path / "analyses", 1 << 30))
     context = stranger(tmp_path, root.resolve())
     shot = context.run(jobs.open_shot, {"path": str(root / "plate.png")})["shot"]
     analysis = context.run(jobs.analyse, {"shot": shot, "segmenter": "none"})["analysis"]

@@ -12,6 +12,7 @@ import pytest
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
 from stylebridge_server import media
+from stylebridge_server.shot.analysis import AnalysisStore
 from stylebridge_server.shot.store import Store
 from stylebridge_server.worker import baton as batons
 from stylebridge_server.worker.baton import Baton
@@ -28,7 +29,7 @@ class Desk:
     """A worker without its process: jobs, one baton, and contexts of any session."""
 
     def __init__(self, folder: Path) -> None:
-        self.jobs = Jobs("cpu", 64 << 20, 64 << 20, folder / "analyses")
+        self.jobs = Jobs("cpu", 64 << 20, 64 << 20, AnalysisStore(folder / "analyses", 1 << 30))
         self._baton, self._pen = Baton(), Pen(Ledger(folder).path)
         self._store = Store(folder / "store", 1 << 20)
         self._count = 0

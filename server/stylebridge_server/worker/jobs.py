@@ -54,12 +54,17 @@ class Jobs:
         device: "cpu", "cuda", "cuda:1", ...
         results: bytes of finished stream tiles to keep; what makes changed keyframes cheap.
         intermediates: bytes of plates, features, flows and styled tiles to keep.
-        analyses: folder of the analyses.
+        analyses: of shots.
         disk: tiles that outlive this process; None for none.
     """
 
     def __init__(
-        self, device: str, results: int, intermediates: int, analyses: Path, disk: DiskStore | None = None
+        self,
+        device: str,
+        results: int,
+        intermediates: int,
+        analyses: AnalysisStore,
+        disk: DiskStore | None = None,
     ) -> None:
         fingerprints.settle_threads()
         self._engine = style.load(device)
@@ -71,7 +76,7 @@ class Jobs:
             intermediates=Cache(intermediates),
             disk=disk,
         )
-        self._store = AnalysisStore(analyses)
+        self._store = analyses
         self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
         self._styles = Styles(self._engine, device)
@@ -276,11 +281,13 @@ def _jobs() -> Jobs:
     """This process's jobs, as the environment sets them."""
     analyses, tiles = os.environ.get("STYLEBRIDGE_ANALYSES"), os.environ.get("STYLEBRIDGE_CACHE")
     disk_limit = int(os.environ.get("STYLEBRIDGE_CACHE_MB", "10240")) * MEBIBYTE
+    folder = Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses"
+    limit = int(os.environ.get("STYLEBRIDGE_ANALYSES_MB", "16384")) * MEBIBYTE
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
-        analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
+        analyses=AnalysisStore(folder, limit),
         disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
     )
 
