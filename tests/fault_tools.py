@@ -13,18 +13,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import psutil
 from end_to_end_tools import environment
+from numpy.typing import NDArray
 
 from stylebridge.client import Analysis, Client, OnProgress, Shot
 from stylebridge.launch import Address
 from stylebridge.pixels import Picture
+from stylebridge_server import media
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 64
+WINDOW = 2 << 20  # the smallest there is
 
 #: Two layers, both strengths keyframed, one of them on a thing that is followed through the shot.
 LOOK: dict[str, Any] = {
@@ -56,6 +61,17 @@ points = [[0.32, 0.5]]
 _MAY_STAY = ("server.lock", "server.log", "run-")
 
 
+def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
+    """(H, W, 3): a ground that pans, before which a disc goes to and fro. No two frames are alike."""
+    ground = cv2.GaussianBlur(np.random.default_rng(5).random((height, width + 2 * FRAMES, 3)), (0, 0), 4)
+    ground = (ground - ground.min()) / (ground.max() - ground.min()) * 0.5
+    ground = ground[:, number : number + width]
+    rows, columns = np.mgrid[:height, :width]
+    place = width * (0.3 + 0.025 * abs((number + 15) % 30 - 15))
+    disc = np.clip(height / 5 - np.hypot(columns - place, rows - height / 2), 0, 1)[..., None]
+    return np.rint((ground * (1 - disc) + disc * np.array([0.9, 0.5, 0.1])) * 255).astype(np.uint8)
+
+
 def until(met: Callable[[], object], what: str, seconds: float = 30.0) -> None:
     """Waits until something holds; fails where it never does."""
     end = time.monotonic() + seconds
@@ -72,15 +88,25 @@ def seen(picture: Picture) -> str:
 
 
 class Rendering:
-    """A render of the plate, taken step by step: `take` some frames, do harm, take the rest."""
+    """A render of the plate, taken step by step: `take` some frames, do harm, take the rest.
 
-    def __init__(self, client: Client, plate: Path, progress: OnProgress | None = None) -> None:
+    Args:
+        plate: its path, or it opened.
+        progress: called while the plate is analysed.
+        times: how often each frame is asked for. More than the window holds cannot have been sent when the first
+            are taken, however much of it was made before.
+    """
+
+    def __init__(
+        self, client: Client, plate: Path | Shot, progress: OnProgress | None = None, times: int = 1
+    ) -> None:
         self.hashes: list[tuple[int, str]] = []
-        self.shot: Shot = client.open_shot(plate)
+        self.shot: Shot = plate if isinstance(plate, Shot) else client.open_shot(plate)
         self.analysis: Analysis = client.analyse(self.shot, LOOK["prompt"], progress=progress)
-        self._stream = client.render(self.shot, LOOK, self.shot.frames, analysis=self.analysis)
+        frames = list(self.shot.frames) * times
+        self._stream = client.render(self.shot, LOOK, frames, analysis=self.analysis, window=WINDOW)
 
-    def take(self, count: int = FRAMES) -> Rendering:
+    def take(self, count: int = 10**9) -> Rendering:
         """Takes so many further frames, or all that are left."""
         for _ in range(count):
             picture = next(self._stream, None)
@@ -90,7 +116,18 @@ class Rendering:
         return self
 
 
-def render(client: Client, plate: Path) -> list[tuple[int, str]]:
+def pushed(client: Client, plate: Path) -> Shot:
+    """The plate as a host gives it that decodes for itself: frame by frame, and again where they are asked for."""
+    with media.open_source(plate) as source:
+        pictures = {frame.number: Picture.of(frame.number, frame.pixels) for frame in source.frames()}
+        info = source.info
+    size = {"width": info.width, "height": info.height, "channels": info.channels, "dtype": info.dtype}
+    return client.open_shot(
+        pushed={"first": info.first, "last": info.last, **size}, frames=pictures.__getitem__
+    )
+
+
+def render(client: Client, plate: Path | Shot) -> list[tuple[int, str]]:
     """Frame numbers and hashes of the whole plate, in the order in which they came."""
     return Rendering(client, plate).take().hashes
 
@@ -126,6 +163,11 @@ class Server:
             )
         assert self.process.stdout is not None
         self._said = self.process.stdout.readline()
+
+    @property
+    def listens(self) -> bool:
+        """Whether it came up."""
+        return bool(self._said)
 
     @property
     def address(self) -> Address:
@@ -344,12 +386,16 @@ class _Pair:
             self._server.close()
 
 
-def small_disk(folder: Path, size: str, options: Iterable[str] = ()) -> list[str]:
+def small_disk(folder: Path, options: str) -> list[str]:
     """A command in front of another that runs it with a tiny disk mounted on `folder`, which nobody else sees and
-    which goes with the last process that uses it. Empty where this system does not let us."""
-    script = f'mount -t tmpfs -o size={size} none "{folder}" && exec "$@"'
+    which goes with the last process that uses it. Empty where this system does not let us.
+
+    Args:
+        options: of mount, such as "size=16k".
+    """
+    script = f'mount -t tmpfs -o {options} none "{folder}" && exec "$@"'
     for start in (["unshare", "-m"], ["unshare", "-r", "-m"]):
-        wrap = [*start, *options, "sh", "-c", script, "sh"]
+        wrap = [*start, "sh", "-c", script, "sh"]
         with contextlib.suppress(OSError):
             if subprocess.run([*wrap, "true"], capture_output=True, check=False).returncode == 0:
                 return wrap

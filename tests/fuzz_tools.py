@@ -1,19 +1,24 @@
-"""Malformed messages: real ones, damaged in every way that a fault or an enemy could think of."""
+"""Malformed messages: real ones, damaged in every way that a fault or an enemy could think of, and who sends them."""
 
 from __future__ import annotations
 
+import collections
 import random
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import msgpack
+from fault_tools import Server
 
 from stylebridge.errors import StylebridgeError
-from stylebridge.protocol import EVENTS, PROTOCOL, REQUESTS, Table, decode, encode
+from stylebridge.keys import KeyPair
+from stylebridge.link import Link
+from stylebridge.protocol import EVENTS, PROTOCOL, REQUESTS, Field, Table, decode, encode, unpack
 
+HELLO = {"version": "0.1.0", "protocol": PROTOCOL, "client": "fuzz"}
 PIXELS = {"number": 3, "dtype": "uint8", "height": 2, "width": 3, "channels": 3, "offset": 0}
 LOOK = {"schema": "look.1", "background": {"style": "great-wave", "strength": [[0, 0.5], [9, 1.0, "hold"]]}}
-PROMPT = {"name": "dog", "frame": 0, "points": [[0.5, 0.5]], "box": [0.1, 0.1, 0.9, 0.9]}
 
 #: A value for every field of the protocol's tables, by name; those that are not here get one by their kind.
 _VALUES: dict[str, Any] = {
@@ -21,18 +26,25 @@ _VALUES: dict[str, Any] = {
     "version": "0.1.0",
     "protocol": PROTOCOL,
     "client": "fuzz",
-    "prompts": [PROMPT],
     "segmenter": "none",
     "frames": [0, 1, 2],
     "look": LOOK,
     "text": 'schema = "look.1"\n[background]\nstyle = "great-wave"\n',
-    "pushed": {"first": 0, "last": 3, "width": 3, "height": 2, "channels": 3, "dtype": "uint8"},
+    "first": 0,
+    "last": 0,
+    "rate": [24, 1],
+    "colour": "srgb",
+    "alpha": "none",
+    "points": [[0.5, 0.5]],
+    "box": [0.1, 0.1, 0.9, 0.9],
     "path": "/no/such/plate.mp4",
     "window": 2 << 20,
     "of": 1,
     "code": "not_found",
     "message": "There is none.",
     "stage": "styling",
+    "size": 18,
+    "paths": ["/no/such/plate.mp4"],
 }
 _BY_KIND: dict[str, Any] = {
     "int": 1,
@@ -45,6 +57,10 @@ _BY_KIND: dict[str, Any] = {
     "numbers": [0.5],
     "points": [[0.5, 0.5]],
     "maps": [],
+    "texts": ["x"],
+    "hash": "a" * 64,
+    "hashes": ["a" * 64],
+    "files": {"/x": {"hash": "a" * 64, "size": 18}},
 }
 #: What takes the place of a value. No size lies between the small and the forbidden, so that memory which is rightly
 #: taken for a large picture is not mistaken for a leak.
@@ -64,13 +80,23 @@ def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, d
         changed: fields that get other values, such as the id of a shot that exists.
     """
     values = {**_VALUES, **changed}
+
+    def value(name: str, kind: Field) -> Any:
+        if kind.inner:
+            inner = {one: value(one, its) for one, its in kind.inner.items()}
+            return [inner] if kind.kind == "maps" else inner
+        found = values.get(name, _BY_KIND[kind.kind])
+        return ["a" * 64] if kind.kind == "hashes" else found
+
     messages = []
     for op, fields in table.items():
-        named = {name: values.get(name, _BY_KIND[kind.kind]) for name, kind in fields.items()}
-        if "path" in named and "pushed" in named:
-            del named["pushed" if "path" in changed else "path"]
+        whole = {name: value(name, kind) for name, kind in fields.items()}
         payload = bytes(18) if "offset" in fields else None
-        messages.append((op, named, payload))
+        # A shot is opened in one way at a time.
+        ways = [name for name in ("path", "pushed", "live") if op == "open_shot" and name in fields]
+        for way in ways or [""]:
+            named = {name: one for name, one in whole.items() if name == way or name not in ways}
+            messages.append((op, named, payload))
     return messages
 
 
@@ -173,4 +199,50 @@ class Mutator:
         return [envelope] if payload is None else [envelope, payload]
 
 
-__all__ = ["EVENTS", "REQUESTS", "Mutator", "real_messages"]
+class Stranger:
+    """A client that sends anything and counts what comes back."""
+
+    def __init__(self, server: Server, key: KeyPair) -> None:
+        self.answers: collections.Counter[str] = collections.Counter()
+        self.unforeseen: set[str] = set()
+        self._number = 10**9
+        self._came = threading.Condition()
+        self._values: dict[int, dict[str, Any]] = {}
+        self._link = Link(server.address.endpoint, server.address.key, key, self._receive, lambda: None)
+        self._link.open(20)
+        assert "version" in self.ask("hello", HELLO)["value"]
+
+    def send(self, parts: list[bytes]) -> None:
+        assert not self._link.lost.is_set(), "the server hung up"
+        self._link.send(parts if parts != [b""] else [b"\0"])  # a link takes the empty one as its own end
+
+    def ask(self, op: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one whole message, which comes after those to all before it."""
+        with self._came:
+            self._number += 1
+            number = self._number
+            self.send(encode(op, number, fields))
+            assert self._came.wait_for(lambda: number in self._values, 60), f"no answer to {op}"
+            return self._values.pop(number)
+
+    def settle(self) -> None:
+        """Waits until all that was sent has been read; says hello again where a damaged message said bye."""
+        answer = self.ask("format_look", {"look": LOOK})
+        if "code" in answer:
+            self.ask("hello", HELLO)
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _receive(self, parts: list[Any]) -> None:
+        named = unpack(parts[0])
+        with self._came:
+            self.answers[named.get("code", named["op"])] += 1
+            if named.get("code") in ("internal", "poisoned"):
+                self.unforeseen.add(named["message"])
+            if named["op"] in ("result", "error") and named["id"] > 10**9:
+                self._values[named["id"]] = named
+                self._came.notify_all()
+
+
+__all__ = ["EVENTS", "REQUESTS", "Mutator", "Stranger", "real_messages"]

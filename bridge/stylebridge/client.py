@@ -18,19 +18,33 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import protocol
-from .connection import Connection, OnProgress, Supply
+from .connection import RETRIES, Connection, OnProgress, Supply
 from .errors import Code, StylebridgeError
 from .finder import Finder
+from .inputs import Frames, Given, Inputs, frame_source, mattes_of, pictures_of
 from .pixels import Bytes, Picture, split
+from .protocol import MANIFEST_LIMIT, WINDOW
 from .requests import Progress
 
 __all__ = ["Analysis", "Client", "OnProgress", "Progress", "Shot"]
+
+
+@dataclass
+class Source:
+    """What a shot is opened with.
+
+    Attributes:
+        fields: of the request.
+        given: what the request names by hash.
+    """
+
+    fields: dict[str, Any]
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,7 @@ class Shot:
     """A shot that the server has open.
 
     Attributes:
-        id: its name at the server; the same source has the same id again.
+        id: its name at the server; the same source has the same id again, also at another server.
         info: what the source declares: "width", "height", "first", "last", "channels", "dtype", "rate"
             and more.
         source: what it was opened with, to open it again at a server that was started anew.
@@ -46,7 +60,7 @@ class Shot:
 
     id: str
     info: dict[str, Any]
-    source: dict[str, Any] = field(default_factory=dict, repr=False)
+    source: Source = field(default_factory=lambda: Source({}), repr=False, compare=False)
 
     @property
     def frames(self) -> range:
@@ -62,11 +76,13 @@ class Analysis:
         id: the hash of its contents.
         cuts: the first frame of each scene but the first.
         instances: for each its "id", "name", "label", "colour", "z", "first", "last" and "area".
+        source: how it was made or from which file it was brought, for a server that has lost it.
     """
 
     id: str
     cuts: list[int]
     instances: list[dict[str, Any]]
+    source: dict[str, Any] | Path | None = field(default=None, repr=False, compare=False)
 
 
 class Client:
@@ -74,10 +90,18 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._inputs = Inputs(connection)
 
     @classmethod
     def connect(
-        cls, url: str | None = None, *, start: bool = True, name: str = "python", timeout: float = 120.0
+        cls,
+        url: str | None = None,
+        *,
+        start: bool = True,
+        stay: bool = False,
+        name: str = "python",
+        timeout: float = 120.0,
+        share: bool = True,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -85,13 +109,16 @@ class Client:
         Args:
             url: "tcp://HOST:PORT?key=KEY" as `stylebridge serve` prints it.
             start: whether a server may be started.
+            stay: whether one that is started stays as the user's one server, which all clients find, until it is
+                unused for long.
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
+            share: whether pixels may travel through shared memory, where the server is on this machine.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout), name, timeout)
+        connection = Connection(Finder(url, start, timeout, stay), name, timeout, share)
         try:
             connection.open()
         except BaseException:
@@ -101,7 +128,9 @@ class Client:
 
     @property
     def server(self) -> dict[str, Any]:
-        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"."""
+        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
+        they travel now, "shared memory" or "messages".
+        """
         return self._connection.server
 
     def __enter__(self) -> Client:
@@ -118,45 +147,93 @@ class Client:
 
     def describe(self) -> dict[str, Any]:
         """The effect's parameters, the styles and the segmenters that the server has."""
-        return self._call("describe", {})
+        return self._connection.call("describe", {})
 
     def status(self) -> dict[str, Any]:
         """What the server is, what it is doing, and its counters."""
-        return self._call("status", {})
+        return self._connection.call("status", {})
 
     def open_shot(
-        self, path: str | os.PathLike[str] | None = None, *, pushed: Mapping[str, Any] | None = None
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        pushed: Mapping[str, Any] | None = None,
+        frames: Frames | None = None,
+        live: Mapping[str, Any] | None = None,
+        progress: OnProgress | None = None,
     ) -> Shot:
-        """Opens a source for rendering.
+        """Opens a source for rendering: one of `path`, `pushed` and `live`.
 
         Args:
-            path: a movie, a sequence or a picture that the server can read.
-            pushed: in place of a path, what is declared of frames that the host will `put_frame`: "first",
-                "last", "width", "height", "channels", "dtype" and, if known, "rate" [numerator, denominator].
+            path: a movie, a sequence or a picture. A server that does not see the same files is sent them.
+            pushed: what is declared of frames that this client makes: "first", "last", "width", "height",
+                "channels", "dtype" and, if known, "rate" [numerator, denominator]. "colour" is "srgb" and "alpha" is
+                "straight" with 2 and 4 channels, else "none", unless it says otherwise.
+            frames: the pushed frames: a mapping, or a function, of the frame's number to a `Picture` or an array
+                (height, width, channels). It is asked for each once, and again for those that a server lost.
+            live: as `pushed` but without a range, for a camera whose frames are given with `put_frame`.
+            progress: called while files and frames are read and sent.
 
         Raises:
-            StylebridgeError: `NOT_FOUND`, `NOT_READABLE`, `DENIED`, `BAD_VALUE`.
+            StylebridgeError: `NOT_FOUND`, `NOT_READABLE`, `DENIED`, `BAD_VALUE`, `TOO_LARGE`.
         """
-        if (path is None) == (pushed is None):
+        if sum(given is not None for given in (path, pushed, live)) != 1 or (pushed is None) != (
+            frames is None
+        ):
             raise StylebridgeError(
-                Code.BAD_VALUE, "A shot is opened with either a path or pushed frames: give one."
+                Code.BAD_VALUE,
+                "A shot is opened with one of a path, pushed frames (with `frames`) or a live source: give one.",
             )
-        source = {"path": _absolute(path), "pushed": pushed}
-        value = self._call("open_shot", source)
+        if path is not None:
+            named = str(_absolute(path))
+            source = Source({"path": named})
+            source.fields["files"] = self._inputs.files([named], source.given, progress)
+        elif pushed is not None and frames is not None:
+            source = self._pushed(pushed, frames, progress)
+        else:
+            source = Source({"live": _declared(live or {})})
+        value = self._connection.call(
+            "open_shot", source.fields, progress, supply=self._inputs.supplier(source.given, {}, progress)
+        )
         return Shot(value["shot"], value["info"], source)
 
+    def _pushed(self, pushed: Mapping[str, Any], frames: Frames, progress: OnProgress | None) -> Source:
+        """Puts all the frames, which names them."""
+        first, last = pushed.get("first"), pushed.get("last")
+        if not isinstance(first, int) or not isinstance(last, int) or not 0 <= last - first < MANIFEST_LIMIT:
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"Pushed frames have a first and a last number and are at most {MANIFEST_LIMIT}; "
+                f"{first} to {last} is no such range.",
+            )
+        source = Source({}, Given(frames=frame_source(frames, first, last)))
+        self._inputs.put_frames(source.given, range(first, last + 1), progress)
+        hashes = [source.given.hashes[number] for number in range(first, last + 1)]
+        source.fields["pushed"] = {**_declared(pushed), "frames": self._inputs.listed(hashes, source.given)}
+        return source
+
+    def put(self, content: Bytes | os.PathLike[str]) -> str:
+        """Gives the server bytes, or a file, to be named by their hash in a request; the hash.
+
+        Raises:
+            StylebridgeError: `BAD_VALUE` where it is empty, `NOT_FOUND` or `NOT_READABLE` for a file, `TOO_LARGE` or
+                `NOT_WRITABLE` where the server has no room.
+        """
+        return self._inputs.put(Path(content) if isinstance(content, os.PathLike) else content)
+
     def put_frame(self, shot: Shot, picture: Picture) -> None:
-        """Pushes one frame of a shot that was opened with `pushed`."""
+        """Gives the next frame of a live shot."""
         header = {"number": picture.number, **picture.layout.header()}
+        tries = iter(range(RETRIES))
 
         def parts() -> Iterator[tuple[dict[str, Any], Bytes]]:
             for offset, part in split(picture.data):
                 yield {"offset": offset}, part
 
-        def supply(lacking: StylebridgeError) -> bool:
-            return lacking.details.get("frame") == picture.number
+        def again(lacking: StylebridgeError) -> bool:
+            return bool(lacking.details.get("again")) and next(tries, None) is not None
 
-        self._connection.call("put_frame", {"shot": shot.id, **header}, parts=parts, supply=supply)
+        self._connection.call("put_frame", {"shot": shot.id, **header}, parts=parts, supply=again)
 
     def analyse(
         self,
@@ -172,9 +249,51 @@ class Client:
                 (a path).
             segmenter: one of those in `describe`.
         """
-        fields = {"shot": shot.id, "prompts": [dict(p) for p in prompts], "segmenter": segmenter}
-        value = self._call("analyse", fields, progress, shot)
-        return Analysis(value["analysis"], value["cuts"], value["instances"])
+        source = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
+        return self._analyse(shot, source, progress)
+
+    def _analyse(self, shot: Shot, source: dict[str, Any], progress: OnProgress | None) -> Analysis:
+        given = Given()
+        files = self._inputs.files(mattes_of(source["prompts"]), given)
+        fields = {"shot": shot.id, **source, "files": files}
+        value = self._connection.call("analyse", fields, progress, supply=self._supply(shot, given, progress))
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
+
+    def save_analysis(self, analysis: Analysis | str, path: str | os.PathLike[str]) -> None:
+        """Writes an analysis to a file, to be given to other servers by `load_analysis`.
+
+        Raises:
+            StylebridgeError: `NEED` where the server does not have it, `NOT_WRITABLE`.
+        """
+        target = Path(path)
+        part = target.with_name(f"{target.name}.part")
+        named, size = analysis.id if isinstance(analysis, Analysis) else analysis, 1
+        try:
+            with part.open("wb") as file:
+                while file.tell() < size:
+                    fields = {"analysis": named, "offset": file.tell()}
+                    value = self._connection.call("read_analysis", fields)
+                    file.write(value["bytes"])
+                    size = value["size"] if value["bytes"] else 0
+            part.replace(target)
+        except OSError as error:
+            raise StylebridgeError(
+                Code.NOT_WRITABLE, f"The analysis cannot be written to {target} ({error.strerror})."
+            ) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def load_analysis(self, path: str | os.PathLike[str]) -> Analysis:
+        """Gives the server an analysis that `save_analysis` wrote; the same analysis, with the same id.
+
+        Raises:
+            StylebridgeError: `NOT_FOUND`, or `NOT_READABLE` where it is none.
+        """
+        given, source = Given(), Path(path)
+        name = self._inputs.name(source, given)
+        supply = self._inputs.supplier(given, {})
+        value = self._connection.call("add_analysis", {"hash": name}, supply=supply)
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
 
     def render(
         self,
@@ -184,7 +303,8 @@ class Client:
         *,
         analysis: Analysis | str | None = None,
         progress: OnProgress | None = None,
-        window: int = protocol.WINDOW,
+        window: int = WINDOW,
+        scrub: str | None = None,
     ) -> Generator[Picture, None, dict[str, Any]]:
         """The styled frames, in the order asked for, in the source's own pixel type.
 
@@ -195,7 +315,10 @@ class Client:
             frames: the source's own frame numbers.
             analysis: of this shot, or its id; a live shot has none.
             window: bytes that the server may send ahead of what has been taken.
+            scrub: a name; a newer request of this client with the same takes the place of this one, which then raises
+                `SUPERSEDED`.
         """
+        given = Given()
         named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {
             "shot": shot.id,
@@ -203,8 +326,15 @@ class Client:
             "look": dict(look),
             "frames": list(frames),
             "window": window,
+            "scrub": scrub,
         }
-        return self._stream("render", fields, progress, shot)
+
+        def stream() -> Generator[Picture, None, dict[str, Any]]:
+            fields["files"] = self._inputs.files(pictures_of(look), given)
+            supply = self._supply(shot, given, progress, analysis)
+            return (yield from self._connection.stream("render", fields, progress, supply=supply))
+
+        return stream()
 
     def mattes(
         self,
@@ -217,7 +347,9 @@ class Client:
         """The soft mattes of one instance (0 is the background), uint8 with one channel; else as `render`."""
         named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {"shot": shot.id, "analysis": named, "instance": instance, "frames": list(frames)}
-        return self._stream("mattes", fields, progress, shot)
+        return self._connection.stream(
+            "mattes", fields, progress, supply=self._supply(shot, Given(), progress, analysis)
+        )
 
     def parse_look(self, text: str, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         """The plain data of a look's TOML.
@@ -229,49 +361,68 @@ class Client:
             StylebridgeError: `BAD_LOOK`, naming line and key.
         """
         fields = {"text": text, "path": _absolute(path)}
-        look: dict[str, Any] = self._call("parse_look", fields)["look"]
+        look: dict[str, Any] = self._connection.call("parse_look", fields)["look"]
         return look
 
     def format_look(self, look: Mapping[str, Any], original: str | None = None) -> str:
         """The TOML of a look, keeping the comments of the text that it was made from."""
-        return str(self._call("format_look", {"look": dict(look), "original": original})["text"])
+        return str(self._connection.call("format_look", {"look": dict(look), "original": original})["text"])
 
     def close_shot(self, shot: Shot) -> None:
         """Lets the server forget a shot and the frames pushed into it."""
-        self._call("close_shot", {"shot": shot.id})
+        self._connection.call("close_shot", {"shot": shot.id})
 
     def shutdown(self) -> None:
         """Stops the server. Only its owner may."""
-        self._call("shutdown", {})
+        self._connection.call("shutdown", {})
 
     def cancel(self) -> None:
         """Cancels whatever this client is waiting for, from another thread; those calls raise `CANCELLED`."""
         self._connection.cancel()
 
-    def _call(
-        self,
-        op: str,
-        fields: dict[str, Any],
-        progress: OnProgress | None = None,
-        shot: Shot | None = None,
-    ) -> dict[str, Any]:
-        return self._connection.call(op, fields, progress, supply=self._supply(shot))
+    def _supply(
+        self, shot: Shot, given: Given, progress: OnProgress | None, analysis: Analysis | str | None = None
+    ) -> Supply:
+        """Gives the server what it lacks for a request about a shot: the shot itself, its files and frames, and its
+        analysis.
+        """
+        source = shot.source
+        again: dict[str, Callable[[], None]] = {}
 
-    def _stream(
-        self, op: str, fields: dict[str, Any], progress: OnProgress | None, shot: Shot
-    ) -> Generator[Picture, None, dict[str, Any]]:
-        return self._connection.stream(op, fields, progress, supply=self._supply(shot))
+        def reopen() -> None:
+            supply = self._inputs.supplier(source.given, {}, progress)
+            value = self._connection.call("open_shot", source.fields, progress, supply=supply)
+            _same("source of this shot", value["shot"], shot.id)
 
-    def _supply(self, shot: Shot | None) -> Supply:
-        """Opens a shot again that the server has forgotten."""
+        if "live" not in source.fields:
+            again[shot.id] = reopen
+        if isinstance(analysis, Analysis) and analysis.source is not None:
+            made, named = analysis.source, analysis.id
 
-        def supply(lacking: StylebridgeError) -> bool:
-            if shot is None or not shot.source.get("path") or lacking.details.get("shot") != shot.id:
-                return False
-            self._call("open_shot", shot.source)
-            return True
+            def remake() -> None:
+                value = (
+                    self.load_analysis(made)
+                    if isinstance(made, Path)
+                    else self._analyse(shot, made, progress)
+                )
+                _same("analysis", value.id, named)
 
-        return supply
+            again[named] = remake
+        whole = Given({**source.given.blobs, **given.blobs}, source.given.frames, source.given.hashes)
+        return self._inputs.supplier(whole, again, progress)
+
+
+def _same(what: str, now: str, before: str) -> None:
+    if now != before:
+        raise StylebridgeError(
+            Code.NOT_FOUND,
+            f"The {what} is not what it was when it was opened: open and analyse the shot again.",
+        )
+
+
+def _declared(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is declared of frames that a client makes, with the usual colour and alpha."""
+    return {"colour": "srgb", "alpha": "straight" if given.get("channels") in (2, 4) else "none", **given}
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:

@@ -22,6 +22,7 @@ class Code:
     UNREACHABLE = "unreachable"  # no server, or it stopped answering
     DENIED = "denied"  # not the owner, or a path outside the folders given
     CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"  # a newer request of the same `scrub` took its place
     POISONED = "poisoned"  # the request killed two workers and is not tried again
     MISSING_EXTRA = "missing_extra"  # a part of the product that is not installed
     INTERNAL = "internal"  # a defect of ours

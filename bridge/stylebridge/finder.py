@@ -14,12 +14,13 @@ class Finder:
 
     Args:
         url: "tcp://HOST:PORT?key=KEY", None for the user's own server.
-        start: whether a server may be started.
+        start: whether a server may be started; it ends with this process.
+        stay: whether it stays instead, as the user's one server that all find.
         timeout: seconds until a server that is started must listen.
     """
 
-    def __init__(self, url: str | None, start: bool, timeout: float) -> None:
-        self._url, self._start, self._timeout = url, start, timeout
+    def __init__(self, url: str | None, start: bool, timeout: float, stay: bool = False) -> None:
+        self._url, self._start, self._timeout, self._stay = url, start, timeout, stay
         self._started: StartedServer | None = None
 
     def find(self) -> Address:
@@ -33,6 +34,8 @@ class Finder:
             raise StylebridgeError(
                 Code.UNREACHABLE, "No server is running: start one with `stylebridge serve`."
             )
+        if self._stay:
+            return launch.shared_server(self._timeout)
         self._started = launch.start_server(timeout=self._timeout)
         return self._started.address
 

@@ -30,6 +30,8 @@ from .wording import suggestion
 
 log = logging.getLogger("stylebridge.keys")
 
+#: Damaged files that the log has named.
+_named: set[Path] = set()
 #: What a key in HOME/allowed may be called: it becomes the name of a file.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -114,7 +116,9 @@ def allowed_keys() -> set[bytes]:
         try:
             allowed.add(read_key(path))
         except StylebridgeError as error:
-            log.warning("%s", error)
+            if path not in _named:  # once: this is asked at every handshake
+                _named.add(path)
+                log.warning("%s", error)
     return allowed
 
 

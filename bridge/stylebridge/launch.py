@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from .keys import home, parse_key, private_folder, server_key, write_private
 LOG_LINES = 12
 #: Days that the log of a server that ended with an error is kept.
 LOG_DAYS = 7
+#: How often, and how many seconds apart, a server that has the lock but is not announced yet is looked for.
+LOOKS, LOOK_EVERY = 20, 0.05
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,38 @@ def parse_url(url: str) -> Address:
 
 
 def find_server() -> Address | None:
-    """The server that runs for this user, None where none does."""
+    """The server that runs for this user, None where none does. One that is just starting is waited for, a moment."""
     folder = private_folder("run")
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    for _ in range(LOOKS):
         with ServerLock(folder, look=True) as lock:
             if lock.held:
                 return None  # nobody else has it: what the file says is stale
-        return Address(**json.loads((folder / "server.json").read_text("utf-8")))
+            holder = lock.holder()
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            address = Address(**json.loads((folder / "server.json").read_text("utf-8")))
+            if holder in (0, address.pid):  # else it is of the server before, which was killed
+                return address
+        time.sleep(LOOK_EVERY)
     return None
+
+
+def shared_server(timeout: float = 60.0) -> Address:
+    """The user's one server: the one that runs, else one that is started now and stays. All who ask at once get the
+    same.
+
+    Raises:
+        StylebridgeError: as `start_server`.
+    """
+    found = find_server()
+    if found:
+        return found
+    try:
+        return start_server(stay=True, timeout=timeout).address
+    except StylebridgeError as error:
+        found = find_server()  # another was first
+        if error.code != Code.UNREACHABLE or not found:
+            raise
+        return found
 
 
 def announce(address: Address) -> None:
@@ -114,7 +141,7 @@ class ServerLock:
     def __init__(self, folder: Path, look: bool = False) -> None:
         self.held = False
         self._look = look
-        self._file: IO[bytes] = (folder / "server.lock").open("ab")
+        self._file: IO[bytes] = (folder / "server.lock").open("a+b")
 
     def __enter__(self) -> ServerLock:
         with contextlib.suppress(OSError):
@@ -128,7 +155,18 @@ class ServerLock:
 
                 fcntl.flock(self._file, (fcntl.LOCK_SH if self._look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             self.held = True
+            if not self._look:
+                self._file.truncate(0)
+                self._file.write(b"%d" % os.getpid())
+                self._file.flush()
         return self
+
+    def holder(self) -> int:
+        """The process that has it, as far as it says; 0 where that is not known."""
+        with contextlib.suppress(OSError, ValueError):  # Windows lets nobody else read it
+            self._file.seek(0)
+            return int(self._file.read(20))
+        return 0
 
     def __exit__(self, *unused: object) -> None:
         self._file.close()  # closing lets go of the lock
@@ -164,7 +202,7 @@ class StartedServer:
             self._process.kill()
             self._process.wait()
         with contextlib.suppress(OSError):
-            if b" ERROR " not in self.log.read_bytes():
+            if not re.search(rb"[ \"]ERROR[ \"]", self.log.read_bytes()):
                 self.log.unlink()
 
 
@@ -187,13 +225,12 @@ def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ..
     command = [_python(), "-m", "stylebridge_server.broker", "--announce"]
     command += ["--stay", "--idle-exit", "1800"] if stay else ["--exit-with-parent"]
     folder = private_folder("run")
+    lasting = folder / "server.log"
     if stay:
-        log = folder / "server.log"
-        log_file: IO[Any] = log.open("wb")
-    else:
-        _sweep(folder)
-        handle, name = tempfile.mkstemp(prefix="run-", suffix=".log", dir=folder)
-        log, log_file = Path(name), os.fdopen(handle, "wb")
+        command += ["--log-file", str(lasting)]  # which it takes when it knows that it is the only one
+    _sweep(folder)
+    handle, name = tempfile.mkstemp(prefix="run-", suffix=".log", dir=folder)
+    log, log_file = Path(name), os.fdopen(handle, "wb")
     flags: dict[str, Any] = {"start_new_session": True}  # so that Ctrl-C reaches the client alone
     if sys.platform == "win32":
         flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -225,6 +262,9 @@ def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ..
             f"The server did not start ({command[0]}); its log {log} ends with:\n{words or '(nothing)'}",
             log=words,
         ) from None
+    if stay:
+        log.unlink()
+        log = lasting
     return StartedServer(process, address, log, tied=not stay)
 
 

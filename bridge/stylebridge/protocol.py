@@ -1,29 +1,33 @@
 """The messages between client and server, and the checks that both sides make on all of them.
 
-A message is one ZeroMQ part with a MessagePack map, the envelope, and for pixels a second part with their
-bytes. Every envelope has `v` (the protocol's number), `id` (the request that the message belongs to, counted
-up by the client; 0 for none) and `op` (what it is); those three never change. The other fields are in the
-tables below: `REQUESTS` go to the server, `EVENTS` come back under the id of their request. A request is
-answered by `accepted`, any number of `progress` and `frame`, and one `result` or `error`.
+A message is one ZeroMQ part with a MessagePack map, the envelope, and for pixels and files a second part with
+their bytes. Every envelope has `v` (the protocol's number), `id` (the request that the message belongs to,
+counted up by the client; 0 for none) and `op` (what it is); those three never change. The other fields are in
+the tables below: `REQUESTS` go to the server, `EVENTS` come back under the id of their request. A request is
+answered by `accepted`, any number of `progress`, `credit` and `frame`, and one `result` or `error`. What the
+tables cannot say is in docs/protocol.md.
 
-Pixels are paced by credit. A request grants a window in bytes; the sender stops when so many are on their
-way, and goes on as the receiver hands bytes back with `credit`. So a slow client costs the server no memory.
+Bytes are paced by credit in both directions. The sender stops when a window of them is on its way, and goes
+on as the receiver hands bytes back with `credit`. So neither side costs the other memory.
+
+Inputs are named by the hash of their bytes. What the server lacks it answers with `need`; the client sends it
+with `put` and asks again.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import msgpack
 
 from . import __version__
 from .errors import Code, StylebridgeError
-from .pixels import PART_BYTES, Bytes, Layout
+from .fields import Field, Table, check_fields, optional
+from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes, Layout
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: Largest envelope, in bytes.
 ENVELOPE_LIMIT = 1 << 20
@@ -34,32 +38,13 @@ DEPTH_LIMIT = 32
 #: Bytes of pixels on their way to a client that has not taken them, unless it grants another window.
 WINDOW = 32 << 20
 WINDOW_LIMIT = 256 << 20
+#: Bytes of one upload on their way to the server that it has not taken.
+UPLOAD_WINDOW = 8 << 20
+#: Most frames of a shot that a client names, and most files of one request.
+MANIFEST_LIMIT = 100_000
 #: What a part of pixels counts at least, so that many small ones are bounded too.
 PART_COST = 16 << 10
 
-
-@dataclass(frozen=True)
-class Field:
-    """What a field of a message may hold.
-
-    Attributes:
-        kind: "int", "number", "text", "flag", "list", "map", "ints" and "numbers" (lists of them), "points"
-            (a list of [x, y]) or "maps" (a list of maps with the `inner` fields).
-        required: whether a message without it is refused. An absent field is None in `Message.fields`.
-        least, most: bounds of a number; `most` is the greatest length of everything else.
-        choices: all that a text may be.
-        inner: the fields of a "map", or of each of "maps"; empty for any plain data.
-    """
-
-    kind: str
-    required: bool = True
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
-    inner: Mapping[str, Field] = field(default_factory=dict)
-
-
-Table = Mapping[str, Mapping[str, Field]]
 
 _NAME = Field("text", most=200)
 _PATH = Field("text", most=4096)
@@ -69,11 +54,14 @@ _FRAMES = Field("ints", most=100_000)
 _WINDOW = Field("int", required=False, least=PART_BYTES, most=WINDOW_LIMIT)
 _LOOK = Field("map", most=10_000)
 _TEXT = Field("text", most=ENVELOPE_LIMIT // 2)
+_HASH = Field("hash")
+_FILES = Field("files", required=False, most=MANIFEST_LIMIT)
+_SCRUB = Field("text", required=False, most=200)
 
 
-def _optional(kind: Field) -> Field:
-    return Field(kind.kind, False, kind.least, kind.most, kind.choices, kind.inner)
-
+#: Where in shared memory the bytes lie that a message would have in its second part: the region and their number.
+PLACE = Field("ints", required=False, most=2)
+_REGIONS = Field("ints", most=REGIONS_LIMIT)
 
 _PIXELS: dict[str, Field] = {
     "number": _NUMBER,
@@ -82,19 +70,31 @@ _PIXELS: dict[str, Field] = {
     "width": _COUNT,
     "channels": _COUNT,
     "offset": _COUNT,
+    "place": PLACE,
 }
 
-#: What a host declares of the frames that it will push.
-_PUSHED: dict[str, Field] = {
-    "first": _NUMBER,
-    "last": _NUMBER,
+#: What a client says of frames that it makes itself.
+_MADE: dict[str, Field] = {
     "width": Field("int", least=1),
     "height": Field("int", least=1),
     "channels": Field("int", least=1, most=4),
     "dtype": _NAME,
     "rate": Field("ints", required=False, most=2),  # numerator, denominator
-    "live": Field("flag", required=False),  # a camera: no range, and only the last frames are kept
+    "colour": _NAME,  # the space of its values: COLOURS
+    "alpha": _NAME,  # what its last channel is: ALPHAS
 }
+
+#: A shot of frames that were put as blobs, named by their hashes from the first to the last.
+_PUSHED: dict[str, Field] = {
+    "first": _NUMBER,
+    "last": _NUMBER,
+    "frames": Field("hashes", most=MANIFEST_LIMIT),
+    **_MADE,
+}
+
+#: Colour spaces and kinds of alpha that a server of this version can work in.
+COLOURS = ("srgb",)
+ALPHAS = ("none", "straight")
 
 _PROMPT: dict[str, Field] = {
     "name": _NAME,
@@ -102,41 +102,62 @@ _PROMPT: dict[str, Field] = {
     "points": Field("points", required=False, most=10_000),
     "not_points": Field("points", required=False, most=10_000),
     "box": Field("numbers", required=False, most=4),
-    "matte": _optional(_PATH),
+    "matte": optional(_PATH),
 }
 
 #: Requests of a client. Those with frames answer one `frame` for each entry, in the order asked for.
 REQUESTS: Table = {
     "hello": {"version": _NAME, "protocol": _COUNT, "client": _NAME},
     "describe": {},
-    "open_shot": {"path": _optional(_PATH), "pushed": Field("map", required=False, inner=_PUSHED)},
+    "probe": {"paths": Field("texts", most=64)},
+    "put": {
+        "hash": optional(_HASH),
+        "size": Field("int", least=1, most=2**53),
+        "offset": _COUNT,
+        "place": PLACE,
+    },
+    "open_shot": {
+        "path": optional(_PATH),
+        "files": _FILES,
+        "pushed": Field("map", required=False, inner=_PUSHED),
+        "live": Field("map", required=False, inner=_MADE),
+    },
     "put_frame": {"shot": _NAME, **_PIXELS},
     "analyse": {
         "shot": _NAME,
         "prompts": Field("maps", most=1000, inner=_PROMPT),
         "segmenter": _NAME,
+        "files": _FILES,
     },
+    "read_analysis": {"analysis": _NAME, "offset": _COUNT},
+    "add_analysis": {"hash": _HASH},
     "mattes": {
         "shot": _NAME,
         "analysis": _NAME,
         "instance": _COUNT,
         "frames": _FRAMES,
         "window": _WINDOW,
+        "scrub": _SCRUB,
     },
     "render": {
         "shot": _NAME,
-        "analysis": _optional(_NAME),
+        "analysis": optional(_NAME),
         "look": _LOOK,
         "frames": _FRAMES,
         "window": _WINDOW,
+        "scrub": _SCRUB,
+        "files": _FILES,
     },
     "cancel": {"of": _COUNT},
     "credit": {"of": _COUNT, "attempt": _COUNT, "bytes": _COUNT},
+    "share": {"path": _PATH, "nonce": _NAME, "upward": _COUNT, "downward": _COUNT},
+    "unshare": {},
+    "free": {"regions": _REGIONS},
     "status": {},
     "close_shot": {"shot": _NAME},
     "shutdown": {},
-    "parse_look": {"text": _TEXT, "path": _optional(_PATH)},
-    "format_look": {"look": _LOOK, "original": _optional(_TEXT)},
+    "parse_look": {"text": _TEXT, "path": optional(_PATH)},
+    "format_look": {"look": _LOOK, "original": optional(_TEXT)},
     "bye": {},
 }
 
@@ -150,23 +171,31 @@ EVENTS: Table = {
         "stage": _NAME,
         "fps": Field("number", least=0),
     },
+    "credit": {"bytes": _COUNT},  # of an upload, taken
     "frame": {**_PIXELS, "attempt": _COUNT, "extra": Field("map", most=1000)},
     "result": {"value": Field("map")},
     "error": {"code": _NAME, "message": Field("text", most=20_000), "details": Field("map")},
+    "free": {"regions": _REGIONS},
+    "unshare": {},  # the server lacks the memory that was shared: what was sent through it did not arrive
     "ping": {},
 }
 
 #: What results hold at least; a server may say more.
 RESULTS: Table = {
+    "share": {"nonce": _NAME},
     "hello": {"version": _NAME, "protocol": _COUNT, "fingerprint": _NAME, "pid": _COUNT, "session": _NAME},
+    "probe": {"files": Field("list")},
+    "put": {"hash": _HASH},
     "open_shot": {"shot": _NAME, "info": Field("map")},
     "analyse": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "add_analysis": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "read_analysis": {"size": _COUNT, "bytes": Field("bytes")},
     "parse_look": {"look": Field("map")},
     "format_look": {"text": Field("text")},
 }
 
-#: Messages that carry pixels.
-_WITH_PIXELS = ("put_frame", "frame", "part")
+#: Messages with a second part: pixels, or a piece of a blob.
+_WITH_BYTES = ("put_frame", "frame", "part", "put")
 
 
 @dataclass(frozen=True)
@@ -177,7 +206,7 @@ class Message:
         op: its name in the table.
         id: the request it belongs to.
         fields: every field of the table; None where an optional one was absent.
-        payload: the bytes of pixels, empty for messages without.
+        payload: the bytes of the second part, empty for messages without.
     """
 
     op: str
@@ -192,10 +221,25 @@ class Message:
         return Layout(named["dtype"], named["height"], named["width"], named["channels"])
 
     @property
+    def place(self) -> list[int] | None:
+        """The region and the number of its bytes, where they are not in the payload."""
+        for name in ("place", "lent"):
+            if self.fields.get(name):
+                place: list[int] = self.fields[name]
+                return place
+        return None
+
+    @property
+    def length(self) -> int:
+        """Bytes that the message brings, wherever they are."""
+        return self.place[1] if self.place else memoryview(self.payload).nbytes
+
+    @property
     def last(self) -> bool:
-        """Whether the payload ends its picture."""
-        end: int = self.fields["offset"] + memoryview(self.payload).nbytes
-        return end >= self.layout.nbytes
+        """Whether the message ends its picture or blob."""
+        end: int = self.fields["offset"] + self.length
+        whole: int = self.layout.nbytes if "dtype" in self.fields else self.fields["size"]
+        return end >= whole
 
 
 def encode(
@@ -267,11 +311,14 @@ def check(named: dict[str, Any], table: Table, payload: Bytes | None = None) -> 
         _refuse(f'"{op[:50]}" is no message of this protocol.')
     given = {name: value for name, value in named.items() if name not in ("v", "id", "op")}
     fields = check_fields(f'The message "{op}"', given, table[op])
-    if (payload is not None) != (op in _WITH_PIXELS):
-        _refuse(f'The message "{op}" has {"no" if payload is None else "a"} second part.')
     message = Message(op, named["id"], fields, b"" if payload is None else payload)
-    if payload is not None and memoryview(payload).nbytes > PART_BYTES:
-        _refuse(f"A part of pixels is longer than {PART_BYTES} bytes.", Code.TOO_LARGE)
+    place = message.place
+    if (payload is not None) != (op in _WITH_BYTES and place is None):
+        _refuse(f'The message "{op}" has {"no" if payload is None else "a"} second part.')
+    if place and not (len(place) == 2 and 0 <= place[0] < REGIONS_LIMIT and 0 < place[1] <= PART_BYTES):
+        _refuse(f'The message "{op}" names an impossible place.')
+    if message.length > PART_BYTES:
+        _refuse(f"A part is longer than {PART_BYTES} bytes.", Code.TOO_LARGE)
     if "dtype" in table[op]:
         _ = message.layout
     return message
@@ -282,29 +329,6 @@ def decode(parts: Sequence[Bytes], table: Table) -> Message:
     if not 1 <= len(parts) <= 2:
         _refuse(f"A message has {len(parts)} parts.")
     return check(unpack(parts[0]), table, parts[1] if len(parts) == 2 else None)
-
-
-def check_fields(owner: str, given: Mapping[str, Any], table: Mapping[str, Field]) -> dict[str, Any]:
-    """All fields of the table, None for absent optional ones.
-
-    Raises:
-        StylebridgeError: `BAD_REQUEST`, the sentence beginning with `owner`.
-    """
-    for name in given:
-        if name not in table:
-            _refuse(f'{owner} has no field "{str(name)[:50]}".')
-    fields = {}
-    for name, kind in table.items():
-        value = given.get(name)
-        if value is None:
-            if kind.required:
-                _refuse(f'{owner} lacks the field "{name}".')
-        else:
-            fault = _fault(f'{owner}, field "{name}",', value, kind)
-            if fault:
-                _refuse(f'The field "{name}" of {owner[0].lower()}{owner[1:]} {fault}.')
-        fields[name] = value
-    return fields
 
 
 def check_result(op: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -346,43 +370,3 @@ def _plain(value: Any, depth: int) -> bool:
     if isinstance(value, list):
         return depth > 0 and all(_plain(v, depth - 1) for v in value)
     return value is None or type(value) in (bool, int, float, str, bytes)
-
-
-def _fault(owner: str, value: Any, kind: Field) -> str:
-    """What is wrong with a value, in words that follow its name; empty where nothing is."""
-    if kind.kind == "flag":
-        return "" if isinstance(value, bool) else "is not true or false"
-    if kind.kind in ("int", "number"):
-        types = (int,) if kind.kind == "int" else (int, float)
-        if type(value) not in types:
-            return "is not a whole number" if kind.kind == "int" else "is not a number"
-        bounded = math.isfinite(value) and (kind.least is None or value >= kind.least)
-        return "" if bounded and (kind.most is None or value <= kind.most) else f"is out of range ({value})"
-    wanted = {"text": str, "map": dict}.get(kind.kind, list)
-    if not isinstance(value, wanted):
-        return f"is not a {'list' if wanted is list else kind.kind}"
-    if kind.most is not None and len(value) > kind.most:
-        return f"is too long ({len(value)}, at most {kind.most:g})"
-    if kind.choices and value not in kind.choices:
-        return f"is none of {', '.join(kind.choices)}"
-    if kind.kind == "map" and kind.inner:
-        check_fields(owner, value, kind.inner)
-    elif kind.kind == "maps":
-        for entry in value:
-            if not isinstance(entry, dict):
-                return "is not a list of maps"
-            if kind.inner:
-                check_fields(f"{owner} entry", entry, kind.inner)
-    elif kind.kind == "ints" and not all(type(entry) is int and abs(entry) <= 2**40 for entry in value):
-        return "is not a list of whole numbers"
-    elif kind.kind == "numbers" and not _numbers(value):
-        return "is not a list of numbers"
-    elif kind.kind == "points" and not all(
-        isinstance(entry, list) and len(entry) == 2 and _numbers(entry) for entry in value
-    ):
-        return "is not a list of points [x, y]"
-    return ""
-
-
-def _numbers(values: list[Any]) -> bool:
-    return all(type(value) in (int, float) and math.isfinite(value) for value in values)

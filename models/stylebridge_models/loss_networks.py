@@ -276,9 +276,14 @@ def find_installed(name: str) -> LossNetwork | None:
     check_name(name)
     for card in installed.models().values():
         if card.kind == name:
-            installed.read(card)  # verifies its checksum
-            return load(name, installed.path_of(card), card.settings["inputs"])
+            return of_card(card)
     return None
+
+
+def of_card(card: installed.Card) -> LossNetwork:
+    """The loss network of an installed model's card; raises as `find_installed` does."""
+    installed.read(card)  # verifies its checksum
+    return load(card.kind, installed.path_of(card), card.settings["inputs"])
 
 
 def _from_shards(name: str, folder: Path) -> dict[str, Tensor]:

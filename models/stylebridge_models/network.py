@@ -25,6 +25,7 @@ pieces that it cuts with their surroundings, which is what makes pieces exact.
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -95,31 +96,54 @@ class Down(nn.Module):
         return F.conv2d(_extended(x, 1, same), kernel, stride=2, groups=channels)
 
 
+@dataclass(frozen=True)
+class Film:
+    """What the code does to one convolution, each (N, channels).
+
+    Attributes:
+        gain: factor of the result.
+        offset: added to it.
+        share: how much of the convolution's own input is added channel by channel, in layers as wide as their
+            input (the modulation of MicroAST, Wang et al. 2023).
+    """
+
+    gain: Tensor
+    offset: Tensor
+    share: Tensor | None = None
+
+
 class Conv(nn.Conv2d):
-    """A convolution whose output can be given a gain and an offset per channel."""
+    """A convolution that a code can steer."""
 
     def __init__(self, inputs: int, outputs: int, size: int) -> None:
         super().__init__(inputs, outputs, size)
         nn.init.kaiming_normal_(self.weight)
         nn.init.zeros_(self.bias)  # type: ignore[arg-type]
 
-    def apply_to(self, x: Tensor, same: bool, film: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """The convolution, times (1 + gain) plus offset, both (N, channels), where `film` gives them.
+    def apply_to(self, x: Tensor, same: bool, film: Film | None = None) -> Tensor:
+        """The convolution, steered where `film` says how.
 
-        For one code the gain and offset go into the weights, which spares two passes over the result.
+        For one code all of it goes into the weights, which spares passes over the result.
         """
-        x = _extended(x, self.kernel_size[0] // 2, same)
+        reach = self.kernel_size[0] // 2
+        x = _extended(x, reach, same)
         if film is None:
             return F.conv2d(x, self.weight, self.bias)
-        gain, offset = 1 + film[0], film[1]
+        gain, offset, share = film.gain, film.offset, film.share
         assert self.bias is not None
         if gain.shape[0] == 1:
-            return F.conv2d(x, self.weight * gain[0, :, None, None, None], self.bias * gain[0] + offset[0])
-        return F.conv2d(x, self.weight, self.bias) * gain[:, :, None, None] + offset[:, :, None, None]
+            weight = self.weight * gain[0, :, None, None, None]
+            if share is not None:
+                centre = torch.zeros_like(weight)
+                centre[:, :, reach, reach] = torch.diag(share[0])
+                weight = weight + centre
+            return F.conv2d(x, weight, self.bias * gain[0] + offset[0])
+        y = F.conv2d(x, self.weight, self.bias) * gain[:, :, None, None] + offset[:, :, None, None]
+        return y if share is None else y + _trimmed(x, reach, False) * share[:, :, None, None]
 
 
 class Residual(nn.Module):
-    """x + conv(relu(conv(x))), both convolutions optionally under the code's gains and offsets."""
+    """x + conv(relu(conv(x))), both convolutions optionally steered by the code."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -128,7 +152,7 @@ class Residual(nn.Module):
         with torch.no_grad():
             self.second.weight.mul_(0.3)  # starts near the identity, so that depth costs nothing at first
 
-    def forward(self, x: Tensor, same: bool, films: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
+    def forward(self, x: Tensor, same: bool, films: list[Film] | None = None) -> Tensor:
         first, second = films if films else (None, None)
         y = self.second.apply_to(F.relu(self.first.apply_to(x, same, first)), same, second)
         return _trimmed(x, 2, same) + y
@@ -208,34 +232,58 @@ class Decoder(nn.Module):
         # from ordinary scenes once training is over (`stylebridge_server.train.calibrate`).
         self.floor: Tensor
         self.register_buffer("floor", torch.full((CHANNELS,), 0.05))
-        # Widths of all layers that the code steers, in order.
+        # Widths of all layers that the code steers, in order; those of the blocks also take a share.
         self.widths = [CHANNELS] * (1 + 2 * DECODER_BLOCKS) + [_HALF, _HALF, _FULL]
-        self.film = nn.Linear(LEARNT, 2 * sum(self.widths))
-        nn.init.normal_(
-            self.film.weight, std=0.3 / LEARNT**0.5
-        )  # strong enough that styles differ from the start
+        self.film = nn.Linear(LEARNT, 2 * sum(self.widths) + 2 * DECODER_BLOCKS * CHANNELS)
+        # Strong enough that styles differ from the start.
+        nn.init.normal_(self.film.weight, std=0.3 / LEARNT**0.5)
         nn.init.zeros_(self.film.bias)
 
-    def films(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The gain (less 1) and the offset, each (N, width), of every steered layer."""
-        gains, offsets = self.film(code[:, :LEARNT]).chunk(2, 1)
-        return list(zip(gains.split(self.widths, 1), offsets.split(self.widths, 1), strict=True))
+    def films(self, code: Tensor) -> list[Film]:
+        """What the code does to every steered layer."""
+        total = sum(self.widths)
+        gains, offsets, shares = self.film(code[:, :LEARNT]).split(
+            [total, total, 2 * DECODER_BLOCKS * CHANNELS], 1
+        )
+        films = [
+            Film(1 + gain, offset)
+            for gain, offset in zip(gains.split(self.widths, 1), offsets.split(self.widths, 1), strict=True)
+        ]
+        for i, share in enumerate(shares.split(CHANNELS, 1), start=1):
+            films[i] = replace(films[i], share=share)
+        return films
 
     def forward(self, features: Tensor, statistics: Tensor, code: Tensor, same: bool = True) -> Tensor:
+        """See the class. RGB float32."""
+        return self.surface(*self.body(features, statistics, code, same), code, same)
+
+    def body(
+        self, features: Tensor, statistics: Tensor, code: Tensor, same: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """The steered features (N, 64, h, w) and the ground (N, 3, h, w); with `same=False` the first lacks 6 cells
+        on every side."""
         films = self.films(code)
         mean, deviation = statistics[:, :CHANNELS], statistics[:, CHANNELS : 2 * CHANNELS]
-        gain = (1 + films[0][0]) / torch.maximum(deviation, self.floor)
+        gain = films[0].gain / torch.maximum(deviation, self.floor)
         matrix, offset = transfer(statistics[:, 2 * CHANNELS :], code[:, LEARNT:])
         cells = features[:, CHANNELS:].float()
         ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]
         ground = ground.clamp(0, 1)
-        x = features[:, :CHANNELS] * gain[:, :, None, None] + (films[0][1] - mean * gain)[:, :, None, None]
+        x = (
+            features[:, :CHANNELS] * gain[:, :, None, None]
+            + (films[0].offset - mean * gain)[:, :, None, None]
+        )
         x = x + self.ground.apply_to(ground * 2 - 1, same)
         for i, block in enumerate(self.blocks):
             x = block(x, same, films[1 + 2 * i : 3 + 2 * i])
-        x = self._doubled(F.relu(self.narrow.apply_to(x, same, films[-3])), same)
-        x = F.relu(self.middle.apply_to(x, same, films[-2]))
-        x = self._doubled(F.relu(self.narrower.apply_to(x, same, films[-1])), same)
+        return x, ground
+
+    def surface(self, x: Tensor, ground: Tensor, code: Tensor, same: bool = True) -> Tensor:
+        """From what `body` gives to RGB."""
+        films = self.films(code)[-3:]
+        x = self._doubled(F.relu(self.narrow.apply_to(x, same, films[0])), same)
+        x = F.relu(self.middle.apply_to(x, same, films[1]))
+        x = self._doubled(F.relu(self.narrower.apply_to(x, same, films[2])), same)
         x = self.out.apply_to(x, same)
         ground = self._doubled(_trimmed(ground, 2 * DECODER_BLOCKS, same), same)
         ground = self._doubled(_trimmed(ground, 1, same), same)
@@ -265,8 +313,9 @@ class StyleNetwork(nn.Module):
 
 def moments(x: Tensor) -> Tensor:
     """Mean and standard deviation of every channel, (N, C, H, W) to (N, 2C), in float32."""
-    flat = x.float().flatten(2)
-    variance, mean = torch.var_mean(flat, 2, correction=0)
+    flat = x.float().permute(0, 2, 3, 1).flatten(1, 2)  # pixels by channels, as they lie in memory
+    mean = flat.mean(1)
+    variance = ((flat - mean[:, None]) ** 2).mean(1)
     return torch.cat([mean, (variance + 1e-5).sqrt()], 1)
 
 

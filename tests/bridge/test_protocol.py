@@ -26,7 +26,7 @@ from stylebridge.protocol import (
 
 PIXELS = {"number": 7, "dtype": "uint8", "height": 2, "width": 3, "channels": 1, "offset": 0}
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "hello": {"version": "0.1.0", "protocol": 1, "client": "blender"},
+    "hello": {"version": "0.1.0", "protocol": PROTOCOL, "client": "blender"},
     "open_shot": {"path": "/plates/plate.####.exr"},
     "analyse": {
         "shot": "s",
@@ -36,6 +36,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "render": {"shot": "s", "look": {"schema": "look.1"}, "frames": [1, 2, 3]},
     "mattes": {"shot": "s", "analysis": "a", "instance": 0, "frames": []},
     "cancel": {"of": 12},
+    "probe": {"paths": ["/plates/plate.0001.exr"]},
     "format_look": {"look": {}, "original": "# a comment"},
     "shutdown": {},
 }
@@ -51,7 +52,7 @@ def test_round_trip(op: str) -> None:
 
 def test_the_envelope_is_plain_messagepack() -> None:
     [envelope] = encode("cancel", 3, {"of": 2})
-    assert bytes(envelope) == b"\x84\xa1v\x01\xa2id\x03\xa2op\xa6cancel\xa2of\x02"
+    assert bytes(envelope) == b"\x84\xa1v\x02\xa2id\x03\xa2op\xa6cancel\xa2of\x02"
 
 
 def test_pixels_travel_in_a_second_part() -> None:
@@ -77,6 +78,10 @@ def test_pixels_travel_in_a_second_part() -> None:
         ("analyse", {"prompts": [{"name": "d", "frame": 0, "box": [0, 0, 1, float("nan")]}]}, "numbers"),
         ("analyse", {"segmenter": "x" * 201}, "too long"),
         ("open_shot", {"pushed": {"first": 1}}, 'lacks the field "last"'),
+        ("open_shot", {"files": {"a": {"hash": "x", "size": 1}}}, "is not a hash"),
+        ("open_shot", {"files": "x"}, "is not a map"),
+        ("open_shot", {"files": {"a": 3}}, "not a map of paths"),
+        ("probe", {"paths": [1]}, "not a list of texts"),
     ],
 )
 def test_wrong_fields_are_named(op: str, changed: dict[str, Any], words: str) -> None:
@@ -111,13 +116,13 @@ def test_impossible_pictures_are_refused_by_their_header(changed: dict[str, Any]
         [b"\xc1"],
         [b"\x93"],
         [msgpack.packb([])],
-        [msgpack.packb({"v": 1, "id": 1})],
-        [msgpack.packb({"v": 1, "id": -1, "op": "status"})],
-        [msgpack.packb({"v": 1, "id": 1, "op": "no such"})],
-        [msgpack.packb({"v": 1, "id": 1, "op": "status", 3: 4})],
-        [msgpack.packb({"v": 1, "id": 1, "op": "status", "x": msgpack.ExtType(4, b"")})],
-        [msgpack.packb({"v": 1, "id": 1, "op": "status"}) + b"more"],
-        [msgpack.packb({"v": 1, "id": 1, "op": "status"}), b"pixels"],
+        [msgpack.packb({"v": PROTOCOL, "id": 1})],
+        [msgpack.packb({"v": PROTOCOL, "id": -1, "op": "status"})],
+        [msgpack.packb({"v": PROTOCOL, "id": 1, "op": "no such"})],
+        [msgpack.packb({"v": PROTOCOL, "id": 1, "op": "status", 3: 4})],
+        [msgpack.packb({"v": PROTOCOL, "id": 1, "op": "status", "x": msgpack.ExtType(4, b"")})],
+        [msgpack.packb({"v": PROTOCOL, "id": 1, "op": "status"}) + b"more"],
+        [msgpack.packb({"v": PROTOCOL, "id": 1, "op": "status"}), b"pixels"],
         [*encode("put_frame", 1, {"shot": "s", **PIXELS})],
         [b"\x91" * 2000],
         [b"a", b"b", b"c"],
@@ -147,7 +152,7 @@ def test_version_skew() -> None:
     with pytest.raises(StylebridgeError, match="update the older one") as caught:
         decode([envelope], REQUESTS)
     assert caught.value.code == Code.VERSION
-    assert "the client is 9.9 (protocol 2): update the server" in version_error(named).message
+    assert "the client is 9.9 (protocol 3): update the server" in version_error(named).message
 
 
 def test_results_are_checked() -> None:

@@ -23,6 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("home") / "stylebridge"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STYLEBRIDGE_HOME", str(folder))
+        patch.setenv("STYLEBRIDGE_STORE", str(folder.parent / "store"))
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))
         patch.delenv("STYLEBRIDGE_PYTHON", raising=False)
         patch.setattr(launch, "start_server", functools.partial(launch.start_server, extra=TOY))

@@ -14,13 +14,15 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stylebridge import launch
+from stylebridge import keys, launch
 from stylebridge.client import Client
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keys import KeyPair, client_key
 from stylebridge.launch import StartedServer
 from stylebridge.link import Link
-from stylebridge.protocol import Message, encode, unpack
+from stylebridge.protocol import PROTOCOL, Message, encode, unpack
+from stylebridge_server.broker.gate import CLIENTS, Gate
+from stylebridge_server.broker.sessions import QUESTIONS_LIMIT
 
 from .conftest import until
 
@@ -53,8 +55,93 @@ def test_a_stranger_is_refused_until_allowed(
             friend.shutdown()
         assert caught.value.code == Code.DENIED
         with pytest.raises(StylebridgeError, match="lies outside the folders") as caught:
-            friend.open_shot("/etc/passwd")
+            friend.open_shot("/etc/a plate that is not here.mp4")
         assert caught.value.code == Code.DENIED
+
+
+def test_strangers_learn_little(
+    server: StartedServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client.connect(server.address.url) as mine:
+        own = mine.status()
+        assert own["pid"] == server.pid and own["counters"]["pid"] and own["sessions"][-1]["owner"]
+    stranger = as_other_user(monkeypatch, tmp_path / "other")
+    (home / "allowed" / "curious.public").write_text(stranger.hex())
+    with Client.connect(server.address.url) as client:
+        seen = client.status()
+        assert client.server["pid"] == seen["pid"] == seen["worker"]["pid"] == 0
+        assert "sessions" not in seen and "pid" not in seen["counters"]
+    bare = Bare(server)
+    bare.ask(encode("hello", 1, HELLO))
+    denied = []
+    paths = ["/etc/passwd", "/etc", "/etc/no such file", "/no such folder/plate.mp4"]
+    for number, path in enumerate(paths, 2):
+        answer = bare.ask(encode("open_shot", number, {"path": path})).fields
+        denied.append((answer["code"], answer["message"].replace(path, ""), repr(answer["details"])))
+    bare.link.close()
+    assert len(set(denied)) == 1 and denied[0][0] == Code.DENIED, "whether a path exists is nobody's business"
+
+
+def test_a_revoked_key_ends_its_sessions(
+    server: StartedServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        friend = as_other_user(elsewhere, tmp_path / "other")
+    keys.allow("visitor", friend)
+    with monkeypatch.context() as elsewhere:
+        as_other_user(elsewhere, tmp_path / "other")
+        client = Client.connect(server.address.url)
+    with Client.connect(server.address.url) as owner, client:
+        made = {"width": 6, "height": 4, "channels": 3, "dtype": "uint8", "colour": "srgb", "alpha": "none"}
+        shot = client.open_shot(live=made)
+        stream = client.render(shot, {"seconds": 0.05}, range(100_000))
+        next(stream)
+        name = client.server["session"]
+        assert name in [one["name"] for one in owner.status()["sessions"]]
+        keys.revoke("visitor")
+        with pytest.raises(StylebridgeError, match="key was revoked") as caught:
+            list(stream)
+        assert caught.value.code == Code.DENIED
+        with pytest.raises(StylebridgeError) as caught:
+            client.status()
+        until(lambda: owner.status()["running"] == 0)
+        assert name not in [one["name"] for one in owner.status()["sessions"]]
+        bare = Bare(server)  # the owner's own key is not taken back
+        assert bare.ask(encode("hello", 1, HELLO)).op == "result"
+        bare.link.close()
+
+
+def test_questions_of_one_client_do_not_pile_up(home: Path) -> None:
+    """While the worker loads, nothing is answered; a client that asks on and on is refused, not remembered."""
+    server = launch.start_server(extra=("--jobs", "slow_jobs"))
+    bare = Bare(server)
+    for number in range(1, 40):
+        bare.link.send(encode("hello", number, HELLO))
+    with bare.came:
+        assert bare.came.wait_for(lambda: len(bare.answers) >= 39 - QUESTIONS_LIMIT, 20)
+        assert {one.fields["code"] for one in bare.answers if one.op == "error"} == {Code.TOO_LARGE}
+    bare.link.close()
+    server.stop()
+
+
+def test_refused_keys_do_not_fill_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context: zmq.Context = zmq.Context()
+    gate = Gate(context, {CLIENTS: lambda: {b"k" * 32}})
+    asking = context.socket(zmq.REQ)
+    asking.connect("inproc://zeromq.zap.01")
+    lines = []
+    monkeypatch.setattr("stylebridge_server.broker.gate.event", lambda *words, **facts: lines.append(facts))
+    for number in range(200):
+        question = [b"1.0", b"1", b"clients", b"10.0.0.9", b"", b"CURVE", number.to_bytes(32, "big")]
+        asking.send_multipart(question)
+        gate.answer()
+        assert asking.recv_multipart()[2] == b"400"
+    assert len(lines) == 10 and lines[0]["origin"] == "10.0.0.9" and gate.refused == 200
+    for odd in ([b"1.0", b"1"], [b""], [b"1.0", b"1", b"clients", b"", b"", b"NULL"], [b"\xff"] * 7):
+        asking.send_multipart(odd)
+        gate.answer()
+        assert asking.recv_multipart()[2] == b"400"
+    context.destroy(0)
 
 
 def test_a_server_with_another_key_is_not_believed(server: StartedServer) -> None:
@@ -126,7 +213,7 @@ class Bare:
             return self.answers[0]
 
 
-HELLO = {"version": "0.0.9", "protocol": 1, "client": "test"}
+HELLO = {"version": "0.0.9", "protocol": PROTOCOL, "client": "test"}
 
 
 def test_malformed_messages_are_refused_and_others_served(server: StartedServer) -> None:
@@ -137,9 +224,9 @@ def test_malformed_messages_are_refused_and_others_served(server: StartedServer)
         [b"\xc1"],
         [b"", b"", b""],
         [msgpack.packb([1, 2])],
-        [msgpack.packb({"v": 1, "id": 7, "op": "fly"})],
-        [msgpack.packb({"v": 1, "id": 7, "op": "render", "shot": 3})],
-        [msgpack.packb({"v": 1, "id": 7, "op": "status"}), b"pixels"],
+        [msgpack.packb({"v": PROTOCOL, "id": 7, "op": "fly"})],
+        [msgpack.packb({"v": PROTOCOL, "id": 7, "op": "render", "shot": 3})],
+        [msgpack.packb({"v": PROTOCOL, "id": 7, "op": "status"}), b"pixels"],
         [b"\x91" * 100_000],
     ):
         answer = bare.ask(parts)
@@ -167,8 +254,8 @@ def test_version_skew_names_both_versions(server: StartedServer) -> None:
 
 
 def test_a_client_of_another_protocol_is_told(server: StartedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylebridge.protocol.PROTOCOL", 2)
-    monkeypatch.setattr(encode, "__defaults__", (None, 2))
+    monkeypatch.setattr("stylebridge.protocol.PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr(encode, "__defaults__", (None, PROTOCOL + 1))
     with pytest.raises(StylebridgeError, match="update the server") as caught:
         Client.connect(server.address.url)
     assert caught.value.code == Code.VERSION

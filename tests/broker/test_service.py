@@ -58,13 +58,13 @@ def test_round_trip(client: Client) -> None:
 def test_pushed_frame_comes_back_bit_for_bit(client: Client, dtype: str) -> None:
     bits = np.random.default_rng(1).integers(0, 256, 700 * 500 * 4 * np.dtype(dtype).itemsize, np.uint8)
     pixels = bits.view(dtype).reshape(700, 500, 4)
-    shot = client.open_shot(
-        pushed={"first": 5, "last": 5, "width": 500, "height": 700, "channels": 4, "dtype": dtype}
-    )
-    client.put_frame(shot, Picture.of(5, pixels))
-    [frame] = client.render(shot, {}, [5])
-    assert np.array_equal(np.asarray(frame).view(np.uint8), pixels.view(np.uint8))
-    assert frame.dtype == dtype
+    made = {"width": 500, "height": 700, "channels": 4, "dtype": dtype}
+    live = client.open_shot(live=made)
+    client.put_frame(live, Picture.of(4, pixels))
+    pushed = client.open_shot(pushed={"first": 5, "last": 5, **made}, frames={5: pixels})
+    for frame in client.render(pushed, {}, [4, 5]):
+        assert np.array_equal(np.asarray(frame).view(np.uint8), pixels.view(np.uint8))
+        assert frame.dtype == dtype
 
 
 def test_refusals_are_sentences(client: Client) -> None:

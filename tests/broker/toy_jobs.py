@@ -14,7 +14,9 @@ from stylebridge.pixels import Layout, Picture
 from stylebridge_server.worker.context import Context, Handler
 
 _rendered: list[int] = []
+_analysed: list[str] = []
 _pushed: dict[tuple[str, int], Picture] = {}
+_ended: list[str] = []
 
 
 def picture(number: int, layout: Layout) -> Picture:
@@ -24,9 +26,14 @@ def picture(number: int, layout: Layout) -> Picture:
 
 def open_shot(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("path"):
-        context.readable(fields["path"])
-    pushed = fields.get("pushed") or {"first": 0, "last": 9}
-    return {"shot": "toy", "info": {**pushed}}
+        context.file(fields["path"])
+    made = fields.get("pushed") or fields.get("live")
+    if made is None:
+        return {"shot": "toy", "info": {"first": 0, "last": 9}}
+    layout = Layout(made["dtype"], made["height"], made["width"], made["channels"])
+    for number, name in enumerate(made.get("frames", ()), made.get("first", 0)):
+        _pushed["made", number] = Picture(number, layout, context.store.path(name).read_bytes())
+    return {"shot": "made", "info": {"first": 0, "last": 9, **made}}
 
 
 def put_frame(context: Context, fields: dict[str, Any]) -> None:
@@ -34,16 +41,27 @@ def put_frame(context: Context, fields: dict[str, Any]) -> None:
 
 
 def analyse(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
-    """Counts to 50, slowly, and says so; names of prompts go wrong on purpose."""
+    """Counts to 50, slowly, and says so; names of prompts go wrong on purpose, or hold it up."""
     for prompt in fields["prompts"]:
         if prompt["name"] == "unforeseen":
             raise ZeroDivisionError("a defect")
         if prompt["name"] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if prompt["name"].startswith("/"):
+            hold(context, Path(prompt["name"]))
+    _analysed.append(context.session)
     for done in range(50):
         context.progress(done + 1, 50, "counting")
         time.sleep(0.01)
     return {"analysis": "a" * 64, "cuts": [3], "instances": [{"id": 1, "name": "thing:1"}]}
+
+
+def hold(context: Context, until: Path) -> None:
+    """Goes on when that file is there; another, beside it, says that it has begun."""
+    until.with_suffix(".begun").touch()
+    while not until.exists():
+        context.progress(0, 1, "holding")
+        time.sleep(0.01)
 
 
 def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +85,8 @@ def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
             if hung:
                 hung.touch()
             threading.Event().wait()
+        if "hold" in look:
+            hold(context, Path(look["hold"]))
         for _ in range(look.get("steps", 1)):
             context.check_cancelled()
             time.sleep(look.get("seconds", 0))
@@ -84,6 +104,7 @@ def mattes(context: Context, fields: dict[str, Any]) -> None:
 def handlers() -> dict[str, Handler]:
     return {
         "describe": lambda context, fields: {"parameters": [], "session": context.session},
+        "probe": lambda context, fields: {"files": []},
         "open_shot": open_shot,
         "put_frame": put_frame,
         "analyse": analyse,
@@ -97,5 +118,16 @@ def fingerprint() -> str:
     return "toy-1"
 
 
+def ended(session: str) -> None:
+    _ended.append(session)
+
+
 def status() -> dict[str, Any]:
-    return {"rendered": len(_rendered), "pid": os.getpid()}
+    cache = {"bytes": 10, "limit": 20, "hits": 3, "misses": 4}
+    return {
+        "rendered": len(_rendered),
+        "analysed": len(_analysed),
+        "pid": os.getpid(),
+        "ended": _ended,
+        "caches": {"results": cache},
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_keys_are_not_renewed_under_a_running_server(run, home: Path) -> None:
     before = keys.server_key()
     with ServerLock(keys.private_folder("run")) as lock:
         assert lock.held
-        launch.announce(Address("tcp://127.0.0.1:1", before.public.hex(), 77))
+        launch.announce(Address("tcp://127.0.0.1:1", before.public.hex(), os.getpid()))
         status, said = run("renew")
-        assert status == 2 and "process 77" in said and "stop it first" in said
+        assert status == 2 and f"process {os.getpid()}" in said and "stop it first" in said
     assert keys.server_key() == before

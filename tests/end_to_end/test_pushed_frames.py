@@ -1,16 +1,16 @@
-"""Frames that a host pushes, and a camera."""
+"""Frames that a host makes, and a camera."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stylebridge.client import Client
+from stylebridge.client import Client, Progress
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge.pixels import Picture
 from stylebridge_server import media
 from stylebridge_server.cli import live
 
@@ -23,26 +23,53 @@ def declared(source: media.Source) -> dict[str, object]:
     return {"first": info.first, "last": info.last, **size}
 
 
+def pixels(source: media.Source) -> Callable[[int], np.ndarray]:
+    return lambda number: source.read(number).pixels
+
+
 def test_pushed_frames_give_the_pixels_that_the_file_gives(server: str, movie: Path) -> None:
+    seen: list[Progress] = []
     with Client.connect(server) as client, media.open_source(movie) as source:
         shot = client.open_shot(movie)
         expected = list(client.render(shot, LOOK, [7], analysis=client.analyse(shot, segmenter="none")))
-        pushed = client.open_shot(pushed=declared(source))
-        for frame in source.frames():
-            client.put_frame(pushed, Picture.of(frame.number, frame.pixels))
+        pushed = client.open_shot(pushed=declared(source), frames=pixels(source), progress=seen.append)
         result = list(client.render(pushed, LOOK, [7], analysis=client.analyse(pushed, segmenter="none")))
         np.testing.assert_array_equal(np.asarray(result[0]), np.asarray(expected[0]))
+        assert client.open_shot(pushed=declared(source), frames=pixels(source)).id == pushed.id
         client.close_shot(pushed)
+    assert [(one.done, one.total, one.stage) for one in seen] == [
+        (n + 1, 12, "sending frames") for n in range(12)
+    ]
 
 
-def test_a_frame_that_was_not_pushed_is_needed(server: str, movie: Path) -> None:
+def test_a_frame_that_the_host_cannot_make_is_named(server: str, movie: Path) -> None:
     with Client.connect(server) as client, media.open_source(movie) as source:
-        pushed = client.open_shot(pushed=declared(source))
-        with pytest.raises(StylebridgeError) as lacking:
-            client.analyse(pushed, segmenter="none")
-        assert lacking.value.code == Code.NEED
-        assert lacking.value.details["frames"] == list(range(12))
-        client.close_shot(pushed)
+        with pytest.raises(
+            StylebridgeError, match="Frame 3 of the pushed shot 0 to 11 is not there"
+        ) as lacking:
+            client.open_shot(pushed=declared(source), frames={n: source.read(n).pixels for n in range(3)})
+        assert lacking.value.code == Code.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"alpha": "premultiplied"}, 'alpha "premultiplied" cannot be worked with yet'),
+        ({"alpha": "straight"}, "3 channels cannot have"),
+        ({"colour": "acescg"}, "convert the frames to srgb"),
+        ({"width": 161}, "put frames of one size and type"),
+        ({"rate": [24, 0]}, "numerator and denominator"),
+        ({"last": 2**40}, "at most 100000"),
+        ({"last": -1}, "no such range"),
+    ],
+)
+def test_what_is_declared_wrongly_is_refused(
+    server: str, movie: Path, changed: dict[str, object], words: str
+) -> None:
+    with Client.connect(server) as client, media.open_source(movie) as source:
+        with pytest.raises(StylebridgeError, match=words) as refused:
+            client.open_shot(pushed={**declared(source), **changed}, frames=pixels(source))
+        assert refused.value.code == Code.BAD_VALUE
 
 
 def test_a_camera_is_styled_as_it_comes(server: str, movie: Path, capsys: pytest.CaptureFixture[str]) -> None:

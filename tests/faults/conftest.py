@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fault_tools import (
     Server,
     command,
     left_behind,
+    picture,
     render,
     settings,
     until,
@@ -28,7 +30,7 @@ from stylebridge_server import media
 def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small movie of 60 frames."""
     path = tmp_path_factory.mktemp("plate") / "plate.mp4"
-    return write_movie(path, FRAMES, WIDTH, HEIGHT, sound=False)
+    return write_movie(path, FRAMES, WIDTH, HEIGHT, sound=False, draw=picture)
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +41,37 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+#: Runs in every Python process that finds it on its path: a clock that can be set anew, through a file.
+SITE = """
+import os, time
+_time, _at = time.time, os.environ["FAULTY_CLOCK"]
+
+def jumped():
+    try:
+        return float(open(_at).read() or 0)
+    except (OSError, ValueError):
+        return 0.0
+
+time.time = lambda: _time() + jumped()
+time.time_ns = lambda: int(time.time() * 1e9)
+"""
+
+
 @pytest.fixture(scope="session")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for all the faults that should not even be noticed by the others that it serves."""
-    with Server(tmp_path_factory.mktemp("patient")) as server:
+    home = tmp_path_factory.mktemp("patient")
+    (home / "site").mkdir()
+    (home / "site" / "sitecustomize.py").write_text(SITE)
+    path = os.pathsep.join([str(home / "site"), settings(home)["PYTHONPATH"]])
+    with Server(home, PYTHONPATH=path, FAULTY_CLOCK=str(home / "clock")) as server:
         yield server
     assert left_behind(server.home) == []
+
+
+def clock_of(server: Server) -> Path:
+    """The file that says by how many seconds the shared server's clock is wrong."""
+    return server.home / "clock"
 
 
 class Undisturbed:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from fault_tools import Server, render
+import pytest
+from fault_tools import FRAMES, Rendering, Server, pushed, render, worker_of
 
 from stylebridge.client import Client
 
@@ -35,16 +38,62 @@ def gone(path: Path, dice: random.Random) -> None:
     path.unlink()
 
 
-def test_damaged_analyses(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
+    one.__name__: one for one in (cut_short, emptied, one_bit, noise, gone)
+}
+
+
+def of_analyses(home: Path) -> list[Path]:
+    return sorted(path for path in (home / "analyses").rglob("*") if path.is_file())
+
+
+def test_damaged_analyses(served: Server, plate: Path, undisturbed: Undisturbed) -> None:
+    """The server runs, and has read them before."""
     dice = random.Random(1)
-    damages: list[Callable[[Path, random.Random], None]] = [cut_short, emptied, one_bit, noise, gone]
-    with Server(home) as server:
-        with Client.connect(server.url) as client:
+    for damage in (one_bit, noise):
+        assert len(of_analyses(served.home)) >= 3
+        for path in of_analyses(served.home):
+            damage(path, dice)
+        with Client.connect(served.url) as client:
             assert render(client, plate) == undisturbed.frames
-        for damage in damages:
-            files = sorted(path for path in (home / "analyses").rglob("*") if path.is_file())
-            assert len(files) >= 3
-            for path in files:
-                damage(path, dice)
-                with Client.connect(server.url) as client:
-                    assert render(client, plate) == undisturbed.frames, f"{damage.__name__} {path.name}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_analyses_one_by_one(
+    served: Server, plate: Path, undisturbed: Undisturbed, damage: str
+) -> None:
+    for path in of_analyses(served.home):
+        DAMAGES[damage](path, random.Random(2))
+        with Client.connect(served.url) as client:
+            assert render(client, plate) == undisturbed.frames, path.name
+
+
+def test_a_damaged_disk_cache(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    """The worker that wrote it is gone, and the next one finds it damaged in every way there is."""
+    dice, cache = random.Random(3), home / "cache"
+    with Server(home, STYLEBRIDGE_CACHE=str(cache)) as server, Client.connect(server.url) as client:
+        assert render(client, plate) == undisturbed.frames
+        tiles = sorted(path for path in cache.rglob("*") if path.is_file())
+        assert len(tiles) > 60
+        for number, path in enumerate(tiles):
+            if number % 6 < 5:  # the rest stays whole, and is used
+                list(DAMAGES.values())[number % 6](path, dice)
+        os.kill(worker_of(client), signal.SIGKILL)
+        assert render(client, plate) == undisturbed.frames
+        found = client.status()["counters"]["caches"]["disk"]
+        assert found["damaged"] > 40 and found["hits"] > 10
+
+
+def test_a_damaged_store(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    """The worker that took the client's frames is killed, and the next one finds them damaged: it asks for them."""
+    dice = random.Random(4)
+    with Server(home) as server, Client.connect(server.url) as client:
+        rendering = Rendering(client, pushed(client, plate)).take(1)
+        os.kill(worker_of(client), signal.SIGKILL)
+        blobs = sorted((home / "store" / "blobs").rglob("?" * 64))
+        assert len(blobs) == FRAMES
+        for number, path in enumerate(blobs):
+            if number % 6 < 5:
+                list(DAMAGES.values())[number % 6](path, dice)
+        assert rendering.take().hashes == undisturbed.frames

@@ -17,18 +17,23 @@ import zmq
 from fuzz_tools import EVENTS, LOOK, Mutator, real_messages
 from zmq.utils import z85
 
-from stylebridge.client import Client, Shot
+from stylebridge.client import Client
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keys import server_key
 from stylebridge.protocol import PROTOCOL, decode, encode
 
-HELLO = {"version": "0.1.0", "protocol": PROTOCOL, "fingerprint": "f", "pid": 1, "session": "s"}
+#: What it answers rightly.
+RIGHT: dict[str, dict[str, Any]] = {
+    "hello": {"version": "0.1.0", "protocol": PROTOCOL, "fingerprint": "f", "pid": 1, "session": "s"},
+    "describe": {"styles": []},
+    "open_shot": {"shot": "id", "info": {"first": 0, "last": 2}},
+}
 #: Malformed messages that one request is answered with.
 BURST = 50
 
 
 class Liar:
-    """A server that answers `hello` and `describe` rightly, and a render with what `Mutator` damages."""
+    """A server that answers most requests rightly, and a render with what `Mutator` damages."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -55,9 +60,9 @@ class Liar:
                 continue
             routing, envelope, *_ = self._socket.recv_multipart()
             named = msgpack.unpackb(envelope)
-            if named["op"] in ("hello", "describe"):
-                value = HELLO if named["op"] == "hello" else {"styles": []}
-                self._socket.send_multipart([routing, *encode("result", named["id"], {"value": value})])
+            if named["op"] in RIGHT:
+                value = {"value": RIGHT[named["op"]]}
+                self._socket.send_multipart([routing, *encode("result", named["id"], value)])
             elif named["op"] == "render":
                 for _ in range(BURST):
                     self._socket.send_multipart([routing, *self._mutator.malformed(named["id"])])
@@ -87,9 +92,9 @@ def settle(client: Client) -> None:
 def test_damaged_answers(liar: Liar, amount: int) -> None:
     said: collections.Counter[str] = collections.Counter()
     process, before = psutil.Process(), 0
-    shot = Shot("id", {"first": 0, "last": 2})
     print(f"\nanswering with {amount:,} malformed messages")
     with Client.connect(liar.url, timeout=20) as client:
+        shot = client.open_shot("camera:0")
         while liar.sent < amount:
             with pytest.raises(StylebridgeError) as caught:
                 list(client.render(shot, LOOK, [0, 1, 2], analysis="a"))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from media.samples import make_movie
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.pattern import parse_pattern
 from stylebridge_server.media import open_sink, open_source, save_image
-from stylebridge_server.media.pattern import parse_pattern
 from stylebridge_server.values import Frame, SourceInfo
 
 plain = st.text("abcXYZ09._- ", max_size=8)

@@ -119,7 +119,7 @@ def test_other_builds_are_seen_from_their_names_and_shapes(normalisation: str) -
     given = {"normalisation": normalisation, "widths": [4, 6, 8], "blocks": 2}
     network = johnson.JohnsonNetwork(**given).eval()
     state = network.state_dict()
-    assert johnson.build(state) == given
+    assert {"normalisation": johnson.INSTANCE, **johnson.build(state)} == given
     assert johnson.shapes(**given) == {name: tuple(value.shape) for name, value in state.items()}
     with torch.inference_mode():
         assert network(torch.rand(1, 3, 18, 23) * 255).shape == (1, 3, 20, 24)

@@ -61,18 +61,29 @@ def test_an_analysis_is_found_by_its_inputs_and_travels_as_a_folder(tmp_path: Pa
     np.testing.assert_array_equal(away.load(made.id).matte(1, 6), disc(6))
 
 
-def test_an_unknown_id_is_needed_and_a_damaged_one_named(tmp_path: Path) -> None:
+def test_an_unknown_id_is_needed(tmp_path: Path) -> None:
     store = AnalysisStore(tmp_path)
     with pytest.raises(StylebridgeError) as lacking:
         store.load("0123456789abcdef")
     assert lacking.value.code == Code.NEED
     with pytest.raises(StylebridgeError):
         store.load("../elsewhere")
+
+
+@pytest.mark.parametrize("name", ["analysis.json", "mattes.bin"])
+def test_a_damaged_analysis_is_noticed_and_made_again(tmp_path: Path, name: str) -> None:
+    store = AnalysisStore(tmp_path)
     made = build(store, [5])
-    (made.folder / "analysis.json").write_text("{}")
+    data = bytearray((made.folder / name).read_bytes())
+    data[-3] ^= 1
+    (made.folder / name).write_bytes(data)
     with pytest.raises(StylebridgeError) as damaged:
         store.load(made.id)
-    assert damaged.value.code == Code.NOT_READABLE
+    assert damaged.value.code == Code.NEED
+    assert store.find("inputs") is None
+    assert build(store, [5]) == made
+    np.testing.assert_array_equal(store.load(made.id).matte(1, 5), disc(5))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([made.id, "inputs.made"])
 
 
 def test_scenes_follow_the_cuts(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import torch
 from stylebridge_server.train import table
 from stylebridge_server.train.measures import SqueezeNet, evaluate, whole_cells
 from stylebridge_server.train.pictures import load
+from stylebridge_server.train.run import tensor
 from stylebridge_server.train.teacher import MicroAst
 from stylebridge_server.train.textures import texture
-from stylebridge_server.train.trainer import tensor
 
 
 @pytest.fixture(scope="module")

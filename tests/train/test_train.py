@@ -14,7 +14,7 @@ import torch
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
 from stylebridge_server import train
-from stylebridge_server.train import losses, pictures, textures
+from stylebridge_server.train import losses, pictures, textures, trainer
 from stylebridge_server.train.losses import Vgg
 
 RECIPE = train.Recipe(
@@ -88,7 +88,7 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
 
 
 def test_training_takes_the_loss_down(materials: train.Materials, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, perceptual=0.0, style=0.0, steady=0.0)
+    recipe = replace(RECIPE, perceptual=0.0, style=0.0, steady=0.0, rate=3e-4)
     trainer = train.Trainer(recipe, materials, tmp_path, amp=False)
 
     def loss() -> float:
@@ -96,9 +96,24 @@ def test_training_takes_the_loss_down(materials: train.Materials, tmp_path: Path
             return float(trainer.losses_of(0)["picture"])
 
     before = loss()
-    for _ in range(8):
+    for _ in range(12):
         trainer.advance()
     assert loss() < 0.9 * before
+
+
+def test_run_begins_with_the_weights_of_a_smaller_network(materials: train.Materials, tmp_path: Path) -> None:
+    from stylebridge_models.network import StyleNetwork
+
+    torch.manual_seed(7)
+    earlier = StyleNetwork().state_dict()
+    less = earlier | {"decoder.film.bias": earlier["decoder.film.bias"][:10]}
+    begun = train.Trainer(RECIPE, materials, tmp_path / "a", amp=False, start=less).network.state_dict()
+    assert torch.equal(begun["decoder.out.weight"], earlier["decoder.out.weight"])
+    assert torch.equal(begun["decoder.film.bias"][:10], earlier["decoder.film.bias"][:10])
+    assert float(begun["decoder.film.bias"][10:].abs().max()) == 0
+    with pytest.raises(StylebridgeError, match=r"film\.weight is missing"):
+        del less["decoder.film.weight"]
+        train.Trainer(RECIPE, materials, tmp_path / "b", amp=False, start=less)
 
 
 def test_steadiness_is_nought_where_views_agree_and_grows_with_what_noise_does() -> None:
@@ -189,17 +204,20 @@ def test_run_from_folders_with_two_workers(tmp_path: Path) -> None:
     assert seen == [1, 2] and len(curve(tmp_path / "out")) == 2
     assert all(torch.isfinite(p).all() for p in network.parameters())
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert set(left) - {"tensorboard"} == {"checkpoint.pt", "curve.png", "log.csv", "sheet-000002.jpg"}
+    made = {"checkpoint.pt", "curve.png", "log.csv", "sheet-000002.jpg", "styles"}
+    assert set(left) - {"tensorboard"} == made
 
 
 def test_exported_curve_is_the_mean_of_the_log(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text(
-        "step,seconds,rate,loss,picture,edges,perceptual,style,steady\n"
-        "0,1.5,0.1,4,1,1,,,1\n1,2.6,0.1,2,1,1,,,1\n2,3.7,0.1,7,1,1,,,1\n"
-    )
+    columns = list(trainer.FIELDS)
+    rows = [["0", "1.5", "0.1", "4"], ["1", "2.6", "0.1", "2"], ["2", "3.7", "0.1", "7"]]
+    rest = ["1"] * (len(columns) - 5) + [""]  # the last loss is not weighed in this run
+    lines = [",".join(row) for row in [columns, *(row + rest for row in rows)]]
+    (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
     train.export_log(tmp_path / "log.csv", tmp_path / "curve.csv", every=2)
     lines = (tmp_path / "curve.csv").read_text().splitlines()
-    assert lines[1:] == ["2,3,0.1,3,1,1,,,1", "3,4,0.1,7,1,1,,,1"]
+    ones = ",1" * (len(columns) - 5) + ","
+    assert lines[1:] == [f"2,3,0.1,3{ones}", f"3,4,0.1,7{ones}"]
 
 
 def test_calibrated_network_does_not_blow_up_noise_in_a_flat_scene() -> None:

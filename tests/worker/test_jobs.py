@@ -10,16 +10,19 @@ import pytest
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
 from stylebridge_server import media
+from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.jobs import Jobs
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.sharing import Sharing
 
 
 def stranger(folder: Path, root: Path) -> Context:
     """The context of a client of another user, who was given one folder."""
     fields = {"user": "u", "session": "s", "owner": False, "interactive": False, "attempt": 1, "fields": {}}
-    return Context(Message("run", 1, fields), lambda *_: None, Baton(), Pen(Ledger(folder).path), (root,))
+    run, pen, store = Message("run", 1, fields), Pen(Ledger(folder).path), Store(folder / "store", 1 << 20)
+    return Context(run, lambda *_: None, Baton(), pen, (root,), store, Sharing(lambda *_: None))
 
 
 def test_a_link_does_not_lead_a_stranger_out_of_the_folder_given(tmp_path: Path) -> None:
@@ -34,7 +37,15 @@ def test_a_link_does_not_lead_a_stranger_out_of_the_folder_given(tmp_path: Path)
     context = stranger(tmp_path, root.resolve())
     assert jobs.open_shot(context, {"path": str(root / "mine.png")})["info"]["width"] == 4
     assert jobs.open_shot(context, {"path": str(root / "plate.####.png")})["info"]["first"] == 1
-    for path in (tmp_path / "secret.png", root / "link.png", root / ".." / "secret.png"):
+    (root / "linked.0001.png").symlink_to(root / "mine.png")
+    (root / "linked.0002.png").symlink_to(tmp_path / "secret.png")
+    outside = (
+        tmp_path / "secret.png",
+        root / "link.png",
+        root / ".." / "secret.png",
+        root / "linked.####.png",
+    )
+    for path in outside:
         with pytest.raises(StylebridgeError) as denied:
             jobs.open_shot(context, {"path": str(path)})
         assert denied.value.code == Code.DENIED

@@ -17,10 +17,12 @@ import pytest
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import PART_BYTES
 from stylebridge.protocol import PART_COST, Message
+from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.credit import Credit
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.sharing import Sharing
 from stylebridge_server.worker.turns import Claim
 
 WRITER = """
@@ -60,7 +62,8 @@ def job(
     fields = {"fields": {"window": window}, "session": "s", "attempt": 1, "interactive": False}
     fields |= {"owner": True, "user": "u"}
     run = Message("run", number, {**fields, **said})
-    return Context(run, sent, baton or Baton(), Pen(ledger.path), roots)
+    store, sharing = Store(tmp_path / "store", 1 << 20), Sharing(lambda *_: None)
+    return Context(run, sent, baton or Baton(), Pen(ledger.path), roots, store, sharing)
 
 
 def start(run: Any, *args: Any) -> threading.Thread:

@@ -7,6 +7,7 @@ import sys
 
 from stylebridge.errors import StylebridgeError
 
+from ..worker import logs
 from .serve import Options, serve
 from .watch import Patience
 
@@ -23,6 +24,16 @@ def main() -> int:
     parser.add_argument("--announce", action="store_true", help="print the address as one line of JSON")
     parser.add_argument("--root", action="append", default=[], help="folder that other users may have read")
     parser.add_argument("--jobs", default=Options.jobs, help="module that does the work")
+    parser.add_argument("--log", choices=logs.FORMS, default=Options.log, help="how log lines look")
+    parser.add_argument(
+        "--log-file",
+        default=Options.log_file,
+        help="a file for the log, kept small, in place of standard error",
+    )
+    parser.add_argument("--metrics", type=int, metavar="PORT", help="show counters for Prometheus there")
+    parser.add_argument(
+        "--grace", type=float, default=Options.grace, help="seconds that requests have to end when it stops"
+    )
     parser.add_argument(
         "--patience",
         nargs=2,

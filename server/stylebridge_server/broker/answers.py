@@ -18,13 +18,34 @@ def cancelled() -> StylebridgeError:
     return StylebridgeError(Code.CANCELLED, "The request was cancelled.")
 
 
-def frame_lost(job: Job) -> StylebridgeError:
-    """A pushed frame whose worker died with it."""
-    number = job.message.fields["number"]
+def superseded(job: Job) -> StylebridgeError:
+    """A request in whose place a newer one is wanted."""
+    return StylebridgeError(
+        Code.SUPERSEDED,
+        f'A newer request of the scrub "{job.message.fields["scrub"]}" took the place of this one.',
+    )
+
+
+def stopping(why: str) -> StylebridgeError:
+    """The server takes no more requests, or ends with some unanswered."""
+    return StylebridgeError(
+        Code.UNREACHABLE, f"The server is stopping ({why}): start it and ask again.", stopping=True
+    )
+
+
+def revoked() -> StylebridgeError:
+    """A client whose key was let in when it came."""
+    return StylebridgeError(
+        Code.DENIED, "This client's key was revoked: ask the server's owner to let it in again."
+    )
+
+
+def upload_lost() -> StylebridgeError:
+    """A frame or blob whose worker died with it."""
     return StylebridgeError(
         Code.NEED,
-        f"The server's worker was started anew and lacks frame {number}: send it again.",
-        frame=number,
+        "The server's worker was started anew and lacks what was being sent: send it again.",
+        again=True,
     )
 
 

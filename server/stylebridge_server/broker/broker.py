@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import zmq
 
 from stylebridge import __version__
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.look import Look
 from stylebridge.pixels import Bytes
 from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unpack, version_error
 
+from ..worker.logs import Seldom, event
 from ..worker.messages import failure
-from .answers import told
-from .sessions import SESSIONS_LIMIT, Session
+from .answers import revoked, stopping, told
+from .limits import check_request, check_session
+from .sessions import QUESTIONS_LIMIT, Session
 from .status import Status
 from .supervisor import WorkerProcess
 from .work import Work
@@ -29,6 +30,12 @@ log = logging.getLogger("stylebridge.broker")
 #: Seconds between signs of life to every client. They tell a waiting client that the server lives, and the
 #: broker which clients are gone.
 PING_EVERY = 3.0
+#: Seconds between looks at whether the sessions' keys are still let in.
+KEYS_EVERY = 1.0
+#: Seconds that running requests have to end when the server stops.
+GRACE = 10.0
+#: Looks in messages of at most so many bytes are read and written here; larger ones would hold up everybody.
+SMALL = 4096
 
 
 class Broker:
@@ -39,9 +46,11 @@ class Broker:
         owner: the public key of the server's own user, hexadecimal.
         start_worker: starts a worker process.
         on_ready: called with the fingerprint when a worker is ready.
+        allowed: the public keys that are let in.
 
     Attributes:
-        stopping: why it is to stop, empty while it is not.
+        leaving: why it takes no more requests and stops when those that run are answered; empty while it takes some.
+        stopping: why it is to stop now, empty while it is not.
     """
 
     def __init__(
@@ -50,17 +59,20 @@ class Broker:
         owner: str,
         start_worker: Callable[[], WorkerProcess],
         on_ready: Callable[[str], None],
+        allowed: Callable[[], set[bytes]],
     ) -> None:
-        self.stopping = ""
-        self._front, self._owner, self._on_ready = front, owner, on_ready
+        self.leaving = self.stopping = ""
+        self._leave_by = math.inf
+        self._front, self._owner, self._on_ready, self._allowed = front, owner, on_ready, allowed
+        self._seldom = Seldom(most=100)
         self._used = time.monotonic()
         self._sessions: dict[bytes, Session] = {}
         self._hellos: list[tuple[Session, int]] = []
-        self._pinged = time.monotonic()
+        self._pinged = self._keys_seen = time.monotonic()
         self.work = Work(
             start_worker, self._event, self._changed, lambda counters: self._status.tell(counters)
         )
-        self._status = Status(self.work, lambda: len(self._sessions), self._result)
+        self._status = Status(self.work, self._sessions.values, self._result)
 
     # What clients say.
 
@@ -84,52 +96,74 @@ class Broker:
             self._used = time.monotonic()
             if session is None:
                 session = self._welcome(routing, user, message)
-            self._answer(session, message)
+            self._answer(session, message, len(parts[1].buffer))
         except StylebridgeError as error:
             if error.code not in (Code.CANCELLED, Code.NEED):
-                log.info("refused id=%d from=%s: %s", number, session.name if session else "?", error)
+                self._note_refusal(number, session, error)
             self._emit(routing, "error", number, told(error), version=version)
         except Exception as error:
-            log.exception("id=%d from=%s failed", number, session.name if session else "?")
+            event(log, "failed", logging.ERROR, error, id=number, session=session.name if session else None)
             self._emit(routing, "error", number, told(failure(error)))
 
     def _welcome(self, routing: bytes, user: str, message: Message) -> Session:
-        if len(self._sessions) >= SESSIONS_LIMIT:
-            raise StylebridgeError(
-                Code.TOO_LARGE, f"The server has {SESSIONS_LIMIT} clients and takes no more: close some."
-            )
+        check_session(self._sessions.values(), user == self._owner)
+        if self.leaving:
+            raise stopping(self.leaving)
+        if bytes.fromhex(user) not in self._allowed():  # revoked since the connection was made
+            raise revoked()
         session = Session(routing, user, message.fields["client"], owner=user == self._owner)
         self._sessions[routing] = session
-        log.info(
-            "session=%s opened client=%r version=%s owner=%s",
-            session.name,
-            session.client,
-            message.fields["version"],
-            session.owner,
+        event(
+            log,
+            "session opened",
+            session=session.name,
+            client=session.client,
+            version=message.fields["version"],
+            owner=session.owner,
         )
         return session
 
-    def _answer(self, session: Session, message: Message) -> None:
+    def _note_refusal(self, number: int, session: Session | None, error: StylebridgeError) -> None:
+        told, missed = self._seldom.pass_()
+        if told:
+            name = session.name if session else None
+            event(log, "refused", id=number, session=name, why=error.message, unmentioned=missed or None)
+
+    def _answer(self, session: Session, message: Message, size: int) -> None:
         fields = message.fields
         if message.op == "hello":
+            if sum(one is session for one, _ in self._hellos) >= QUESTIONS_LIMIT:
+                raise _too_often(message.op)
             self._hellos.append((session, message.id))
             self._greet()
         elif message.op == "credit":
             self.work.credit(session, fields["of"], fields["attempt"], fields["bytes"])
+        elif message.op == "share":
+            self.work.sharing.ask(session, message)
+        elif message.op == "unshare":
+            self.work.sharing.drop(session)
+        elif message.op == "free":
+            self.work.sharing.free(session, fields["regions"])
         elif message.op == "cancel":
             self.work.cancel(session, fields["of"])
         elif message.op == "status":
+            if self._status.asked(session) >= QUESTIONS_LIMIT:
+                raise _too_often(message.op)
             self._status.ask(session, message.id)
         elif message.op == "shutdown":
             if not session.owner:
                 raise StylebridgeError(Code.DENIED, "Only the user who started this server can stop it.")
             self._result(session, message.id, {})
-            self.stopping = "a client asked for it"
+            self.retire("a client asked for it")
         elif message.op == "bye":
             self._forget(session, "said bye")
-        elif message.op in ("parse_look", "format_look"):
+        elif message.op in ("parse_look", "format_look") and size <= SMALL:
             self._result(session, message.id, _look(message))
+        elif self.leaving and message.id not in session.jobs:
+            raise stopping(self.leaving)
         else:
+            if message.id not in session.jobs:
+                check_request(self._sessions.values(), session, message, size)
             self.work.accept(session, message)
 
     # What clients are told.
@@ -165,7 +199,7 @@ class Broker:
 
     def _changed(self) -> None:
         """A worker is ready, or none can be had."""
-        if self.work.ready:
+        if self.work.ready and not self.leaving:
             self._on_ready(self.work.fingerprint)
         self._greet()
 
@@ -183,7 +217,7 @@ class Broker:
                 "version": __version__,
                 "protocol": PROTOCOL,
                 "fingerprint": self.work.fingerprint,
-                "pid": os.getpid(),
+                "pid": os.getpid() if session.owner else 0,
                 "session": session.name,
             }
             self._result(session, number, value)
@@ -191,7 +225,9 @@ class Broker:
     def _forget(self, session: Session, why: str) -> None:
         if self._sessions.pop(session.routing, None) is None:
             return
-        log.info("session=%s client=%r %s", session.name, session.client, why)
+        event(log, "session ended", session=session.name, client=session.client, why=why)
+        self._hellos = [one for one in self._hellos if one[0] is not session]
+        self._status.drop(session)
         self.work.drop(session)
 
     # Time.
@@ -205,6 +241,42 @@ class Broker:
             self._pinged = now
             for session in list(self._sessions.values()):
                 self._emit(session.routing, "ping", 0, {})
+        if now - self._keys_seen > KEYS_EVERY and self._sessions:
+            self._keys_seen = now
+            self._check_keys()
+        if self.leaving and not self.stopping and (not self.work.running or now > self._leave_by):
+            self.stopping = self.leaving
+
+    def _check_keys(self) -> None:
+        """Ends the sessions whose keys are let in no longer; the owner's cannot be taken back under the server."""
+        try:
+            allowed = {key.hex() for key in self._allowed()} | {self._owner}
+        except StylebridgeError as error:
+            self._note_refusal(0, None, error)
+            return
+        for session in [one for one in self._sessions.values() if one.user not in allowed]:
+            self.work.refuse(session, revoked())
+            self._emit(session.routing, "error", 0, told(revoked()))
+            self._forget(session, "its key was revoked")
+
+    def publish(self, show: Callable[[dict[str, Any]], None]) -> None:
+        """From now on has `show` called every second with the server's status; see `Status.value`."""
+        self._status.publish(show)
+
+    def retire(self, why: str, grace: float = GRACE) -> None:
+        """Takes no more requests, and stops when those that run are answered; asked again, stops now.
+
+        Args:
+            why: for the log and for clients.
+            grace: seconds after which it stops at the latest.
+        """
+        if self.leaving:
+            self.stopping = self.stopping or why
+            return
+        event(log, "stopping", why=why, running=len(self.work.running), waiting=len(self.work.waiting))
+        self.leaving, self._leave_by = why, time.monotonic() + grace
+        for job in list(self.work.waiting):
+            self.work.finish(job, "error", told(stopping(why)))
 
     @property
     def idle(self) -> float:
@@ -213,23 +285,22 @@ class Broker:
 
     def stop(self) -> None:
         """Tells those who wait, and ends the worker."""
-        gone = StylebridgeError(
-            Code.UNREACHABLE, f"The server stopped ({self.stopping}): start it and ask again."
-        )
         for session in list(self._sessions.values()):
-            for job in list(session.jobs.values()):
-                self.work.finish(job, "error", told(gone))
+            self.work.refuse(session, stopping(self.stopping))
         self.work.stop()
 
 
+def _too_often(op: str) -> StylebridgeError:
+    return StylebridgeError(
+        Code.TOO_LARGE, f'{QUESTIONS_LIMIT} requests "{op}" are waiting: wait for some to be answered.'
+    )
+
+
 def _look(message: Message) -> dict[str, Any]:
-    """Reads or writes a look; neither needs the worker, and tomlkit is loaded when it is first asked for."""
+    """Reads or writes a small look; neither needs the worker, and tomlkit is loaded when it is first asked for."""
     from stylebridge_server.shot import looks
 
     fields = message.fields
     if message.op == "format_look":
-        return {"text": looks.format_look(Look.from_data(fields["look"]), fields["original"] or "")}
-    if fields["path"] is None:
-        return {"look": looks.parse_look(fields["text"]).to_data()}
-    path = Path(fields["path"])
-    return {"look": looks.resolve_paths(looks.parse_look(fields["text"], path), path.parent).to_data()}
+        return looks.write(fields["look"], fields["original"])
+    return looks.read(fields["text"], fields["path"])

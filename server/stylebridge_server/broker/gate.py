@@ -10,6 +10,8 @@ import zmq
 
 from stylebridge.errors import StylebridgeError
 
+from ..worker.logs import Seldom, event
+
 log = logging.getLogger("stylebridge.broker")
 
 #: ZAP domains of the two kinds of sockets.
@@ -31,6 +33,9 @@ class Gate:
         self.socket.linger = 0
         self.socket.bind("inproc://zeromq.zap.01")
         self._allowed = allowed
+        self._seldom = Seldom()
+        self.refused = 0
+        """How many handshakes were refused."""
 
     def answer(self) -> None:
         """Answers the one question that waits."""
@@ -41,12 +46,25 @@ class Gate:
             key = parts[6]
         try:
             known = key in self._allowed[parts[2].decode()]()
+            why = "not allowed"
         except (StylebridgeError, KeyError, IndexError, UnicodeDecodeError) as error:
-            log.error("nobody is let in: %s", error)
-            known = False
+            known, why = False, f"nobody is let in: {error}"
         if not known:
-            log.warning(
-                "refused key=%s from=%s", key.hex(), parts[3].decode("ascii", "replace") if key else ""
-            )
+            self._note(why, key, parts[3].decode("ascii", "replace") if key else None)
         status, text = (b"200", b"OK") if known else (b"400", b"key not allowed")
         self.socket.send_multipart([b"1.0", request, status, text, key.hex().encode(), b""])
+
+    def _note(self, why: str, key: bytes, origin: str | None) -> None:
+        """Logs a refusal; of many within a minute only the first ones, and how many there were."""
+        self.refused += 1
+        told, missed = self._seldom.pass_()
+        if told:
+            event(
+                log,
+                "handshake refused",
+                logging.WARNING,
+                why=why,
+                key=key.hex() or None,
+                origin=origin,
+                unmentioned=missed or None,
+            )

@@ -25,8 +25,12 @@ from stylebridge.keys import KeyPair, allowed_keys, client_key, private_folder, 
 from stylebridge.launch import Address, ServerLock
 from stylebridge.link import prepare
 
-from .broker import Broker
+from ..worker import logs
+from ..worker.messages import failure
+from .broker import GRACE, Broker
 from .gate import CLIENTS, WORKERS, Gate
+from .logfile import BoundedLog
+from .notify import Notifier
 from .supervisor import WorkerProcess
 from .watch import Patience
 
@@ -34,8 +38,14 @@ log = logging.getLogger("stylebridge.broker")
 
 #: Messages that one client may leave unread before it counts as gone. Credit bounds pixels long before.
 UNREAD_LIMIT = 10_000
+#: Messages of one client that wait to be taken; then its connection is not read. A part has at most 2 MiB.
+UNTAKEN_LIMIT = 32
 #: Seconds between looks at the worker and the clock.
 TICK = 0.1
+#: Seconds in which a connection must have shown its key.
+HANDSHAKE = 10.0
+#: Open files that are asked of the system; each connection is one.
+FILES = 16_384
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,10 @@ class Options:
         roots: folders that clients of other users may have read.
         jobs: the module that does the work, see `worker.process`.
         patience: how long a worker may be silent before it counts as hung.
+        log: how log lines look, "text" or "json".
+        log_file: a file for the log, kept small, in place of standard error.
+        metrics: port of this machine where counters for Prometheus are shown, None for none.
+        grace: seconds that running requests have to end when the server is told to stop.
     """
 
     bind: str = "tcp://127.0.0.1:*"
@@ -62,6 +76,10 @@ class Options:
     roots: tuple[str, ...] = ()
     jobs: str = "stylebridge_server.worker.jobs"
     patience: Patience = field(default_factory=Patience)
+    log: str = "text"
+    log_file: str = ""
+    metrics: int | None = None
+    grace: float = GRACE
 
 
 def serve(options: Options, on_ready: Any = None) -> None:
@@ -74,12 +92,13 @@ def serve(options: Options, on_ready: Any = None) -> None:
         StylebridgeError: `BAD_VALUE` where it cannot listen there, `NOT_WRITABLE` or `DENIED` for its
             folders, `DENIED` where a server of this user runs already.
     """
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logs.begin(options.log)
+    _allow_files()
+    manager = Notifier()
     with contextlib.ExitStack() as stack:
         if options.stay:
             _be_the_one(stack)
+        log_file = BoundedLog(Path(options.log_file)) if options.log_file else None
         key, owner = server_key(), client_key().public.hex()
         context: zmq.Context[Any] = zmq.Context()
         stack.callback(context.destroy)
@@ -93,11 +112,13 @@ def serve(options: Options, on_ready: Any = None) -> None:
                 launch.announce(replace(address, fingerprint=fingerprint))
 
         def start_worker() -> WorkerProcess:
-            return WorkerProcess(context, options.jobs, options.roots, options.patience)
+            return WorkerProcess(context, options.jobs, options.roots, options.patience, options.log)
 
-        broker = Broker(front, owner, start_worker, tell)
+        broker = Broker(front, owner, start_worker, tell, allowed_keys)
         stack.callback(broker.stop)
-        _watch(broker, options.exit_with_parent)
+        if options.metrics is not None:
+            _show_metrics(options.metrics, broker, gate)
+        asked = _watch(broker, options.exit_with_parent)
         if options.stay:
             stack.callback(launch.withdraw)
         tell("")
@@ -106,12 +127,43 @@ def serve(options: Options, on_ready: Any = None) -> None:
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # who started us reads one line
         if on_ready:
             on_ready(replace(address, endpoint=_seen_from(endpoint, socket.gethostname())))
-        log.info("listening endpoint=%s pid=%d", address.endpoint, address.pid)
-        _loop(broker, gate, front, options.idle_exit)
-        log.info("stopping: %s", broker.stopping)
+        logs.event(log, "listening", endpoint=address.endpoint, pid=address.pid)
+        manager.tell("READY=1")
+        _loop(broker, gate, front, Side(options, manager, log_file, asked))
+        logs.event(log, "stopped", why=broker.stopping)
 
 
-def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], idle_exit: float | None) -> None:
+class Side:
+    """What a server minds beside its clients: signals, its log's size, and the service manager.
+
+    Args:
+        asked: names of the signals that came.
+    """
+
+    def __init__(
+        self, options: Options, manager: Notifier, log_file: BoundedLog | None, asked: list[str]
+    ) -> None:
+        self._options, self._manager, self._log, self._asked = options, manager, log_file, asked
+        self._left = False
+
+    def tick(self, broker: Broker) -> None:
+        """What is due: called several times a second."""
+        options = self._options
+        while self._asked:
+            broker.retire(self._asked.pop(0), options.grace)
+        if options.idle_exit is not None and broker.idle > options.idle_exit:
+            broker.stopping = f"unused for {options.idle_exit:g} seconds"
+        if self._log:
+            self._log.look()
+        self._manager.alive()
+        if (broker.leaving or broker.stopping) and not self._left:
+            self._left = True
+            self._manager.tell("STOPPING=1")
+            if options.stay:
+                launch.withdraw()  # who looks for a server now is not to find this one
+
+
+def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], side: Side) -> None:
     while not broker.stopping:
         poller = zmq.Poller()
         poller.register(front, zmq.POLLIN)
@@ -128,15 +180,15 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], idle_exit: float |
                 else:
                     broker.work.hear()
         broker.tick()
-        if idle_exit is not None and broker.idle > idle_exit:
-            broker.stopping = f"unused for {idle_exit:g} seconds"
+        side.tick(broker)
 
 
 def _listen(context: zmq.Context[Any], bind: str, key: KeyPair) -> zmq.Socket[Any]:
     front = context.socket(zmq.ROUTER)
     prepare(front)
-    front.sndhwm = UNREAD_LIMIT
+    front.sndhwm, front.rcvhwm = UNREAD_LIMIT, UNTAKEN_LIMIT
     front.router_mandatory = True
+    front.handshake_ivl = int(HANDSHAKE * 1000)
     front.linger = 500
     front.curve_server = True
     front.curve_secretkey = z85.encode(key.secret)
@@ -172,9 +224,33 @@ def _be_the_one(stack: contextlib.ExitStack) -> None:
     )
 
 
-def _watch(broker: Broker, with_parent: bool) -> None:
+def _show_metrics(port: int, broker: Broker, gate: Gate) -> None:
+    try:
+        from .metrics import Metrics
+    except ModuleNotFoundError as error:
+        raise failure(error) from None
+    page = Metrics(port)
+    broker.publish(lambda value: page.show(value, broker.work.books.seconds, gate.refused))
+    logs.event(log, "metrics", address=page.address)
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets this user have: each connection is one, also one that says nothing."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+        if now < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _watch(broker: Broker, with_parent: bool) -> list[str]:
+    """Returns a list that grows by the name of each signal to stop."""
+    asked: list[str] = []
+
     def stop(number: int, frame: object) -> None:
-        broker.stopping = signal.Signals(number).name
+        asked.append(signal.Signals(number).name)  # and no more: the loop may be anywhere
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop)
@@ -187,3 +263,4 @@ def _watch(broker: Broker, with_parent: bool) -> None:
 
     if with_parent:
         threading.Thread(target=wait_for_parent, daemon=True).start()
+    return asked

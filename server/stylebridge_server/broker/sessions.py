@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
-from collections import deque
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgpack
 
 from stylebridge.protocol import Message
 from stylebridge.requests import STREAMS
@@ -14,11 +16,12 @@ from stylebridge.requests import STREAMS
 #: Sessions at once, and requests of one session that are not answered yet.
 SESSIONS_LIMIT = 256
 REQUESTS_LIMIT = 64
-#: Frames that one session may be pushing at once: memory is taken for each when its first part comes.
+#: Questions that the broker answers by itself (`hello`, `status`), of one session, not answered yet.
+QUESTIONS_LIMIT = 16
+#: Frames and blobs that one session may be sending at once.
 UPLOADS_LIMIT = 4
-#: Batch requests that a worker has at once. One computes; the others are further streams, whose clients may
-#: be slow to take what was made for them.
-BATCH_LIMIT = 8
+#: Requests of which equal ones are answered by one job.
+SHARED = ("analyse", "describe")
 
 
 @dataclass(eq=False)
@@ -31,6 +34,8 @@ class Session:
         name: what is said in the log.
         client: what the client calls itself.
         jobs: its unanswered requests by its own numbers.
+        begun: when it said hello (`time.monotonic`).
+        weights: of its unanswered requests, bytes of the envelope and bytes that may be sent ahead; see `limits`.
     """
 
     routing: bytes
@@ -39,6 +44,8 @@ class Session:
     owner: bool
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     jobs: dict[int, Job] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+    weights: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -47,12 +54,16 @@ class Job:
 
     Attributes:
         number: the broker's.
+        session: who asked for it first: on whose account it is computed.
         message: the request, its `frames` shrinking as frames are delivered.
+        asked: all who wait for its answer: sessions, and their numbers of the request.
         attempt: how often it was begun.
         deaths: how many workers died computing it.
         sent: whether the worker has it.
         wanted: whether anybody still waits for it.
-        whole: for a pushed frame, whether all its parts were passed on.
+        whole: for a frame or blob, whether all its parts were passed on.
+        ahead: of a frame or blob, bytes that were passed on and not taken yet.
+        lost: of a frame or blob, whether a worker died with a part of it; to be sent again when there is another.
         before: of a stream, how many frames were delivered before the present attempt.
     """
 
@@ -65,10 +76,14 @@ class Job:
     wanted: bool = True
     whole: bool = True
     before: int = 0
+    ahead: int = 0
+    lost: bool = False
+    asked: list[tuple[Session, int]] = field(init=False)
     _delivered: int = 0
 
     def __post_init__(self) -> None:
-        self._asked = len(self.message.fields.get("frames") or ())
+        self.asked = [(self.session, self.message.id)]
+        self._total = len(self.message.fields.get("frames") or ())
 
     def begin(self) -> None:
         """The worker gets it, for the first time or again."""
@@ -80,7 +95,18 @@ class Job:
     def interactive(self) -> bool:
         """Whether somebody waits for one answer: all but an analysis and a stream of several frames."""
         op = self.message.op
-        return op != "analyse" and (op not in STREAMS or len(self.message.fields["frames"]) <= 1)
+        return op != "analyse" and (op not in STREAMS or self._total <= 1)
+
+    @functools.cached_property
+    def likeness(self) -> tuple[str, str, bytes] | None:
+        """What equal requests of clients with equal rights have in common; None for those that are never shared.
+
+        Streams are paced by each client's own credit. They share what they compute in the worker's caches.
+        """
+        if self.message.op not in SHARED:
+            return None
+        rights = "" if self.session.owner else self.session.user
+        return self.message.op, rights, msgpack.packb(self.message.fields)
 
     def delivered(self) -> None:
         """One whole frame went to the client; if the job is begun again, it need not be made."""
@@ -89,39 +115,6 @@ class Job:
 
     def progress(self, fields: dict[str, Any]) -> dict[str, Any]:
         """What a worker that has only the rest says of it, said of the whole."""
-        if self.message.op in STREAMS and fields["total"] == self._asked - self.before:
-            return {**fields, "done": fields["done"] + self.before, "total": self._asked}
+        if self.message.op in STREAMS and fields["total"] == self._total - self.before:
+            return {**fields, "done": fields["done"] + self.before, "total": self._total}
         return fields
-
-
-class Queue:
-    """The jobs that wait for a worker: interactive ones first, then first come, first served."""
-
-    def __init__(self) -> None:
-        self._interactive: deque[Job] = deque()
-        self._batch: deque[Job] = deque()
-
-    def __len__(self) -> int:
-        return len(self._interactive) + len(self._batch)
-
-    def __iter__(self) -> Iterator[Job]:
-        yield from self._interactive
-        yield from self._batch
-
-    def put(self, job: Job, front: bool = False) -> None:
-        """Adds a job, at the front where it was begun before."""
-        line = self._interactive if job.interactive else self._batch
-        line.appendleft(job) if front else line.append(job)
-
-    def remove(self, job: Job) -> None:
-        for line in (self._interactive, self._batch):
-            if job in line:
-                line.remove(job)
-
-    def next(self, batch_running: int) -> Job | None:
-        """The job to be sent to the worker now, None for none."""
-        if self._interactive:
-            return self._interactive.popleft()
-        if self._batch and batch_running < BATCH_LIMIT:
-            return self._batch.popleft()
-        return None

@@ -21,6 +21,7 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message, decode, encode
 
 from ..worker.ledger import Ledger
+from ..worker.logs import event
 from ..worker.messages import FROM_WORKER
 from ..worker.process import Orders
 from .gate import WORKERS
@@ -46,10 +47,16 @@ class WorkerProcess:
         context: of the broker's sockets.
         jobs, roots: see `worker.process.Orders`.
         patience: how long it may be silent.
+        form: of its log lines, see `worker.logs`.
     """
 
     def __init__(
-        self, context: zmq.Context[Any], jobs: str, roots: tuple[str, ...], patience: Patience
+        self,
+        context: zmq.Context[Any],
+        jobs: str,
+        roots: tuple[str, ...],
+        patience: Patience,
+        form: str = "text",
     ) -> None:
         ours, theirs = KeyPair.make(), KeyPair.make()
         self.key = theirs.public
@@ -71,6 +78,7 @@ class WorkerProcess:
             ledger=str(self._ledger.path),
             jobs=jobs,
             roots=roots,
+            log=form,
         )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "stylebridge_server.worker"],
@@ -84,7 +92,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError):  # it may be dead already, which `dead` will say
             self._pipe.write(orders.line())
             self._pipe.flush()
-        log.info("worker pid=%d started", self.pid)
+        event(log, "worker started", pid=self.pid)
 
     @property
     def pid(self) -> int:

@@ -9,21 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.pixels import Bytes
-from stylebridge.protocol import Message
+from stylebridge.pixels import PART_BYTES
+from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
-from .answers import cancelled, frame_lost, poisoned, told
-from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Queue, Session
+from ..worker.logs import event
+from .answers import cancelled, poisoned, superseded, told, upload_lost
+from .books import Books
+from .queue import Queue
+from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
+from .sharing import Emit, Sharing
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
 
+#: Requests that come in parts, and what the worker calls a part of each.
+UPLOADS = {"put_frame": "part", "put": "put"}
 #: Workers in a row that die before they are ready, after which no other is started.
 FALSE_STARTS = 3
-
-#: Sends a client an event: its session, op, its number of the request, fields, payload.
-Emit = Callable[[Session, str, int, dict[str, Any], Bytes | None], None]
 
 
 class Work:
@@ -42,6 +45,7 @@ class Work:
         restarts: how many workers were started in the place of dead ones.
         failure: why no worker can be had, None where one can.
         used: when the worker was last heard of (`time.monotonic`).
+        books: what was asked and what became of it.
     """
 
     def __init__(
@@ -54,14 +58,21 @@ class Work:
         self._start_worker, self._emit = start_worker, emit
         self._on_change, self._on_status = on_change, on_status
         self.waiting = Queue()
+        self.books = Books()
         self.running: dict[int, Job] = {}
         self.restarts = 0
         self.failure: StylebridgeError | None = None
         self.used = time.monotonic()
-        self._uploads: dict[int, Job] = {}  # pushed frames that are not answered yet
+        self._uploads: dict[int, Job] = {}  # frames and blobs that are not answered yet
+        self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
         self._numbers = itertools.count(1)
         self._false_starts = 0
-        self.worker: WorkerProcess | None = start_worker()
+        self.worker: WorkerProcess | None
+        self._start()
+
+    def _start(self) -> None:
+        self.worker = self._start_worker()
+        self.sharing = Sharing(self.worker, self._emit)
 
     @property
     def ready(self) -> WorkerProcess | None:
@@ -81,17 +92,28 @@ class Work:
     @property
     def busy(self) -> bool:
         """Whether anything is asked and not answered."""
-        return bool(self.running or len(self.waiting))
+        return bool(self.running or len(self.waiting) or self._uploads)
 
     # Requests.
 
     def accept(self, session: Session, message: Message) -> None:
-        """Takes a request, or one more part of a pushed frame.
+        """Takes a request, or one more part of a frame or blob.
 
         Raises:
             StylebridgeError: `TOO_LARGE` for too many at once, `BAD_REQUEST` for a number that is taken, and
                 whatever keeps workers from starting.
         """
+        passed = False
+        try:
+            passed = self._accept(session, message)
+        finally:
+            if not passed:
+                self.sharing.leave(session, message)
+        self._dispatch()
+
+    def _accept(self, session: Session, message: Message) -> bool:
+        """Whether the worker got the bytes that came with the message."""
+        upload = message.op in UPLOADS
         job = session.jobs.get(message.id)
         if job is None:
             if self.failure:
@@ -100,36 +122,69 @@ class Work:
                 raise StylebridgeError(
                     Code.TOO_LARGE, f"{REQUESTS_LIMIT} requests are waiting: wait for some to be answered."
                 )
-            if message.op == "put_frame" and message.fields["offset"] > 0:
-                return  # the rest of a frame that was refused or cancelled
+            if upload and message.fields["offset"] > 0:
+                return False  # the rest of one that was answered or cancelled
             uploads = sum(not one.whole for one in session.jobs.values())
-            if message.op == "put_frame" and uploads >= UPLOADS_LIMIT:
+            if upload and uploads >= UPLOADS_LIMIT:
                 raise StylebridgeError(
-                    Code.TOO_LARGE, f"{UPLOADS_LIMIT} frames are being pushed: wait until one is whole."
+                    Code.TOO_LARGE,
+                    f"{UPLOADS_LIMIT} frames or files are being sent: wait until one is whole.",
                 )
-            job = Job(next(self._numbers), session, message, whole=message.op != "put_frame")
-            session.jobs[message.id] = job
-            self._emit(session, "accepted", message.id, {}, None)
-            if job.whole:
-                self.waiting.put(job)
-            else:
-                self._uploads[job.number] = job
-        elif message.op != "put_frame" or job.message.op != "put_frame" or job.whole:
+            job = self._begin(session, message)
+        elif not upload or job.message.op != message.op or job.whole:
             raise StylebridgeError(Code.BAD_REQUEST, f"The id {message.id} belongs to another request.")
-        if not job.whole:
-            self._pass_part(job, message)
-        self._dispatch()
+        return not job.whole and self._pass_part(job, message)
 
-    def _pass_part(self, job: Job, message: Message) -> None:
-        """Passes pixels on as they come: the broker keeps none."""
+    def _begin(self, session: Session, message: Message) -> Job:
+        """The job of a new request: one of its own, or one that is under way for an equal request."""
+        job = Job(next(self._numbers), session, message, whole=message.op not in UPLOADS)
+        likeness = job.likeness
+        shared = self._shared.get(likeness) if likeness else None
+        if shared:
+            job = shared
+            job.asked.append((session, message.id))
+        session.jobs[message.id] = job
+        self._emit(session, "accepted", message.id, {}, None)
+        if shared:
+            self.books.join(job, session)
+            return job
+        self.books.accept(job)
+        if likeness:
+            self._shared[likeness] = job
+        scrub = message.fields.get("scrub")
+        for older in [one for one in session.jobs.values() if scrub and one is not job]:
+            if older.message.fields.get("scrub") == scrub:
+                self.finish(older, "error", told(superseded(older)))
+        if job.whole:
+            self.waiting.put(job)
+        else:
+            self._uploads[job.number] = job
+        return job
+
+    def _pass_part(self, job: Job, message: Message) -> bool:
+        """Passes bytes on as they come: the broker keeps none. Whether the worker got them."""
         worker = self.ready
-        if worker is None:
-            self.finish(job, "error", told(frame_lost(job)))
-            return
-        worker.send("part", job.number, message.fields, message.payload)
+        if worker is None or job.lost:
+            job.lost = True
+            return False
+        self.books.take(job, message.length)
+        job.ahead += message.length
+        if job.ahead > UPLOAD_WINDOW + PART_BYTES:
+            window = StylebridgeError(
+                Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."
+            )
+            self.finish(job, "error", told(window))
+            return False
+        passed = self.sharing.pass_up(job.session, message)
+        if passed is None:
+            self.finish(job, "error", told(upload_lost()))
+            return False
+        worker.send(UPLOADS[message.op], job.number, *passed)
         if message.last:
             job.whole = True
-            self.waiting.put(job)
+            if message.op == "put_frame":
+                self.waiting.put(job)  # a blob is answered when it is whole, whatever is computed meanwhile
+        return True
 
     def credit(self, session: Session, of: int, attempt: int, size: int) -> None:
         """Lets the worker send so many bytes more."""
@@ -138,34 +193,55 @@ class Work:
             self.worker.send("credit", job.number, {"attempt": attempt, "bytes": size})
 
     def cancel(self, session: Session, of: int) -> None:
-        """Answers a request as cancelled and has the worker stop it."""
-        job = session.jobs.get(of)
-        if job:
-            self.finish(job, "error", told(cancelled()))
+        """Answers a request as cancelled, and has the worker stop it where nobody else waits for it."""
+        self._refuse(session, of, cancelled())
+
+    def refuse(self, session: Session, error: StylebridgeError) -> None:
+        """Answers all that a session asked for with an error."""
+        for number in list(session.jobs):
+            self._refuse(session, number, error)
 
     def drop(self, session: Session) -> None:
-        """Lets go of all that a session asked for: nobody is left to be answered."""
-        for job in list(session.jobs.values()):
-            self.finish(job)
+        """Lets go of all that a session asked for, which is not there to be answered."""
+        for number in list(session.jobs):
+            self._refuse(session, number, None)
+        self.sharing.drop(session)
+        if worker := self.ready:
+            worker.send("ended", 0, {"session": session.name})
+
+    def _refuse(self, session: Session, number: int, error: StylebridgeError | None) -> None:
+        """Answers one of those who wait for a job; nothing is said where there is no error to tell."""
+        job = session.jobs.pop(number, None)
+        if job is None:
+            return
+        job.asked.remove((session, number))
+        if error:
+            self._emit(session, "error", number, told(error), None)
+        if not job.asked:
+            self.finish(job, "error" if error else "", told(error) if error else None)
 
     def finish(self, job: Job, op: str = "", fields: dict[str, Any] | None = None) -> None:
-        """Answers a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
+        """Answers all who wait for a job, once, and lets go of it. Without an `op` nobody is left to be answered."""
         if not job.wanted:
             return
         job.wanted = False
-        job.session.jobs.pop(job.message.id, None)
         self._uploads.pop(job.number, None)
         self.waiting.remove(job)
-        if op:
-            self._emit(job.session, op, job.message.id, fields or {}, None)
-        if self.worker and (job.number in self.running or job.message.op == "put_frame"):
+        if job.likeness:
+            self._shared.pop(job.likeness, None)
+        self.books.finish(job, op, fields)
+        asked, job.asked = job.asked, []
+        for session, number in asked:
+            session.jobs.pop(number, None)
+            if op:
+                self._emit(session, op, number, fields or {}, None)
+        if self.worker and (job.number in self.running or job.message.op in UPLOADS):
             self.worker.send("cancel", job.number, {})  # it stays among the running until it has stopped
 
     def _dispatch(self) -> None:
         """Gives the worker what it may have now."""
         while worker := self.ready:
-            batch = sum(not job.interactive for job in self.running.values())
-            job = self.waiting.next(batch)
+            job = self.waiting.next(self.running.values())
             if job is None:
                 return
             job.begin()
@@ -189,7 +265,8 @@ class Work:
     def hear(self) -> None:
         """All that the worker says now."""
         for message in self.worker.messages() if self.worker else ():
-            self.used = time.monotonic()
+            if message.op != "status":  # which is asked for without anybody's need
+                self.used = time.monotonic()
             self._heard(message)
         self._dispatch()
 
@@ -197,14 +274,16 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
-            log.info(
-                "worker pid=%d ready after %.1f s", self.worker.pid, time.monotonic() - self.worker.begun
-            )
+            event(log, "worker ready", pid=self.worker.pid, seconds=time.monotonic() - self.worker.begun)
+            for job in [one for one in self._uploads.values() if one.lost]:
+                self.finish(job, "error", told(upload_lost()))
             self._on_change()
         elif message.op == "failed":
             self._give_up(StylebridgeError(message.fields["code"], message.fields["message"]))
         elif message.op == "status":
             self._on_status(message.fields["value"])
+        elif message.op in ("shared", "unshared", "free"):
+            self.sharing.heard(message)
         else:
             self._of_job(message)
 
@@ -212,14 +291,24 @@ class Work:
         """Passes an event on to the client, under the client's number."""
         over = message.op in ("result", "error")
         job = self.running.pop(message.id, None) if over else self.running.get(message.id)
+        job = job or self._uploads.get(message.id)
         if job is None or not job.wanted:
+            if job and message.op == "frame":
+                self.sharing.waste(job.session, message)
             return
         if over:
             self.finish(job, message.op, message.fields)
             return
-        payload = message.payload if message.op == "frame" else None
-        fields = job.progress(message.fields) if message.op == "progress" else message.fields
-        self._emit(job.session, message.op, job.message.id, fields, payload)
+        fields, payload = message.fields, None
+        if message.op == "frame":
+            self.books.give(job, message.length, message.last)
+            fields, payload = self.sharing.pass_down(job.session, message)
+        elif message.op == "progress":
+            fields = job.progress(fields)
+        elif message.op == "credit":
+            job.ahead -= fields["bytes"]
+        for session, number in list(job.asked):
+            self._emit(session, message.op, number, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
             job.delivered()
 
@@ -232,7 +321,7 @@ class Work:
             return
         why = "" if worker.dead else worker.hung()
         if why:
-            log.error("worker pid=%d hangs (%s) and is killed", worker.pid, why)
+            event(log, "worker hangs and is killed", logging.ERROR, pid=worker.pid, why=why)
             worker.kill()
         if why or worker.dead:
             self._bury(worker)
@@ -241,16 +330,20 @@ class Work:
         """Finds out what a dead worker was doing, and has it done by another."""
         self.hear()  # its last words
         guilty = self.running.get(worker.computing())
-        log.error(
-            "worker pid=%d died status=%s computing=%s jobs=%d",
-            worker.pid,
-            worker.status,
-            guilty.message.op if guilty else "nothing",
-            len(self.running),
+        event(
+            log,
+            "worker died",
+            logging.ERROR,
+            pid=worker.pid,
+            status=worker.status,
+            computing=guilty.message.op if guilty else None,
+            request=guilty.number if guilty else None,
+            jobs=len(self.running),
         )
         if not worker.ready:
             self._false_starts += 1
         worker.stop()
+        self.sharing.end()
         self.worker = None
         if guilty:
             guilty.deaths += 1
@@ -261,8 +354,9 @@ class Work:
                 self.finish(job, "error", told(poisoned(job)))
             elif job.wanted:
                 self.waiting.put(job, front=True)
-        for job in list(self._uploads.values()):  # their pixels died with the worker
-            self.finish(job, "error", told(frame_lost(job)))
+        for job in self._uploads.values():  # their bytes died with the worker
+            self.waiting.remove(job)
+            job.lost = True
         if self.failure is None and self._false_starts >= FALSE_STARTS:
             self._give_up(
                 StylebridgeError(
@@ -272,13 +366,13 @@ class Work:
             )
         if self.failure is None:
             self.restarts += 1
-            self.worker = self._start_worker()
+            self._start()
 
     def _give_up(self, failure: StylebridgeError) -> None:
         """No worker can be had: says so to everybody who waits or will ask."""
         log.error("no worker: %s", failure)
         self.failure = failure
-        for job in list(self.waiting):
+        for job in [*self.waiting, *self._uploads.values()]:
             self.finish(job, "error", told(failure))
         self._on_change()
 
@@ -286,3 +380,4 @@ class Work:
         """Ends the worker."""
         if self.worker:
             self.worker.stop()
+            self.sharing.end()

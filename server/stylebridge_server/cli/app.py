@@ -101,6 +101,12 @@ def render(
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -110,7 +116,7 @@ def render(
     from stylebridge_server.cli import render as rendering
     from stylebridge_server.media.live import is_live
 
-    chosen = rendering.look_from_options(look, values)
+    chosen = rendering.look_from_options(look, rendering.by_method(method, values))
     if is_live(source):
         live.run(source, chosen, server)
         return
@@ -145,24 +151,42 @@ def serve(
         str, typer.Option("--bind", help="Address to listen on.", metavar="URL")
     ] = "tcp://127.0.0.1:*",
     root: Annotated[
-        list[str] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
+        list[Path] | None, typer.Option("--root", help="A folder that other users' clients may have read.")
     ] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Keep finished tiles in this folder.", metavar="DIR")
+    ] = None,
+    log: Annotated[
+        str, typer.Option("--log", help="How log lines look: text or json.", metavar="FORM")
+    ] = "text",
+    metrics: Annotated[
+        int | None,
+        typer.Option("--metrics", help="Show counters for Prometheus on this machine.", metavar="PORT"),
+    ] = None,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd user unit that does the same, and end.")
+    ] = False,
 ) -> None:
     """Run the server in the foreground until it is stopped."""
-    from stylebridge_server.cli import service
+    from stylebridge_server.cli.service import Service
 
-    service.serve(bind, root or [])
+    service = Service(bind, tuple(root or ()), cache, log, metrics)
+    if print_unit:
+        print(service.unit(), end="")
+    else:
+        service.run()
 
 
 @app.command()
 def status(
     server: Server = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
 ) -> None:
     """Show what a running server is doing."""
-    from stylebridge_server.cli import service
+    from stylebridge_server.cli import status as showing
 
-    print(service.status(server, json))
+    showing.run(server, json, watch)
 
 
 @app.command()
@@ -217,6 +241,9 @@ def train(
         Path | None,
         typer.Option("--vgg", help="Weights of the loss network: a file, or VGG-19's first layers."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Weights of an earlier network to begin with.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value of the recipe.", metavar="NAME=VALUE")
     ] = None,
@@ -226,10 +253,23 @@ def train(
     """Train a style network; resumes what lies in the output folder."""
     from stylebridge_server.cli import train as training
 
-    job = training.Job(recipe, scenes or [], styles, out, teacher, vgg, settings or [], device, workers)
+    job = training.Job(
+        recipe, scenes or [], styles, out, teacher, vgg, start, settings or [], device, workers
+    )
     made = training.run(job)
     if made:
         print(made)
+
+
+@app.command()
+def bench(
+    part: Annotated[str, typer.Argument(metavar="[PART]", help="What to measure: bridge.")] = "bridge",
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Measure what the product costs beside the least that it could cost."""
+    from stylebridge_server.cli import bench as benches
+
+    print(benches.run(part, json))
 
 
 def _version(asked: bool) -> None:

@@ -13,8 +13,6 @@ from stylebridge.pixels import Picture
 from stylebridge_server.media.live import LivePage, open_live
 from stylebridge_server.values import Frame
 
-LAST = 2**31  # a camera has no last frame
-
 
 def run(source: str, look: Look, server: str | None) -> None:
     """Style a camera until it ends or the user interrupts.
@@ -40,7 +38,7 @@ def run(source: str, look: Look, server: str | None) -> None:
         started, shown = time.monotonic(), 0
         try:
             for frame in camera:
-                shot = shot or _declared(client, frame)
+                shot = shot or _opened(client, frame)
                 client.put_frame(shot, Picture.of(frame.number, frame.pixels))
                 for picture in client.render(shot, data, [frame.number]):
                     page.show(np.asarray(picture))
@@ -51,7 +49,7 @@ def run(source: str, look: Look, server: str | None) -> None:
     print(f"{source}: {shown} frames shown, {shown / seconds:.1f} frames/s.")
 
 
-def _declared(client: Client, frame: Frame) -> Shot:
+def _opened(client: Client, frame: Frame) -> Shot:
     height, width, channels = frame.pixels.shape
     size = {"width": width, "height": height, "channels": channels, "dtype": str(frame.pixels.dtype)}
-    return client.open_shot(pushed={"first": frame.number, "last": LAST, "live": True, **size})
+    return client.open_shot(live=size)

@@ -15,6 +15,7 @@ from stylebridge import effect
 from stylebridge.client import Analysis, Client, OnProgress, Shot
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
+from stylebridge.wording import suggestion
 from stylebridge_server import composite, media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay, shrunk
@@ -204,6 +205,29 @@ def _style_path(style: str) -> str:
     """A style with its picture's full path, for a server that runs in another folder; a name as it is."""
     picture = effect.split_style(style)[1]
     return style if picture is None else effect.with_picture(style, str(Path(picture).absolute()))
+
+
+def by_method(method: str | None, values: dict[str, Any]) -> dict[str, Any]:
+    """The options with their style as a method paints it: --method optimise --style X is the style optimise:X.
+
+    Raises:
+        StylebridgeError: BAD_VALUE for another method, or where it has no picture to go by.
+    """
+    if method in (None, "network"):
+        return values
+    if method != "optimise":
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"There is no method {method!r}: {suggestion(method, ('network', 'optimise'))}"
+        )
+    style = values.get("style")
+    name, picture = effect.split_style(style) if style else (None, None)
+    if name is not None or picture is None:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            "--method optimise goes by a picture: give --style PICTURE, or --style SETTINGS.toml; in a look, write "
+            "the style as optimise:PICTURE.",
+        )
+    return {**values, "style": f"optimise:{picture}"}
 
 
 class _Sheet:

@@ -1,72 +1,83 @@
-"""`stylebridge serve` and `stylebridge status`: the persistent server and what it is doing."""
+"""`stylebridge serve`: the persistent server in the foreground, for a terminal or a service manager."""
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from stylebridge.client import Client
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge.launch import Address
 from stylebridge_server.broker.serve import Options
 from stylebridge_server.broker.serve import serve as run_server
+from stylebridge_server.cli.unit import unit
+from stylebridge_server.worker import logs
 
 
-def serve(bind: str, roots: list[str]) -> None:
-    """Run the user's server in the foreground until it is stopped.
+@dataclass(frozen=True)
+class Service:
+    """What `serve` was asked for.
 
-    Args:
+    Attributes:
         bind: "tcp://HOST:PORT".
         roots: folders that other users' clients may have read.
-
-    Raises:
-        StylebridgeError: denied where a server of this user runs already, bad_value for an address that cannot be
-            listened on.
+        cache: folder of the disk cache, None for the one that STYLEBRIDGE_CACHE names, if any.
+        log: "text" or "json".
+        metrics: port of the page for Prometheus, None for none.
     """
 
-    def ready(address: Address) -> None:
-        print(
-            f"Stylebridge is listening. Clients of this user find it; others need\n  --server '{address.url}'"
+    bind: str
+    roots: tuple[Path, ...]
+    cache: Path | None
+    log: str
+    metrics: int | None
+
+    def arguments(self) -> list[str]:
+        """The words that ask for the same, from any folder."""
+        words = ["--bind", self.bind]
+        for root in self.roots:
+            words += ["--root", str(root.absolute())]
+        if self.cache is not None:
+            words += ["--cache", str(self.cache.absolute())]
+        if self.log != "text":
+            words += ["--log", self.log]
+        if self.metrics is not None:
+            words += ["--metrics", str(self.metrics)]
+        return words
+
+    def unit(self) -> str:
+        """The systemd user unit that runs this."""
+        self._check()
+        return unit(self.arguments())
+
+    def run(self) -> None:
+        """Run the user's server in the foreground until it is stopped.
+
+        Raises:
+            StylebridgeError: denied where a server of this user runs already; bad_value for an address or port that
+                cannot be listened on; not_found for a root that is no folder.
+        """
+        self._check()
+        if self.cache is not None:
+            os.environ["STYLEBRIDGE_CACHE"] = str(self.cache.absolute())  # for the worker
+        roots = tuple(str(root) for root in self.roots)
+        run_server(
+            Options(bind=self.bind, roots=roots, log=self.log, metrics=self.metrics), on_ready=_say_where
         )
-        sys.stdout.flush()
 
-    run_server(Options(bind=bind, roots=tuple(roots)), on_ready=ready)
-
-
-def status(server: str | None, as_json: bool) -> str:
-    """What a running server is doing.
-
-    Raises:
-        StylebridgeError: unreachable where none runs.
-    """
-    with Client.connect(server, start=False) as client:
-        facts: dict[str, Any] = {"server": client.server, **client.status()}
-    if as_json:
-        return json.dumps(facts, indent=2, default=str)
-    console = Console(width=100)
-    with console.capture() as capture:
-        console.print(_table(facts))
-    return capture.get().rstrip()
+    def _check(self) -> None:
+        if self.log not in logs.FORMS:
+            raise StylebridgeError(
+                Code.BAD_VALUE, f'"{self.log}" is no form of log lines: name one of {", ".join(logs.FORMS)}.'
+            )
+        for root in self.roots:
+            if not root.is_dir():
+                raise StylebridgeError(
+                    Code.NOT_FOUND, f"{root} is no folder: other users could read nothing there."
+                )
 
 
-def _table(facts: dict[str, Any]) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in _rows("", facts):
-        table.add_row(name, value)
-    return table
-
-
-def _rows(prefix: str, facts: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
-    for name, value in facts.items():
-        title = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, dict):
-            rows += _rows(f"{title} ", value)
-        elif title.endswith(("bytes", "limit", "memory")) and isinstance(value, int):
-            rows.append((title, f"{value / 2**20:,.1f} MiB"))
-        else:
-            rows.append((title, str(value)))
-    return rows
+def _say_where(address: Address) -> None:
+    print(f"Stylebridge is listening. Clients of this user find it; others need\n  --server '{address.url}'")
+    sys.stdout.flush()

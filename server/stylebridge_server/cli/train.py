@@ -55,6 +55,7 @@ class Job:
         out: checkpoints, curve, sample sheets and the weights made.
         teacher: folder of MicroAST's weights.
         vgg: weights of the loss network.
+        start: weights that a new run of the embedded network begins with.
         settings: "name=value" words that override the recipe.
         device: "cpu", "cuda", ...
         workers: processes that share each step.
@@ -66,6 +67,7 @@ class Job:
     out: Path
     teacher: Path | None
     vgg: Path | None
+    start: Path | None
     settings: list[str]
     device: str
     workers: int
@@ -117,7 +119,7 @@ def _embedded(
             Code.BAD_VALUE,
             "The network for any style learns from --scenes FOLDER and --styles FOLDER: give both.",
         )
-    folders = train.Folders(job.scenes, job.styles, job.teacher, job.vgg)
+    folders = train.Folders(job.scenes, job.styles, job.teacher, job.vgg, job.start)
     network = train.run(recipe, folders, job.out, device, progress=step, workers=job.workers, worker=worker)
     if not worker.rank:
         train.export(network.cpu(), job.styles, job.out / "weights")

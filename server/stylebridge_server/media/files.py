@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.steps import step
 
 try:
     import fcntl
@@ -141,12 +142,22 @@ def content_hash(path: Path) -> str:
 
     Remembered in this process for as long as path, size, modification time and inode stay the same.
     """
-    status = path.stat()
-    key = (str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino)
+    key = _state(path)
     if key not in _hashes:
         digest = hashlib.blake2b(digest_size=32)
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
+                step()
                 digest.update(chunk)
         _hashes[key] = digest.hexdigest()
     return _hashes[key]
+
+
+def know_hash(path: Path, value: str) -> None:
+    """Remembers what `content_hash` would find, for a file that was just checked against its hash."""
+    _hashes[_state(path)] = value
+
+
+def _state(path: Path) -> tuple[str, int, int, int]:
+    status = path.stat()
+    return str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino

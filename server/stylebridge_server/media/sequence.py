@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.pattern import Pattern
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.files import content_hash, readable_file, writable_place
-from stylebridge_server.media.pattern import Pattern
 from stylebridge_server.media.still import check_writable, read_picture, write_picture
 from stylebridge_server.values import Frame, SourceInfo
 

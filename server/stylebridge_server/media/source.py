@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.pattern import Pattern, parse_pattern
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.movie_sink import MovieSink
 from stylebridge_server.media.movie_source import MovieSource
-from stylebridge_server.media.pattern import Pattern, parse_pattern
 from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource
 from stylebridge_server.media.sound import FORMATS
 from stylebridge_server.media.still import READ, WRITTEN

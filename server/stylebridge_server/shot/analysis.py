@@ -11,14 +11,16 @@ An index beside the folders maps what an analysis was made from to its id.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 import zlib
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,9 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.values import Instance
 
 SCHEMA = "analysis.1"
+CONTENTS, MATTES = "analysis.json", "mattes.bin"
+SCRATCH = ".making-"
+_SCRATCH_SECONDS = 86_400  # no analysis is written for so long: whoever began one was killed
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, ends excluded
 _Span = tuple[int, int, Box]  # offset and length in mattes.bin, and the box
 
@@ -87,10 +92,18 @@ class Analysis:
         span = self._spans.get((instance, number))
         if span is not None:
             offset, length, (x0, y0, x1, y1) = span
-            with (self.folder / "mattes.bin").open("rb") as file:
+            with (self.folder / MATTES).open("rb") as file:
                 file.seek(offset)
                 packed = file.read(length)
-            matte[y0:y1, x0:x1] = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(y1 - y0, x1 - x0)
+            try:
+                # Never more than the box holds, whatever the bytes, which may be a client's, inflate to.
+                box = zlib.decompressobj().decompress(packed, (y1 - y0) * (x1 - x0))
+                matte[y0:y1, x0:x1] = np.frombuffer(box, np.uint8).reshape(y1 - y0, x1 - x0)
+            except (zlib.error, ValueError):
+                raise StylebridgeError(
+                    Code.NOT_READABLE,
+                    f"The matte of instance {instance} on frame {number} is damaged: analyse the shot again.",
+                ) from None
         return matte
 
     def instance(self, selector: str | int) -> list[Instance]:
@@ -126,7 +139,11 @@ class Builder:
         self._file = tempfile.TemporaryFile(dir=store.folder)  # noqa: SIM115 - lives as long as the builder
 
     def put(self, instance: int, number: int, matte: NDArray[np.uint8]) -> None:
-        """Keep (H, W) uint8 coverage of an instance on a frame."""
+        """Keep (H, W) uint8 coverage of an instance on a frame.
+
+        Raises:
+            StylebridgeError: not_writable, where the disk is full.
+        """
         width, height = self._size
         if matte.shape != (height, width) or matte.dtype != np.uint8:
             raise ValueError(f"a matte is ({height}, {width}) uint8, this one {matte.shape} {matte.dtype}")
@@ -136,8 +153,10 @@ class Builder:
             return
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         packed = zlib.compress(matte[box[1] : box[3], box[0] : box[2]].tobytes(), 6)
-        offset = self._file.seek(0, os.SEEK_END)
-        self._file.write(packed)
+        with self._store.writing():
+            offset = self._file.seek(0, os.SEEK_END)
+            self._file.write(packed)
+            self._file.flush()
         self._spans[instance, number] = (offset, len(packed), box)
 
     def finish(
@@ -155,13 +174,30 @@ class Builder:
 
         Args:
             inputs: key of everything it was made from, for `AnalysisStore.find`.
+
+        Raises:
+            StylebridgeError: not_writable, where the disk is full.
         """
+        with self._store.writing():
+            name = self._write(
+                first=first,
+                last=last,
+                cuts=cuts,
+                instances=[asdict(one) for one in instances],
+                segmenter=segmenter,
+                made_with=dict(made_with),
+            )
+            self._store.remember(inputs, name)
+        return self._store.load(name)
+
+    def _write(self, **content: Any) -> str:
+        """Writes the two files, and returns the id."""
         width, height = self._size
-        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=".making-"))
+        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=SCRATCH))
         try:
             spans, digest = [], hashlib.blake2b(digest_size=16)
-            known = {one.id for one in instances}
-            with (scratch / "mattes.bin").open("wb") as file:
+            known = {one["id"] for one in content["instances"]}
+            with (scratch / MATTES).open("wb") as file:
                 for (instance, number), (offset, length, box) in sorted(self._spans.items()):
                     if instance not in known:
                         continue
@@ -170,29 +206,15 @@ class Builder:
                     digest.update(packed)
                     spans.append([instance, number, file.tell(), length, list(box)])
                     file.write(packed)
-            content = {
-                "schema": SCHEMA,
-                "width": width,
-                "height": height,
-                "first": first,
-                "last": last,
-                "cuts": cuts,
-                "instances": [asdict(one) for one in instances],
-                "segmenter": segmenter,
-                "made_with": dict(made_with),
-                "mattes": spans,
-            }
+            content = {"schema": SCHEMA, "width": width, "height": height, "mattes": spans, **content}
             text = json.dumps(content, sort_keys=True, separators=(",", ":"))
             digest.update(text.encode())
-            (scratch / "analysis.json").write_text(text)
-            target = self._store.folder / digest.hexdigest()
-            if not target.exists():
-                scratch.rename(target)
+            (scratch / CONTENTS).write_text(text)
+            self._store.adopt(scratch, digest.hexdigest())
+            return digest.hexdigest()
         finally:
             self._file.close()
             shutil.rmtree(scratch, ignore_errors=True)
-        self._store.remember(inputs, digest.hexdigest())
-        return self._store.load(digest.hexdigest())
 
 
 class AnalysisStore:
@@ -200,7 +222,34 @@ class AnalysisStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._whole: dict[str, object] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{SCRATCH}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > _SCRATCH_SECONDS:
+                    shutil.rmtree(left)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Says in a sentence what the disk refuses."""
+        try:
+            yield
+        except OSError as error:
+            raise StylebridgeError(
+                Code.NOT_WRITABLE,
+                f"The server cannot keep the analysis in {self.folder} ({error.strerror}): free space there, or set "
+                "STYLEBRIDGE_ANALYSES to another folder.",
+            ) from error
+
+    def adopt(self, scratch: Path, identifier: str) -> None:
+        """Moves a folder that holds a whole analysis into place, under the hash of its contents."""
+        target = self.folder / identifier
+        try:
+            scratch.rename(target)
+        except OSError:
+            # It was made before. What is there is the same, unless it was damaged.
+            for name in (MATTES, CONTENTS):
+                (scratch / name).replace(target / name)
 
     def builder(self, width: int, height: int) -> Builder:
         """Start a new analysis for a shot of that size."""
@@ -211,7 +260,7 @@ class AnalysisStore:
         entry = self.folder / f"{inputs}.made"
         try:
             return self.load(entry.read_text())
-        except (OSError, StylebridgeError):
+        except (OSError, ValueError, StylebridgeError):
             return None
 
     def remember(self, inputs: str, analysis: str) -> None:
@@ -225,18 +274,18 @@ class AnalysisStore:
         """The analysis of that id.
 
         Raises:
-            StylebridgeError: need, where this server does not have it; not_readable, where it is damaged.
+            StylebridgeError: need, with details {"analysis": identifier}, where this server does not have it whole.
         """
         folder = self.folder / identifier
         if not identifier.isalnum() or not folder.is_dir():
             raise StylebridgeError(
                 Code.NEED,
                 f"The server does not have the analysis {identifier}: analyse the shot here, "
-                "or copy the analysis folder to this server.",
+                "or bring the analysis from where it was made.",
                 analysis=identifier,
             )
         try:
-            content: dict[str, Any] = json.loads((folder / "analysis.json").read_text())
+            content: dict[str, Any] = json.loads(self._text(identifier))
             spans: dict[tuple[int, int], _Span] = {
                 (instance, number): (offset, length, (box[0], box[1], box[2], box[3]))
                 for instance, number, offset, length, box in content["mattes"]
@@ -259,6 +308,30 @@ class AnalysisStore:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StylebridgeError(
-                Code.NOT_READABLE,
-                f"The analysis {identifier} is damaged ({error}): delete its folder and analyse again.",
+                Code.NEED,
+                f"The analysis {identifier} is damaged ({error}): analyse the shot again.",
+                analysis=identifier,
             ) from error
+
+    def _text(self, identifier: str) -> bytes:
+        """The contents of an analysis, whose id was found to be their hash since either file last changed.
+
+        Raises:
+            ValueError: it is not.
+        """
+        folder = self.folder / identifier
+        state = [
+            (status.st_ino, status.st_mtime_ns, status.st_size)
+            for status in ((folder / name).stat() for name in (CONTENTS, MATTES))
+        ]
+        text = (folder / CONTENTS).read_bytes()
+        if self._whole.get(identifier) != state:
+            digest = hashlib.blake2b(digest_size=16)
+            with (folder / MATTES).open("rb") as file:
+                while part := file.read(1 << 20):
+                    digest.update(part)
+            digest.update(text)
+            if digest.hexdigest() != identifier:
+                raise ValueError("its contents are not what its name says")
+            self._whole[identifier] = state
+        return text

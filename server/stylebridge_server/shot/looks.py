@@ -16,6 +16,9 @@ from stylebridge.keyframes import Curve
 from stylebridge.look import Layer, Look
 from stylebridge_server.shot import toml_text
 
+#: Most tables of a look that a client has read: the time for reading grows faster than their number.
+TABLES_LIMIT = 2000
+
 
 def load_look(path: Path) -> Look:
     """Reads a look's file; relative paths in it are taken from its folder.
@@ -72,6 +75,22 @@ def format_look(look: Look, original_text: str | None = None) -> str:
     original = original_text or ""
     _parsed(original, None)  # so that a mistake in it is named
     return toml_text.rewrite(original, look.to_data())
+
+
+def read(text: str, path: str | None) -> dict[str, Any]:
+    """What `parse_look` of the protocol answers: the look's plain data, relative paths taken from `path`."""
+    if text.count("\n[") > TABLES_LIMIT:
+        raise StylebridgeError(
+            Code.TOO_LARGE, f"The look has more than {TABLES_LIMIT} tables: split it, or say it in fewer."
+        )
+    if path is None:
+        return {"look": parse_look(text).to_data()}
+    return {"look": resolve_paths(parse_look(text, Path(path)), Path(path).parent).to_data()}
+
+
+def write(data: object, original: str | None) -> dict[str, Any]:
+    """What `format_look` of the protocol answers."""
+    return {"text": format_look(Look.from_data(data), original)}
 
 
 def resolve_paths(look: Look, folder: Path) -> Look:

@@ -1,6 +1,8 @@
 """Training: of the style network that ships, and of networks for one style. Nothing else in the server needs this."""
 
-from .exports import calibrate, export, export_log
+from .batches import Materials
+from .calibration import calibrate
+from .exports import export, export_log
 from .launch import Folders, measure, run
 from .measures import Measures, table
 from .pictures import Scenes, Styles
@@ -12,7 +14,7 @@ from .single import SingleMaterials, SingleTrainer, train_single
 from .single_launch import export_single, resolved, run_single
 from .single_recipe import SingleRecipe
 from .together import by_torchrun, spread
-from .trainer import Materials, Trainer, train
+from .trainer import Trainer, train
 
 __all__ = [
     "Folders",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import torch
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
-from stylebridge_models.network import CHANNELS, STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
+from stylebridge_models.network import STYLE_SIDE, StyleNetwork
 
-from .pictures import Rgb8, find, load, shortened
+from .pictures import find, load, shortened
 from .run import tensor
 from .trainer import FIELDS
 
@@ -37,21 +36,6 @@ PAINTINGS = (
     ("tahiti", "tahiti_guaguin", "Three Tahitian Women", "Paul Gauguin, 1896"),
     ("mosaic", "delaunay_1906_portrait", "Portrait of Jean Metzinger", "Robert Delaunay, 1906"),
 )
-
-
-# Share of an ordinary scene's deviation that normalisation does not go below.
-_LEAST = 0.6
-
-
-@torch.no_grad()
-def calibrate(network: StyleNetwork, scenes: Sequence[Rgb8]) -> None:
-    """Sets the least deviations that the decoder divides by from ordinary scenes, (H, W, 3) uint8, in place.
-
-    Ordinary scenes come out as before; in flat ones noise is no longer blown up to a full range of strokes.
-    """
-    rows = [network.statistics(tensor(shortened(scene, THUMBNAIL_SIDE))[None]) for scene in scenes]
-    deviations = torch.cat(rows)[:, CHANNELS : 2 * CHANNELS]
-    network.decoder.floor.copy_(_LEAST * deviations.mean(0))
 
 
 @torch.inference_mode()

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import safetensors.torch
 import torch
 
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
 
 from . import together
+from .batches import Materials
+from .calibration import calibrate
 from .losses import Vgg
 from .measures import Measures, SqueezeNet, evaluate, of_network, of_teacher, whole_cells
 from .pictures import Rgb8, Scenes, Styles, find, load, shortened
 from .recipe import Recipe
 from .run import ALONE, Progress, Worker, picture, tensor
 from .teacher import MicroAst
-from .trainer import Materials, train
+from .trainer import train
 
 _SHEET_SCENES = 3
 _SHEET_STYLES = 11
@@ -35,13 +38,15 @@ class Folders:
         styles: a folder of paintings.
         teacher: MicroAST's four files; without it the target is the photograph itself and only the losses on
             features, which need `vgg`, make it a style.
-        vgg: VGG-19's first five layers; needed where the recipe weighs `perceptual` or `style`.
+        vgg: VGG-19's first five layers; needed where the recipe weighs `perceptual`, `manner` or `style`.
+        start: weights of an earlier network (.safetensors) that a new run begins with; None begins at random.
     """
 
     scenes: Sequence[Path]
     styles: Path
     teacher: Path | None = None
     vgg: Path | None = None
+    start: Path | None = None
 
 
 def materials(recipe: Recipe, folders: Folders, device: str = "cpu") -> Materials:
@@ -116,7 +121,11 @@ def _run(
     shown = [load(path) for path in held_out[:_SHEET_SCENES]] or everything.scenes.pictures[:_SHEET_SCENES]
     contents = [whole_cells(rgb, 256)[:256, :256] for rgb in shown]
     styles = [load(path) for path in find(folders.styles)[:_SHEET_STYLES]]
-    return train(recipe, everything, output, device, amp, sheet_maker(contents, styles), progress, worker)
+    start = safetensors.torch.load_file(folders.start) if folders.start else None
+    sheet = sheet_maker(contents, styles)
+    network = train(recipe, everything, output, device, amp, sheet, progress, worker, start)
+    calibrate(network, everything.scenes.pictures)
+    return network
 
 
 def measure(

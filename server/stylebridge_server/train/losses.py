@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylebridge_models.network import moments
+
 # (inputs, outputs) of VGG-19's convolutions up to conv3_1. Those up to conv3_4 would double the cost of a step.
 _LAYERS = ((3, 64), (64, 64), (64, 128), (128, 128), (128, 256))
 _POOL_AFTER = (1, 3)
@@ -63,16 +65,40 @@ class Vgg:
 
 def statistics(features: list[Tensor]) -> list[Tensor]:
     """Mean and deviation of every channel of every layer, each (N, 2C): what a style is, to the losses."""
+    return [moments(x) for x in features]
+
+
+def windows(features: list[Tensor], count: int) -> list[Tensor]:
+    """Like `statistics`, in count x count parts of the picture, each (N, 2C, count, count)."""
     rows = []
     for x in features:
-        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0)
-        rows.append(torch.cat([mean, (variance + 1e-5).sqrt()], 1))
+        size = x.shape[-1] // count
+        x = x.float()
+        mean = F.avg_pool2d(x, size)
+        square = F.avg_pool2d(x * x, size)
+        rows.append(torch.cat([mean, ((square - mean * mean).clamp_min(0) + 1e-5).sqrt()], 1))
     return rows
 
 
-def charbonnier(difference: Tensor) -> Tensor:
+def texture(a: Tensor, b: Tensor, levels: int = 3) -> Tensor:
+    """How differently strong the fine structure of two pictures (N, 3, H, W) is, place by place.
+
+    Compares energies, not values: what a pixel loss averages to a blur has too little of it.
+    """
+    parts = []
+    for level in range(levels):
+        energies = []
+        for x in (a, b):
+            fine = x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+            energies.append((F.avg_pool2d(fine * fine, 8, 4).sum(1) + 1e-5).sqrt())
+        parts.append((energies[0] - energies[1]).abs().mean() / 2**level)
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+    return torch.stack(parts).sum()
+
+
+def charbonnier(difference: Tensor, rounding: float = 1e-2) -> Tensor:
     """Mean of |difference|, rounded off near zero so that its slope is gentle where little is left to do."""
-    return (difference.float() ** 2 + 1e-4).sqrt().mean() - 1e-2
+    return (difference.float() ** 2 + rounding**2).sqrt().mean() - rounding
 
 
 def edges(difference: Tensor) -> Tensor:
@@ -108,5 +134,6 @@ def steadiness(a: Tensor, b: Tensor, shift_a: Tensor, shift_b: Tensor, ring: int
         width, height = size - abs(difference[0]), size - abs(difference[1])
         piece_a = a[i, :, y_a : y_a + height, x_a : x_a + width]
         piece_b = b[i, :, y_b : y_b + height, x_b : x_b + width]
-        parts.append(charbonnier((piece_a - piece_b)[:, ring:-ring, ring:-ring]))
+        # Hardly rounded off: what faint noise changes counts too.
+        parts.append(charbonnier((piece_a - piece_b)[:, ring:-ring, ring:-ring], 1e-3))
     return torch.stack(parts).mean()

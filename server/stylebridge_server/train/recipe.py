@@ -57,6 +57,8 @@ class Recipe(Schedule):
     styles: int = 400
     other_styles: float = 0.3
     plain_styles: float = 0.3
+    mixed_styles: float = 0.0
+    extra_styles: int = 0
     # steps
     pairs: int = 48
     uses: int = 8
@@ -73,8 +75,16 @@ class Recipe(Schedule):
     edges: float = 1.0
     perceptual: float = 0.0
     style: float = 0.0
+    manner: float = 0.0
+    texture: float = 0.0
+    encoded: float = 0.0
+    steered: float = 0.0
+    signals: float = 0.0
     steady: float = 1.0
+    ring: int = 8
     losses_crop: int = 128
+    features_from: float = 0.0
+    calibrate_every: int = 100
 
 
 Kind = TypeVar("Kind", bound=Schedule)

@@ -7,6 +7,7 @@ needed only while training and for comparison, and its files are given by the pe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -49,6 +50,21 @@ def _mean_std(x: Tensor) -> tuple[Tensor, Tensor]:
 def _adain(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     own_mean, own_std = _mean_std(x)
     return ((x - own_mean) / own_std * std + mean).to(x.dtype)
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What the teacher made of a picture (N, 3, H, W).
+
+    Attributes:
+        picture: (N, 3, H, W) in [0, 1].
+        encoded: its features of the content, (N, 64, H/4, W/4), every channel of mean 0 and deviation 1.
+        steered: the features after the style has worked on them, (N, 64, H/4, W/4).
+    """
+
+    picture: Tensor
+    encoded: Tensor
+    steered: Tensor
 
 
 class MicroAst:
@@ -98,13 +114,19 @@ class MicroAst:
 
     def stylise(self, content: Tensor, signals: Tensor) -> Tensor:
         """`content` in the style that `signals` describe; RGB clamped to [0, 1]."""
+        return self.painting(content, signals).picture
+
+    def painting(self, content: Tensor, signals: Tensor) -> Painting:
+        """Like `stylise`, with what the teacher thought on the way."""
         _, x = self._encode(_extended(content), "content_encoder")
+        mean, std = _mean_std(x)
+        encoded = _inside((x - mean) / std)
         rows = [row[:, :, None, None] for row in signals.unbind(1)]
         for name, level in (("dec1", rows[4:]), ("dec2", rows[:4])):
             mean, std, gain, share = level
             x = self._modulated(_adain(x, mean, std), name, gain.to(x.dtype), share.to(x.dtype))
-        w = self.weights["decoder"]
+        w, steered = self.weights["decoder"], _inside(x)
         for i, j in ((1, 3), (6, 8)):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = F.relu(_conv(F.relu(_conv(x, w, f"dec3.{i}")), w, f"dec3.{j}"))
-        return _inside(_conv(x, w, "dec3.10"), 4).float().clamp(0, 1)
+        return Painting(_inside(_conv(x, w, "dec3.10"), 4).float().clamp(0, 1), encoded, steered)

@@ -10,7 +10,6 @@ import functools
 import os
 import sys
 from dataclasses import asdict
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,27 @@ import platformdirs
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge_server import colour, media, segment, style
+from stylebridge_server import colour, media, segment, steps, style
+from stylebridge_server.shot import looks, portable
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
-from stylebridge_server.shot.shot import AnyShot, PushedShot, Shot
+from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
+from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.shots import Shots, open_shot
 from stylebridge_server.worker.styles import Styles
 
-LIVE_SCENE = (0, 2**31)  # a camera's only scene
+LIVE_SCENE = (0, LIVE_LAST)  # a camera's only scene
 MEBIBYTE = 1 << 20
 
 Data = dict[str, Any]
@@ -66,7 +70,7 @@ class Jobs:
             disk=disk,
         )
         self._store = AnalysisStore(analyses)
-        self._shots: dict[str, AnyShot] = {}
+        self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
         self._styles = Styles(self._engine, device)
         self._frames = 0
@@ -79,9 +83,14 @@ class Jobs:
         """Operation name to handler."""
         return {
             "describe": self.describe,
+            "probe": probe,
+            "parse_look": parse_look,
+            "format_look": format_look,
             "open_shot": self.open_shot,
             "put_frame": self.put_frame,
             "analyse": self.analyse,
+            "read_analysis": self.read_analysis,
+            "add_analysis": self.add_analysis,
             "mattes": self.mattes,
             "render": self.render,
             "close_shot": self.close_shot,
@@ -96,51 +105,43 @@ class Jobs:
         }
 
     def open_shot(self, context: Context, request: Data) -> Data:
-        """Open media by `path`, or declare a shot whose frames the client will push."""
-        shot: AnyShot
-        if request.get("path") is not None:
-            # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
-            context.readable(request["path"])
-            shot = Shot(media.open_source(request["path"]))
-            if shot.id in self._shots:
-                shot.close()
-                shot = self._shots[shot.id]
-        else:
-            declared = dict(request["pushed"])
-            live = bool(declared.pop("live", False))
-            rate = declared.pop("rate", None)
-            info = SourceInfo(kind="frames", rate=None if rate is None else Fraction(*rate), **declared)
-            shot = PushedShot(info, live)
-        self._shots[shot.id] = shot
+        """Open media by `path`, a shot of frames that the client put, or a camera whose frames it will push."""
+        shot = self._shots.add(context.session, open_shot(context, request))
         return {"shot": shot.id, "info": _info(shot.info)}
 
     def put_frame(self, context: Context, request: Data) -> Data:
-        """Keep one frame of a declared shot."""
-        shot = self._shot(request)
-        if not isinstance(shot, PushedShot):
-            raise StylebridgeError(
-                Code.BAD_REQUEST, "This shot reads its own media: frames cannot be put into it."
-            )
-        shot.put(Frame(request["number"], np.asarray(request["picture"])))
-        if not shot.live:
-            self._streams.pop(shot.id, None)
+        """Keep one frame of a camera."""
+        with self._shots.use(context.session, request["shot"]) as shot:
+            if not isinstance(shot, LiveShot):
+                raise StylebridgeError(
+                    Code.BAD_REQUEST,
+                    "Only a live shot takes single frames: put others as blobs, and open a shot with their hashes.",
+                )
+            shot.put(Frame(request["number"], np.asarray(request["picture"])))
         return {}
 
     def analyse(self, context: Context, request: Data) -> Data:
         """Find the shot's cuts and instances, or find the analysis that was made before."""
-        shot = self._shot(request)
-        if shot.live:
-            raise StylebridgeError(Code.BAD_REQUEST, "A camera has no range and cannot be analysed.")
         prompts = Look.from_data({"schema": "look.1", "prompt": request.get("prompts", [])}).prompts
-        found = analyse(
-            shot,
-            [_prompt(context, one) for one in prompts],
-            request.get("segmenter", "auto"),
-            self._store,
-            context.progress,
-            context.check_cancelled,
-        )
+        with self._shots.use(context.session, request["shot"]) as shot:
+            found = analyse(
+                shot,
+                [_prompt(context, one) for one in prompts],
+                request.get("segmenter", "auto"),
+                self._store,
+                context.progress,
+                context.check_cancelled,
+            )
         return _analysis(found)
+
+    def read_analysis(self, context: Context, request: Data) -> Data:
+        """A piece of an analysis, for a client that keeps it."""
+        size, part = portable.piece(self._store.load(request["analysis"]), request["offset"])
+        return {"size": size, "bytes": part}
+
+    def add_analysis(self, context: Context, request: Data) -> Data:
+        """Keep an analysis that a client brings as a blob."""
+        return _analysis(portable.add(self._store, context.store.path(request["hash"])))
 
     def mattes(self, context: Context, request: Data) -> Data:
         """Send the soft mattes of one instance, (H, W, 1) uint8, for each of the `frames`; 0 is the background."""
@@ -158,7 +159,10 @@ class Jobs:
 
     def render(self, context: Context, request: Data) -> Data:
         """Send the styled `frames`, in the order asked for."""
-        shot = self._shot(request)
+        with self._shots.use(context.session, request["shot"]) as shot:
+            return self._render(context, request, shot)
+
+    def _render(self, context: Context, request: Data, shot: AnyShot) -> Data:
         analysis = None
         if not shot.live:
             if request.get("analysis") is None:
@@ -167,8 +171,14 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
+            if (analysis.width, analysis.height) != (shot.info.width, shot.info.height):
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The analysis is of a shot of {analysis.width} x {analysis.height}, this one has "
+                    f"{shot.info.width} x {shot.info.height}: name the analysis of this shot.",
+                )
         said = Look.from_data(request["look"])
-        look = resolve(said, shot, analysis, partial(self._styles.find, context.readable, said.models))
+        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -180,7 +190,9 @@ class Jobs:
                     last=analysis.last,
                 )
             context.progress(done, len(request["frames"]), "styling")
-            context.frame(number, render(shot, analysis, look, number, streams).pixels)
+            with steps.followed(context.progress):
+                styled = render(shot, analysis, look, number, streams)
+            context.frame(number, styled.pixels)
             self._frames += 1
         context.progress(len(request["frames"]), len(request["frames"]), "styling")
         return {"fingerprint": self.fingerprint}
@@ -192,6 +204,7 @@ class Jobs:
             "facts": self._facts,
             "shots": len(self._shots),
             "frames": self._frames,
+            "memory": _memory(),
             "peak_memory": _peak_memory(),
             "network": self._styles.runs,
             "caches": self._caches(),
@@ -214,20 +227,16 @@ class Jobs:
         return counters
 
     def close_shot(self, context: Context, request: Data) -> Data:
-        """Forget a shot and close its media."""
-        shot = self._shot(request)
-        del self._shots[shot.id]
-        self._streams.pop(shot.id, None)
-        shot.close()
+        """Let go of a shot; it is closed when no other session has it open."""
+        self._shots.close(context.session, request["shot"])
         return {}
 
-    def _shot(self, request: Data) -> AnyShot:
-        shot = self._shots.get(request["shot"])
-        if shot is None:
-            raise StylebridgeError(
-                Code.NEED, "The server does not have this shot open: open it first.", shot=request["shot"]
-            )
-        return shot
+    def ended(self, session: str) -> None:
+        """Let go of all that a session had open."""
+        self._shots.end(session)
+
+    def _closed(self, shot: str) -> None:
+        self._streams.pop(shot, None)
 
     def _streams_of(self, shot: AnyShot, analysis: Analysis | None) -> Streams:
         """The shot's streams, made anew when the cuts are others."""
@@ -237,6 +246,21 @@ class Jobs:
         if kept is None or kept[0] != name:
             kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
         return kept[1]
+
+
+def probe(context: Context, request: Data) -> Data:
+    """What this machine has under the `paths`, for a client that asks whether it sees the same files."""
+    return {"files": [_glimpse(context, path) for path in request["paths"]]}
+
+
+def parse_look(context: Context, request: Data) -> Data:
+    """The plain data of a look's TOML."""
+    return looks.read(request["text"], request.get("path"))
+
+
+def format_look(context: Context, request: Data) -> Data:
+    """The TOML of a look."""
+    return looks.write(request["look"], request.get("original"))
 
 
 @functools.cache
@@ -266,9 +290,23 @@ def fingerprint() -> str:
     return _jobs().fingerprint
 
 
+def ended(session: str) -> None:
+    """Lets go of all that a session had open."""
+    _jobs().ended(session)
+
+
 def status() -> Data:
     """Counters and limits: what ran, what is kept."""
     return _jobs().status()
+
+
+def _memory() -> int:
+    """Bytes of memory that this process holds now; the most that it ever held where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return _peak_memory()
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 def _peak_memory() -> int:
@@ -307,10 +345,19 @@ def _analysis(analysis: Analysis) -> Data:
     }
 
 
+def _glimpse(context: Context, path: str) -> Data | None:
+    try:
+        return glimpse(context.readable(path))
+    except (OSError, ValueError, StylebridgeError):
+        return None
+
+
 def _prompt(context: Context, prompt: LookPrompt) -> Prompt:
     """A look's prompt with its matte read from its file."""
     matte = None
     if prompt.matte is not None:
-        pixels = colour.to_working(media.load_image(context.readable(prompt.matte)).pixels)
+        path = context.file(prompt.matte)
+        with said_as(prompt.matte, path):
+            pixels = colour.to_working(media.load_image(path).pixels)
         matte = np.rint(np.clip(pixels.mean(-1), 0, 1) * 255).astype(np.uint8)
     return Prompt(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)

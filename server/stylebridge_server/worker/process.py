@@ -1,8 +1,9 @@
 """The worker process: one thread receives, jobs compute one at a time.
 
-The module that does the work is named when the process starts and has three functions:
+The module that does the work is named when the process starts and has these functions:
 
     handlers() -> dict[str, Handler]     what each request does; see `context.Handler`
+    ended(session: str) -> None          a client is gone: lets go of what it had open; from any thread
     fingerprint() -> str                 of everything that results depend on
     status() -> dict[str, Any]           counters, as plain data; called in the receiving thread, any time
 """
@@ -27,16 +28,23 @@ from stylebridge.keys import KeyPair
 from stylebridge.link import Link
 from stylebridge.pixels import Assembly, Bytes, Picture
 from stylebridge.protocol import Message, decode, encode
+from stylebridge_server.shot.store import open_store
 
+from . import logs
 from .baton import Baton
 from .context import Context, Handler
 from .ledger import Pen
 from .messages import TO_WORKER, failure
+from .sharing import Sharing
+from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
 
 #: Threads for jobs; only one of them computes, the others wait for their turn or their client.
 THREADS = 64
+
+#: Requests that need no turn: what they do is little beside a frame.
+ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Orders:
         ledger: the file for signs of life.
         jobs: the module that does the work.
         roots: the folders that clients of other users may have read.
+        log: how log lines look, see `logs.begin`.
     """
 
     endpoint: str
@@ -59,6 +68,7 @@ class Orders:
     ledger: str
     jobs: str
     roots: tuple[str, ...] = ()
+    log: str = "text"
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -77,10 +87,12 @@ class Worker:
         self._pen = Pen(Path(orders.ledger))
         self._roots = tuple(Path(os.path.realpath(root)) for root in orders.roots)
         self._jobs: dict[int, Context] = {}
-        self._uploads: dict[int, Assembly] = {}
+        self._assemblies: dict[int, Assembly] = {}
         self._pictures: dict[int, Picture] = {}
         self._handlers: dict[str, Handler] = {}
         self._status: Callable[[], dict[str, Any]] = dict
+        self._sharing = Sharing(self._send)
+        self._ended: Callable[[str], None] = lambda session: None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
         self._link = Link(
             orders.endpoint,
@@ -95,9 +107,12 @@ class Worker:
         """Loads the module that does the work and says so to the broker, or why it could not be loaded."""
         self._link.open(10.0)
         try:
+            self._store = open_store()
+            _at_end.append(self._store.close)
+            self._uploads = Uploads(self._store, self._send)
             module = importlib.import_module(self._orders.jobs)
             self._handlers = module.handlers()
-            self._status = module.status
+            self._status, self._ended = module.status, module.ended
             fingerprint = module.fingerprint()
         except Exception as error:
             log.exception("the work's module %s does not load", self._orders.jobs)
@@ -118,49 +133,62 @@ class Worker:
             self._run(message)
         elif message.op == "part":
             self._part(message)
+        elif message.op == "put":
+            self._uploads.take(message.id, message.fields, lambda: self._sharing.read(message))
+        elif message.op in ("share", "unshare", "free"):
+            self._sharing.receive(message)
+        elif message.op == "ended":
+            self._threads.submit(self._ended, message.fields["session"])
         elif message.op == "beat":
             self._pen.beat()
         elif message.op == "status":
             self._send("status", message.id, {"value": self._status()})
         elif message.op == "cancel":
-            self._uploads.pop(message.id, None)
+            self._assemblies.pop(message.id, None)
+            self._pictures.pop(message.id, None)
+            self._uploads.cancel(message.id)
             if context:
                 context.cancel()
         elif message.op == "credit" and context and context.attempt == message.fields["attempt"]:
             context.credit.add(message.fields["bytes"])
 
     def _part(self, message: Message) -> None:
-        assembly = self._uploads.setdefault(message.id, Assembly())
+        assembly = self._assemblies.setdefault(message.id, Assembly())
+        self._send("credit", message.id, {"bytes": message.length})
         try:
-            data = assembly.add(message.layout, message.fields["offset"], message.payload)
+            part = self._sharing.read(message)
+            data = assembly.add(message.layout, message.fields["offset"], part)
         except StylebridgeError:
-            del self._uploads[message.id]  # its `run` will say so
+            del self._assemblies[message.id]  # its `run` will say so
             return
         if data is not None:
-            del self._uploads[message.id]
+            del self._assemblies[message.id]
             self._pictures[message.id] = Picture(message.fields["number"], message.layout, data)
 
     def _run(self, message: Message) -> None:
         fields = dict(message.fields["fields"])
         if message.fields["request"] == "put_frame":
             fields["picture"] = self._pictures.pop(message.id, None)
-        context = Context(message, self._send, self._baton, self._pen, self._roots)
+        context = Context(
+            message, self._send, self._baton, self._pen, self._roots, self._store, self._sharing
+        )
         self._jobs[message.id] = context
         self._threads.submit(self._do, message.fields["request"], context, fields)
 
     def _do(self, request: str, context: Context, fields: dict[str, Any]) -> None:
         """In a thread of its own: one job, from its turn to its result."""
+        logs.request.set(context.number)
         try:
             if request == "put_frame" and fields["picture"] is None:
                 raise StylebridgeError(Code.BAD_REQUEST, "A pushed frame came incomplete: send it again.")
             handler = self._handlers.get(request)
             if handler is None:
                 raise StylebridgeError(Code.BAD_REQUEST, f'This server cannot do "{request}".')
-            value = context.run(handler, fields)
+            value = handler(context, fields) if request in ASIDE else context.run(handler, fields)
             answer = encode("result", context.number, {"value": value or {}})
         except Exception as error:
             if not isinstance(error, StylebridgeError):
-                log.exception("request=%s session=%s failed", request, context.session)
+                logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
             seen = failure(error)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
@@ -168,20 +196,24 @@ class Worker:
         self._link.send(answer)
 
 
+#: What is put in order when the process ends.
+_at_end: list[Callable[[], None]] = []
+
+
 def leave(why: str) -> None:
     """Ends the process at once; jobs have nothing to put in order."""
-    log.info("leaving: %s", why)
+    logs.event(log, "worker leaves", why=why)
+    for action in _at_end:
+        action()
     logging.shutdown()
     os._exit(0)
 
 
 def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
     orders = Orders.read(sys.stdin.buffer)
+    logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
     Worker(orders).start()
     threading.Event().wait()

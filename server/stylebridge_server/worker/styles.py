@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from stylebridge.wording import suggestion
 from stylebridge_models import installed
 from stylebridge_models.installed import Card
 from stylebridge_server import media, style
+from stylebridge_server.worker.inputs import Reader, said_as
+from stylebridge_server.worker.methods import Methods, loss_networks
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -29,13 +31,14 @@ class Styles:
     def __init__(self, engine: style.Engine, device: str) -> None:
         self._engine = engine
         self._networks = style.Installed(device)
+        self._methods = Methods(device)
         self._pictures: dict[_Mark, style.Style] = {}
 
-    def find(self, readable: Callable[[str], Path], models: Mapping[str, str], word: str) -> style.Style:
+    def find(self, reader: Reader, models: Mapping[str, str], word: str) -> style.Style:
         """The style that a word means.
 
         Args:
-            readable: gives the path of a picture that may be read, or raises.
+            reader: gives the files that the client may have read; a request's context is one.
             models: the look's versions of models by name; an installed network that it lacks is taken as it is now.
             word: the look's word.
 
@@ -47,6 +50,8 @@ class Styles:
         presets = self._engine.presets()
         if picture is None and name in presets:
             return style.CodeStyle(presets[name].code)
+        if name == style.OPTIMISE:
+            return self._methods.find(reader, picture)
         card = None
         if name is not None:
             card = self._card(name, models.get(name))
@@ -54,7 +59,9 @@ class Styles:
         if picture is None:
             assert card is not None
             return self._networks.style(card)
-        return self._of_picture(readable(picture), picture, card)
+        path = reader.file(picture)
+        with said_as(picture, path):
+            return self._of_picture(path, picture, card)
 
     def describe(self) -> dict[str, Any]:
         """For the answer to `describe`: styles, networks that paint after a picture, versions of models."""
@@ -74,7 +81,8 @@ class Styles:
         ]
         return {
             "styles": styles,
-            "networks": [card.name for card in cards if style.needs_picture(card)],
+            "networks": [card.name for card in cards if style.needs_picture(card)]
+            + ([style.OPTIMISE] if loss_networks() else []),
             "models": {"style": self._engine.checksum, **{card.name: card.version for card in cards}},
         }
 

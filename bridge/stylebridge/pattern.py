@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylebridge.errors import Code, StylebridgeError
+from .errors import Code, StylebridgeError
 
 _PLACE = re.compile(r"#+|%0?(\d*)d")
 

@@ -1,0 +1,254 @@
+"""The shots that are open: each for the sessions that opened it, closed when nobody is left."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge.pattern import parse_pattern
+from stylebridge.pixels import Layout
+from stylebridge.protocol import ALPHAS, COLOURS, MANIFEST_LIMIT
+from stylebridge_server import media
+from stylebridge_server.media.files import know_hash
+from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot, PushedShot
+from stylebridge_server.shot.shot import AnyShot, Shot
+from stylebridge_server.shot.store import lacking
+from stylebridge_server.values import Frame, SourceInfo
+
+from .context import Context
+from .inputs import Files, Place, hashes_of, said_as
+
+#: Shots that one session may have open. What makes room is opened again when it is asked for.
+SHOTS_LIMIT = 64
+
+
+@dataclass(eq=False)
+class _Open:
+    shot: AnyShot
+    sessions: set[str] = field(default_factory=set)
+    users: int = 0  # jobs that work with it now
+
+
+class Shots:
+    """The registry; for any thread.
+
+    Args:
+        on_close: called with the id of a shot that is closed.
+    """
+
+    def __init__(self, on_close: Callable[[str], None]) -> None:
+        self._on_close = on_close
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, session: str, shot: AnyShot) -> AnyShot:
+        """Opens a shot for a session; where an equal one is open, that one, and this is closed.
+
+        The shot that a session has not used for longest makes room where it has too many open.
+        """
+        with self._lock:
+            held = [opened for opened in self._open.values() if session in opened.sessions]
+            for opened in held[: max(0, len(held) + 1 - SHOTS_LIMIT)]:
+                opened.sessions.discard(session)
+            kept = self._open.setdefault(shot.id, _Open(shot))
+            kept.sessions.add(session)
+            self._open.move_to_end(shot.id)
+        for opened in held:
+            self._let_go(opened)
+        if kept.shot is not shot:
+            shot.close()
+        return kept.shot
+
+    @contextmanager
+    def use(self, session: str, name: str) -> Iterator[AnyShot]:
+        """A shot that the session has open; it stays open meanwhile.
+
+        Raises:
+            StylebridgeError: need, with details {"shot": name}, where the session does not have it open.
+        """
+        with self._lock:
+            opened = self._open.get(name)
+            if opened is None or session not in opened.sessions:
+                raise StylebridgeError(
+                    Code.NEED, "The server does not have this shot open: open it first.", shot=name
+                )
+            opened.users += 1
+            self._open.move_to_end(name)
+        try:
+            yield opened.shot
+        finally:
+            with self._lock:
+                opened.users -= 1
+            self._let_go(opened)
+
+    def close(self, session: str, name: str) -> None:
+        """The session needs the shot no more; raises as `use`."""
+        with self.use(session, name), self._lock:
+            self._open[name].sessions.discard(session)
+
+    def end(self, session: str) -> None:
+        """The session is over."""
+        with self._lock:
+            held = [opened for opened in self._open.values() if session in opened.sessions]
+            for opened in held:
+                opened.sessions.discard(session)
+        for opened in held:
+            self._let_go(opened)
+
+    def _let_go(self, opened: _Open) -> None:
+        with self._lock:
+            if opened.sessions or opened.users or self._open.pop(opened.shot.id, None) is None:
+                return
+        self._on_close(opened.shot.id)
+        opened.shot.close()
+
+
+def open_shot(context: Context, request: Mapping[str, Any]) -> AnyShot:
+    """The shot that a request describes.
+
+    Raises:
+        StylebridgeError: as media and inputs do; bad_request where it describes none, or several.
+    """
+    given = [name for name in ("path", "pushed", "live") if request.get(name) is not None]
+    if len(given) != 1:
+        raise StylebridgeError(
+            Code.BAD_REQUEST, "A shot is opened with one of a path, pushed frames or a live source."
+        )
+    if given == ["path"]:
+        return _of_path(context, request["path"])
+    declared = request[given[0]]
+    if given == ["live"]:
+        return LiveShot(_info(declared, 0, LIVE_LAST), uuid.uuid4().hex)
+    hashes = hashes_of(declared["frames"], context.store)
+    first, last = declared["first"], declared["last"]
+    if last - first + 1 != len(hashes) or not hashes or len(hashes) > MANIFEST_LIMIT:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"{len(hashes)} frames are named for the range {first} to {last}: name each frame of it, in order, "
+            f"and at most {MANIFEST_LIMIT}.",
+        )
+    return PushedShot(_info(declared, first, last), hashes, context.store, context.check_cancelled)
+
+
+def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:
+    """What a client declares of frames that it makes, where this server can work with it."""
+    layout = Layout(declared["dtype"], declared["height"], declared["width"], declared["channels"])
+    if declared["colour"] not in COLOURS:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'The colour space "{declared["colour"]}" cannot be worked in yet: convert the frames to '
+            f"{' or '.join(COLOURS)}.",
+        )
+    if declared["alpha"] not in ALPHAS:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'The alpha "{declared["alpha"]}" cannot be worked with yet: divide the colours by it and declare '
+            '"straight", or leave it out and declare "none".',
+        )
+    if (declared["alpha"] == "none") != (layout.channels in (1, 3)):
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f'Frames of {layout.channels} channels cannot have the alpha "{declared["alpha"]}": 1 and 3 channels have '
+            '"none", 2 and 4 have "straight".',
+        )
+    rate = declared.get("rate")
+    if rate is not None and (len(rate) != 2 or min(rate) < 1):
+        raise StylebridgeError(Code.BAD_VALUE, f"The rate {rate} is no pair of numerator and denominator.")
+    return SourceInfo(
+        kind="frames",
+        width=layout.width,
+        height=layout.height,
+        first=first,
+        last=last,
+        channels=layout.channels,
+        dtype=layout.dtype,
+        rate=None if rate is None else Fraction(*rate),
+    )
+
+
+def _of_path(context: Context, path: str) -> Shot:
+    """A movie, a picture or a sequence: the files that came with the request, else those of this machine."""
+    sent = _sent(path, context.files)
+    if sent:
+        return Shot(_Sent(context, path, sent))
+    # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
+    context.readable(path)
+    pattern = None if Path(path).is_file() else parse_pattern(path)
+    if pattern is not None and not context.owner:
+        for number in pattern.numbers():  # each file may be a link to elsewhere
+            context.check_cancelled()
+            context.readable(pattern.path(number))
+    return Shot(media.open_source(path))
+
+
+def _sent(path: str, files: Files) -> dict[str, str]:
+    """Of the files that came with a request, those that a path or pattern names: name to hash."""
+    place = Place.of(path)
+    if path in files:
+        return {place.name: files[path]}
+    pattern = parse_pattern(place.name)
+    if pattern is None:
+        return {}
+    found = {other: name for other, name in files.items() if Place.of(other).folder == place.folder}
+    names = {Place.of(other).name: name for other, name in found.items()}
+    return {name: value for name, value in names.items() if pattern.number(name) is not None}
+
+
+class _Sent:
+    """Media whose files the client sent: opened in a folder of their own, spoken of as the client names them."""
+
+    def __init__(self, context: Context, path: str, files: Mapping[str, str]) -> None:
+        place = Place.of(path)
+        self._folder = place.folder
+        self._pins = context.store.pins()
+        try:
+            self._hold(context, files)
+            with self._as_named():
+                self._source = media.open_source(self._pins.folder / place.name)
+        except BaseException:
+            self._pins.close()
+            raise
+        self.info = self._source.info
+
+    def _hold(self, context: Context, files: Mapping[str, str]) -> None:
+        missing = []
+        for name, blob in files.items():
+            context.check_cancelled()
+            if not context.store.has(blob):
+                missing.append(blob)
+                continue
+            self._pins.add(blob, name)
+        if missing:
+            raise lacking(missing)
+        for done, (name, blob) in enumerate(files.items()):
+            context.progress(done, len(files), "checking files")
+            know_hash(self._pins.path(blob, name), blob)
+
+    def read(self, number: int) -> Frame:
+        with self._as_named():
+            return self._source.read(number)
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]:
+        with self._as_named():
+            yield from self._source.frames(first, last)
+
+    def content_hash(self) -> str:
+        return self._source.content_hash()
+
+    def close(self) -> None:
+        self._source.close()
+        self._pins.close()
+
+    def _as_named(self) -> Any:
+        return said_as(self._folder, f"{self._pins.folder}/")
