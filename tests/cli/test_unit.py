@@ -58,6 +58,7 @@ def test_every_setting_is_documented_and_carried_over(repository: Path) -> None:
     documented = re.findall(r"^\| `(STYLEBRIDGE_\w+)`", (repository / "docs/operations.md").read_text(), re.M)
     assert sorted(documented) == sorted(SETTINGS)
     sources = "".join(path.read_text("utf-8") for path in (repository / "server").rglob("*.py"))
+    sources += "".join(path.read_text("utf-8") for path in (repository / "models").rglob("*.py"))
     sources += (repository / "bridge/stylebridge/keys.py").read_text("utf-8")
     assert all(f'"{name}"' in sources.replace(unit_source(repository), "") for name in SETTINGS)
 

@@ -23,7 +23,7 @@ Bytes = int
 
 _KEPT_FRAMES = 5  # source frames at one time: three that the shot keeps, the one that is read, the result
 _DECODED = 192 << 20  # pictures that a movie's decoder keeps
-_NETWORK = 320 << 20  # a band being encoded, or a tile decoded
+_NETWORK = 128 << 20  # a band being encoded, or a tile decoded
 _FLOAT_RGB, _FLOAT = 12, 4  # bytes a pixel
 
 Estimate = Callable[[SourceInfo], Bytes]
@@ -44,7 +44,7 @@ def of_render(info: SourceInfo, layers: int, strokes: Collection[float], window:
     full = info.width * info.height
     # The plate in the working space, its detail and what is made of it; for each layer its matte, its share and its
     # styled picture; then those of the layer at hand.
-    pixels = full * (_FLOAT_RGB * 2 + layers * (_FLOAT_RGB + 2 * _FLOAT + 1) + 4 * _FLOAT_RGB)
+    pixels = full * (_FLOAT_RGB * 2 + layers * (_FLOAT_RGB + 2 * _FLOAT + 1) + 2 * _FLOAT_RGB)
     networks = [math.prod(style.network_size(info.height, info.width, stroke)) for stroke in strokes]
     # For each frame of the window its plate, flow both ways with validity, path, weight and styled picture.
     followed = max(networks) * (_FLOAT_RGB * 2 + 24 + 12) * window + sum(networks) * 8 * _FLOAT_RGB
@@ -66,7 +66,7 @@ def of_analysis(info: SourceInfo, instances: bool) -> Bytes:
     held = max(48 << 20, 3 * full)
     # The soft matte of an instance: the guided filter holds so many planes of the box around it.
     edges = full * 220
-    return _source(info) + eight_bit + held + edges + (300 << 20)
+    return _source(info) + eight_bit + held + edges + (96 << 20)
 
 
 def extent(look: Resolved, info: SourceInfo) -> dict[str, Any]:
