@@ -11,7 +11,7 @@ On the wire rows run top-down without gaps. Hosts have them otherwise: bottom-up
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -300,14 +300,18 @@ class Assembly:
     """Puts one picture together from its parts, which come in order. A part at offset 0 starts anew.
 
     The memory is taken once, when the first part has shown the size, and `Layout` has found it within limits.
+
+    Args:
+        take: gives memory of so many bytes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[int], Bytes] = bytearray) -> None:
+        self._take = take
         self._layout: Layout | None = None
-        self._data = bytearray()
+        self._data: Bytes = b""
         self._filled = 0
 
-    def add(self, layout: Layout, offset: int, part: Bytes) -> bytearray | None:
+    def add(self, layout: Layout, offset: int, part: Bytes) -> Bytes | None:
         """The whole picture's bytes with its last part, None before.
 
         Raises:
@@ -319,7 +323,7 @@ class Assembly:
     def room(self, layout: Layout, offset: int, size: int) -> memoryview:
         """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
-            self._layout, self._data, self._filled = layout, bytearray(layout.nbytes), 0
+            self._layout, self._data, self._filled = layout, self._take(layout.nbytes), 0
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
             self._layout = None
             raise StylebridgeError(
@@ -330,7 +334,7 @@ class Assembly:
         return memoryview(self._data)[offset : offset + size]
 
     @property
-    def whole(self) -> bytearray | None:
+    def whole(self) -> Bytes | None:
         """The whole picture's bytes, None where parts are missing."""
         complete = self._layout is not None and self._filled == self._layout.nbytes
         return self._data if complete else None
