@@ -11,7 +11,7 @@ On the wire rows run top-down without gaps. Hosts have them otherwise: bottom-up
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -303,14 +303,18 @@ class Assembly:
 
     The memory of a usual picture is taken once, when the first part has shown the size. That of a larger one is taken
     as the parts come: what was only promised costs nothing.
+
+    Args:
+        take: gives memory of so many bytes, for usual pictures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[int], Bytes] = bytearray) -> None:
+        self._take = take
         self._layout: Layout | None = None
-        self._data = bytearray()
+        self._data: Bytes = b""
         self._filled = 0
 
-    def add(self, layout: Layout, offset: int, part: Bytes) -> bytearray | None:
+    def add(self, layout: Layout, offset: int, part: Bytes) -> Bytes | None:
         """The whole picture's bytes with its last part, None before.
 
         Raises:
@@ -322,20 +326,22 @@ class Assembly:
     def room(self, layout: Layout, offset: int, size: int) -> memoryview:
         """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
-            self._layout, self._data, self._filled = layout, bytearray(min(layout.nbytes, PROMISED_BYTES)), 0
+            usual = layout.nbytes <= PROMISED_BYTES
+            self._data = self._take(layout.nbytes) if usual else bytearray(PROMISED_BYTES)
+            self._layout, self._filled = layout, 0
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
             self._layout = None
             raise StylebridgeError(
                 Code.BAD_REQUEST,
                 f"A part of {size} bytes at {offset} does not fit into the picture: send its parts in order.",
             )
-        if offset + size > len(self._data):
+        if isinstance(self._data, bytearray) and offset + size > len(self._data):
             self._data += bytes(min(layout.nbytes - len(self._data), PROMISED_BYTES))
         self._filled += size
         return memoryview(self._data)[offset : offset + size]
 
     @property
-    def whole(self) -> bytearray | None:
+    def whole(self) -> Bytes | None:
         """The whole picture's bytes, None where parts are missing."""
         complete = self._layout is not None and self._filled == self._layout.nbytes
         return self._data if complete else None

@@ -345,10 +345,3 @@ def _scaled(picture: Rgb8, size: tuple[int, int]) -> Rgb8:
         return picture
     way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=way))
-
-
-class _Here:
-    """Reads the user's own files."""
-
-    def file(self, path: str) -> Path:
-        return Path(path)

@@ -20,7 +20,6 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -49,9 +48,6 @@ class Store:
         folder: made where it is absent.
         limit: bytes to hold. What open shots use is never dropped, and counts.
 
-    Attributes:
-        writer: writes while the hash is computed.
-
     Raises:
         StylebridgeError: not_writable, where the folder cannot be made.
     """
@@ -61,7 +57,6 @@ class Store:
         self._blobs = folder / "blobs"
         self._lock = threading.Lock()
         self._verified: set[tuple[str, int]] = set()  # hash and inode of files that were found to be it
-        self.writer = ThreadPoolExecutor(1, "store")
         self._coming = 0  # bytes that were announced and are not whole yet
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -250,9 +245,8 @@ class Incoming:
                     Code.BAD_REQUEST,
                     f"A part of {size} bytes at {offset} does not fit: send the parts in order.",
                 )
-            written = self._store.writer.submit(self._write, memoryview(data).cast("B"))
-            self._digest.update(data)  # meanwhile
-            written.result()
+            self._write(memoryview(data).cast("B"))
+            self._digest.update(data)
             self._filled += size
             return self._finish() if self._filled == self._size else None
         except OSError as error:

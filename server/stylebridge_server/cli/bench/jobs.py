@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylebridge.pixels import Picture
 from stylebridge_server.worker.context import Context, Handler
 
 _frames: dict[int, Picture] = {}
+_scratch: dict[int, NDArray[np.uint8]] = {}  # by its size
 
 
 def put_frame(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
@@ -23,8 +25,11 @@ def render(context: Context, fields: dict[str, Any]) -> None:
     """Every byte of each frame inverted."""
     for number in fields["frames"]:
         picture = _frames[number]
-        inverted = np.bitwise_not(np.frombuffer(picture.data, np.uint8))
-        context.frame(number, Picture(number, picture.layout, inverted.data))
+        frame = np.frombuffer(picture.data, np.uint8)
+        if frame.size not in _scratch:
+            _scratch[frame.size] = np.empty_like(frame)
+        inverted = np.bitwise_not(frame, out=_scratch[frame.size])
+        context.frame(number, Picture(number, picture.layout, inverted.data))  # which copies
 
 
 def handlers() -> dict[str, Handler]:
