@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,9 +36,14 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np
 
 
 def write_movie(
-    path: Path, frames: int = FRAMES, width: int = WIDTH, height: int = HEIGHT, sound: bool = True
+    path: Path,
+    frames: int = FRAMES,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    sound: bool = True,
+    draw: Callable[[int, int, int], NDArray[np.uint8]] = picture,
 ) -> Path:
-    """An H.264 movie at 24 frames a second, with a tone in AAC."""
+    """An H.264 movie at 24 frames a second, with a tone in AAC; its frames are drawn by number, width and height."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=24)
         video.width, video.height, video.pix_fmt = (
@@ -49,7 +55,7 @@ def write_movie(
         audio = container.add_stream("aac", rate=48000, layout="mono") if sound else None
         for number in range(frames):
             container.mux(
-                video.encode(av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24"))
+                video.encode(av.VideoFrame.from_ndarray(draw(number, width, height), format="rgb24"))
             )
         container.mux(video.encode())
         if audio is not None and frames:
@@ -80,6 +86,7 @@ def environment(home: Path) -> dict[str, str]:
         "STYLEBRIDGE_HOME": str(home / "settings"),
         "STYLEBRIDGE_ANALYSES": str(home / "analyses"),
         "STYLEBRIDGE_STORE": str(home / "store"),
+        "STYLEBRIDGE_MODELS": str(home / "models"),
         "STYLEBRIDGE_THREADS": "2",
     }
 

@@ -13,16 +13,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import psutil
 from end_to_end_tools import environment
+from numpy.typing import NDArray
 
 from stylebridge.client import Analysis, Client, OnProgress, Shot
 from stylebridge.launch import Address
 from stylebridge.pixels import Picture
+from stylebridge_server import media
 
 FRAMES, WIDTH, HEIGHT = 60, 96, 64
 WINDOW = 2 << 20  # the smallest there is
@@ -53,8 +57,20 @@ frame = 0
 points = [[0.32, 0.5]]
 """
 
+SHARED = Path("/dev/shm")
 #: What a server that was here may leave in its folder: the lock, and logs of what went wrong.
 _MAY_STAY = ("server.lock", "server.log", "run-")
+
+
+def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
+    """(H, W, 3): a ground that pans, before which a disc goes to and fro. No two frames are alike."""
+    ground = cv2.GaussianBlur(np.random.default_rng(5).random((height, width + 2 * FRAMES, 3)), (0, 0), 4)
+    ground = (ground - ground.min()) / (ground.max() - ground.min()) * 0.5
+    ground = ground[:, number : number + width]
+    rows, columns = np.mgrid[:height, :width]
+    place = width * (0.3 + 0.025 * abs((number + 15) % 30 - 15))
+    disc = np.clip(height / 5 - np.hypot(columns - place, rows - height / 2), 0, 1)[..., None]
+    return np.rint((ground * (1 - disc) + disc * np.array([0.9, 0.5, 0.1])) * 255).astype(np.uint8)
 
 
 def until(met: Callable[[], object], what: str, seconds: float = 30.0) -> None:
@@ -76,16 +92,17 @@ class Rendering:
     """A render of the plate, taken step by step: `take` some frames, do harm, take the rest.
 
     Args:
+        plate: its path, or it opened.
         progress: called while the plate is analysed.
         times: how often each frame is asked for. More than the window holds cannot have been sent when the first
             are taken, however much of it was made before.
     """
 
     def __init__(
-        self, client: Client, plate: Path, progress: OnProgress | None = None, times: int = 1
+        self, client: Client, plate: Path | Shot, progress: OnProgress | None = None, times: int = 1
     ) -> None:
         self.hashes: list[tuple[int, str]] = []
-        self.shot: Shot = client.open_shot(plate)
+        self.shot: Shot = plate if isinstance(plate, Shot) else client.open_shot(plate)
         self.analysis: Analysis = client.analyse(self.shot, LOOK["prompt"], progress=progress)
         frames = list(self.shot.frames) * times
         self._stream = client.render(self.shot, LOOK, frames, analysis=self.analysis, window=WINDOW)
@@ -100,7 +117,18 @@ class Rendering:
         return self
 
 
-def render(client: Client, plate: Path) -> list[tuple[int, str]]:
+def pushed(client: Client, plate: Path) -> Shot:
+    """The plate as a host gives it that decodes for itself: frame by frame, and again where they are asked for."""
+    with media.open_source(plate) as source:
+        pictures = {frame.number: Picture.of(frame.number, frame.pixels) for frame in source.frames()}
+        info = source.info
+    size = {"width": info.width, "height": info.height, "channels": info.channels, "dtype": info.dtype}
+    return client.open_shot(
+        pushed={"first": info.first, "last": info.last, **size}, frames=pictures.__getitem__
+    )
+
+
+def render(client: Client, plate: Path | Shot) -> list[tuple[int, str]]:
     """Frame numbers and hashes of the whole plate, in the order in which they came."""
     return Rendering(client, plate).take().hashes
 
@@ -138,6 +166,11 @@ class Server:
         self._said = self.process.stdout.readline()
 
     @property
+    def listens(self) -> bool:
+        """Whether it came up."""
+        return bool(self._said)
+
+    @property
     def address(self) -> Address:
         assert self._said, f"the server did not start: {self.log.read_text()}"
         return Address(**json.loads(self._said))
@@ -169,6 +202,14 @@ def settings(home: Path) -> dict[str, str]:
     """The environment of everything that runs in a home, temporary files included."""
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     return {**environment(home), "TMPDIR": str(home / "tmp")}
+
+
+def with_site(home: Path, name: str, code: str) -> str:
+    """A PYTHONPATH under which every Python process of a home runs some code as it starts."""
+    folder = home / "site" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    return os.pathsep.join([str(folder), settings(home)["PYTHONPATH"]])
 
 
 def worker_of(client: Client) -> int:
@@ -208,6 +249,7 @@ def left_behind(home: Path) -> list[str]:
     run = home / "settings" / "run"
     if run.is_dir():
         left += [str(path) for path in run.iterdir() if not path.name.startswith(_MAY_STAY)]
+    left += [str(path) for path in SHARED.glob("stylebridge-*") if _owner_gone(path)]
     for folder in (home / "tmp", home / "analyses"):
         if folder.is_dir():
             left += [
@@ -216,6 +258,12 @@ def left_behind(home: Path) -> list[str]:
                 if folder.name == "tmp" or path.name.startswith((".", "tmp")) or path.name.endswith(".part")
             ]
     return left
+
+
+def _owner_gone(path: Path) -> bool:
+    """Whether the process that a file in shared memory is named by has ended."""
+    number = path.name.split("-")[1]
+    return number.isdigit() and not psutil.pid_exists(int(number))
 
 
 class Proxy:
@@ -354,12 +402,16 @@ class _Pair:
             self._server.close()
 
 
-def small_disk(folder: Path, size: str, options: Iterable[str] = ()) -> list[str]:
+def small_disk(folder: Path, options: str) -> list[str]:
     """A command in front of another that runs it with a tiny disk mounted on `folder`, which nobody else sees and
-    which goes with the last process that uses it. Empty where this system does not let us."""
-    script = f'mount -t tmpfs -o size={size} none "{folder}" && exec "$@"'
+    which goes with the last process that uses it. Empty where this system does not let us.
+
+    Args:
+        options: of mount, such as "size=16k".
+    """
+    script = f'mount -t tmpfs -o {options} none "{folder}" && exec "$@"'
     for start in (["unshare", "-m"], ["unshare", "-r", "-m"]):
-        wrap = [*start, *options, "sh", "-c", script, "sh"]
+        wrap = [*start, "sh", "-c", script, "sh"]
         with contextlib.suppress(OSError):
             if subprocess.run([*wrap, "true"], capture_output=True, check=False).returncode == 0:
                 return wrap

@@ -15,13 +15,14 @@ import pytest
 # What a room may import beside itself. The six rooms at the end of the arrows do not know one another: what passes
 # between them is named in stylebridge_server.values.
 LEAVES = {"segment", "style", "temporal", "composite", "colour", "media"}
-COMMON = {"bridge", "models", "values"}
+COMMON = {"bridge", "models", "values", "steps"}
 ARROWS: dict[str, set[str]] = {
     "host_plugins": {"bridge"},
     "bridge": set(),
     "models": {"bridge"},
     "server": set(),
     "values": set(),
+    "steps": set(),
     **dict.fromkeys(LEAVES, COMMON),
     "shot": COMMON | LEAVES,
     "train": COMMON | LEAVES,

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,13 @@ class Analysis:
         id: the hash of its contents.
         cuts: the first frame of each scene but the first.
         instances: for each its "id", "name", "label", "colour", "z", "first", "last" and "area".
+        source: how it was made or from which file it was brought, for a server that has lost it.
     """
 
     id: str
     cuts: list[int]
     instances: list[dict[str, Any]]
+    source: dict[str, Any] | Path | None = field(default=None, repr=False, compare=False)
 
 
 class Client:
@@ -99,6 +101,8 @@ class Client:
         stay: bool = False,
         name: str = "python",
         timeout: float = 120.0,
+        share: bool = True,
+        results_mb: int | None = None,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -110,11 +114,14 @@ class Client:
                 unused for long.
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
+            share: whether pixels may travel through shared memory, where the server is on this machine.
+            results_mb: memory for finished tiles, in MiB, of a server that is started for this client alone; None for
+                the usual. They make changed keyframes cheap, and a clip that is rendered once needs few.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout, stay), name, timeout)
+        connection = Connection(Finder(url, start, timeout, stay, results_mb), name, timeout, share)
         try:
             connection.open()
         except BaseException:
@@ -124,7 +131,9 @@ class Client:
 
     @property
     def server(self) -> dict[str, Any]:
-        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"."""
+        """What the server said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
+        they travel now, "shared memory" or "messages".
+        """
         return self._connection.server
 
     def __enter__(self) -> Client:
@@ -243,15 +252,51 @@ class Client:
                 (a path).
             segmenter: one of those in `describe`.
         """
+        source = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
+        return self._analyse(shot, source, progress)
+
+    def _analyse(self, shot: Shot, source: dict[str, Any], progress: OnProgress | None) -> Analysis:
         given = Given()
-        fields = {
-            "shot": shot.id,
-            "prompts": [dict(prompt) for prompt in prompts],
-            "segmenter": segmenter,
-            "files": self._inputs.files(mattes_of(prompts), given),
-        }
+        files = self._inputs.files(mattes_of(source["prompts"]), given)
+        fields = {"shot": shot.id, **source, "files": files}
         value = self._connection.call("analyse", fields, progress, supply=self._supply(shot, given, progress))
-        return Analysis(value["analysis"], value["cuts"], value["instances"])
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
+
+    def save_analysis(self, analysis: Analysis | str, path: str | os.PathLike[str]) -> None:
+        """Writes an analysis to a file, to be given to other servers by `load_analysis`.
+
+        Raises:
+            StylebridgeError: `NEED` where the server does not have it, `NOT_WRITABLE`.
+        """
+        target = Path(path)
+        part = target.with_name(f"{target.name}.part")
+        named, size = analysis.id if isinstance(analysis, Analysis) else analysis, 1
+        try:
+            with part.open("wb") as file:
+                while file.tell() < size:
+                    fields = {"analysis": named, "offset": file.tell()}
+                    value = self._connection.call("read_analysis", fields)
+                    file.write(value["bytes"])
+                    size = value["size"] if value["bytes"] else 0
+            part.replace(target)
+        except OSError as error:
+            raise StylebridgeError(
+                Code.NOT_WRITABLE, f"The analysis cannot be written to {target} ({error.strerror})."
+            ) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def load_analysis(self, path: str | os.PathLike[str]) -> Analysis:
+        """Gives the server an analysis that `save_analysis` wrote; the same analysis, with the same id.
+
+        Raises:
+            StylebridgeError: `NOT_FOUND`, or `NOT_READABLE` where it is none.
+        """
+        given, source = Given(), Path(path)
+        name = self._inputs.name(source, given)
+        supply = self._inputs.supplier(given, {})
+        value = self._connection.call("add_analysis", {"hash": name}, supply=supply)
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
 
     def render(
         self,
@@ -289,7 +334,7 @@ class Client:
 
         def stream() -> Generator[Picture, None, dict[str, Any]]:
             fields["files"] = self._inputs.files(pictures_of(look), given)
-            supply = self._supply(shot, given, progress)
+            supply = self._supply(shot, given, progress, analysis)
             return (yield from self._connection.stream("render", fields, progress, supply=supply))
 
         return stream()
@@ -306,7 +351,7 @@ class Client:
         named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {"shot": shot.id, "analysis": named, "instance": instance, "frames": list(frames)}
         return self._connection.stream(
-            "mattes", fields, progress, supply=self._supply(shot, Given(), progress)
+            "mattes", fields, progress, supply=self._supply(shot, Given(), progress, analysis)
         )
 
     def parse_look(self, text: str, path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -338,21 +383,44 @@ class Client:
         """Cancels whatever this client is waiting for, from another thread; those calls raise `CANCELLED`."""
         self._connection.cancel()
 
-    def _supply(self, shot: Shot, given: Given, progress: OnProgress | None) -> Supply:
-        """Gives the server what it lacks for a request about a shot, the shot itself included."""
+    def _supply(
+        self, shot: Shot, given: Given, progress: OnProgress | None, analysis: Analysis | str | None = None
+    ) -> Supply:
+        """Gives the server what it lacks for a request about a shot: the shot itself, its files and frames, and its
+        analysis.
+        """
         source = shot.source
+        again: dict[str, Callable[[], None]] = {}
 
         def reopen() -> None:
             supply = self._inputs.supplier(source.given, {}, progress)
-            again = self._connection.call("open_shot", source.fields, progress, supply=supply)["shot"]
-            if again != shot.id:
-                raise StylebridgeError(
-                    Code.NOT_FOUND,
-                    "The source of this shot is not what it was when it was opened: open it again.",
-                )
+            value = self._connection.call("open_shot", source.fields, progress, supply=supply)
+            _same("source of this shot", value["shot"], shot.id)
 
+        if "live" not in source.fields:
+            again[shot.id] = reopen
+        if isinstance(analysis, Analysis) and analysis.source is not None:
+            made, named = analysis.source, analysis.id
+
+            def remake() -> None:
+                value = (
+                    self.load_analysis(made)
+                    if isinstance(made, Path)
+                    else self._analyse(shot, made, progress)
+                )
+                _same("analysis", value.id, named)
+
+            again[named] = remake
         whole = Given({**source.given.blobs, **given.blobs}, source.given.frames, source.given.hashes)
-        return self._inputs.supplier(whole, {} if "live" in source.fields else {shot.id: reopen}, progress)
+        return self._inputs.supplier(whole, again, progress)
+
+
+def _same(what: str, now: str, before: str) -> None:
+    if now != before:
+        raise StylebridgeError(
+            Code.NOT_FOUND,
+            f"The {what} is not what it was when it was opened: open and analyse the shot again.",
+        )
 
 
 def _declared(given: Mapping[str, Any]) -> dict[str, Any]:

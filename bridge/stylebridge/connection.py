@@ -5,10 +5,11 @@ Requests are pure functions of what they name, so asking again is safe: nothing 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from . import __version__, protocol
@@ -16,8 +17,9 @@ from .errors import Code, StylebridgeError
 from .finder import Finder
 from .keys import client_key
 from .link import Link
+from .passage import Loan, Passage
 from .pixels import Bytes, Picture
-from .requests import Lost, Progress, Request
+from .requests import STREAMS, Lost, Progress, Request
 
 OnProgress = Callable[[Progress], None]
 #: Gives the messages of a request that is sent in parts, from the first one: the fields and the bytes of each.
@@ -31,8 +33,13 @@ SILENCE_LIMIT = 30.0
 RETRIES = 3
 #: Seconds in which a server that went away must be back.
 RECONNECT_LIMIT = 15.0
+#: Seconds in which a server says whether it shares memory.
+SHARE_LIMIT = 5.0
 #: Seconds between looks at whether a waiting call was cancelled or its server fell silent.
 _TICK = 0.5
+#: Seconds of sleep after each part that is sent, in which the link's thread sends it: Python would let this one run
+#: on for longer than several parts take.
+_YIELD = 1e-6
 
 
 class Connection:
@@ -42,12 +49,14 @@ class Connection:
         finder: says where the server is.
         name: what this client is, for the server's log.
         timeout: seconds until the server must be ready.
+        share: whether pixels may travel through shared memory.
 
     Attributes:
-        server: what it said of itself: "version", "protocol", "fingerprint", "pid", "session".
+        server: what it said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
+            they travel, "shared memory" or "messages" (which they do until some were asked for).
     """
 
-    def __init__(self, finder: Finder, name: str, timeout: float) -> None:
+    def __init__(self, finder: Finder, name: str, timeout: float, share: bool = True) -> None:
         self.server: dict[str, Any] = {}
         self._finder, self._name, self._timeout = finder, name, timeout
         self._numbers = itertools.count(1)
@@ -55,6 +64,7 @@ class Connection:
         self._lock = threading.Lock()  # guards _requests
         self._connecting = threading.Lock()
         self._link: Link | None = None
+        self._passage = Passage(self._tell, share)
         self._closed = False
         self._cancels = 0
 
@@ -66,6 +76,7 @@ class Connection:
         if self._link:
             self._send("bye", next(self._numbers), {})
             self._link.close()
+        self._passage.drop()
         self._finder.stop()
 
     def cancel(self) -> None:
@@ -131,6 +142,8 @@ class Connection:
                     raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None
 
     def _follow(self, request: Request, parts: Parts | None) -> Generator[Picture, None, dict[str, Any]]:
+        if parts or request.op in STREAMS:
+            self._share()
         number, link = next(self._numbers), self._link
         if link is None:
             raise Lost
@@ -143,11 +156,16 @@ class Connection:
             sent, upload = 0, iter(parts() if parts else ())
             piece = next(upload, None)
             while True:
-                while piece and sent - request.taken < protocol.UPLOAD_WINDOW:
+                while piece:
                     more, payload = piece
-                    self._send(request.op, number, {**request.fields, **more}, payload)
-                    sent += memoryview(payload).nbytes
+                    way = self._passage.send(payload, sent - request.taken < protocol.UPLOAD_WINDOW)
+                    if way is None:
+                        break
+                    place, inside = way
+                    self._send(request.op, number, {**request.fields, **more, **place}, inside)
+                    sent += 0 if inside is None else memoryview(inside).nbytes
                     piece = next(upload, None)
+                    time.sleep(_YIELD)
                 event = request.step(_TICK, self._credit)
                 if isinstance(event, Picture):
                     yield event
@@ -158,11 +176,34 @@ class Connection:
         finally:
             with self._lock:
                 self._requests.pop(number, None)
+            self._passage.give(request.leave())
             if not request.finished:  # closed, interrupted, or lost
                 self._send("cancel", next(self._numbers), {"of": number})
 
-    def _credit(self, number: int, attempt: int, size: int) -> None:
-        self._send("credit", next(self._numbers), {"of": number, "attempt": attempt, "bytes": size})
+    def _share(self) -> None:
+        """Offers the server shared memory for pixels, where that was not done yet."""
+        self._passage.offer(self._ask_to_share)
+        self.server["pixels"] = self._passage.way
+
+    def _ask_to_share(self, fields: dict[str, Any]) -> dict[str, Any]:
+        request = Request("share", fields, None)
+        with _after(SHARE_LIMIT, lambda: request.fail(Code.UNREACHABLE, "The server does not answer.")):
+            return self._answer(request)
+
+    def _answer(self, request: Request) -> dict[str, Any]:
+        """The result of a request that is asked once, and answers no pictures."""
+        try:
+            next(self._follow(request, None))
+        except StopIteration as end:
+            return protocol.check_result(request.op, end.value)
+        raise AssertionError(f"{request.op} answers no pictures")
+
+    def _credit(self, number: int, attempt: int, size: int, loans: list[Loan]) -> None:
+        self._passage.give(loans)  # before the credit, which lets the server fill them again
+        self._tell("credit", {"of": number, "attempt": attempt, "bytes": size})
+
+    def _tell(self, op: str, fields: dict[str, Any]) -> None:
+        self._send(op, next(self._numbers), fields)
 
     def _send(self, op: str, number: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
         if self._link:
@@ -171,7 +212,7 @@ class Connection:
     def _receive(self, parts: list[Bytes]) -> None:
         """In the link's thread: hands an event to its request."""
         try:
-            message = protocol.decode(parts, protocol.EVENTS)
+            message = self._passage.receive(protocol.decode(parts, protocol.EVENTS))
         except StylebridgeError as error:
             message = protocol.Message(
                 "error",
@@ -183,12 +224,15 @@ class Connection:
                 },
             )
         with self._lock:
-            # An error of no request is one that the server, or this side, could not even read.
-            everyone = message.id == 0 and message.op == "error"
+            # An error of no request is one that the server, or this side, could not even read. What comes of shared
+            # memory wakes those who wait for some of it.
+            everyone = message.id == 0 and message.op in ("error", "free", "unshare")
             requests = list(self._requests.values()) if everyone else [self._requests.get(message.id)]
-        for request in requests:
-            if request:
-                request.deliver(message)
+            for request in requests:
+                if request:
+                    request.deliver(message)
+        if requests == [None] and message.fields.get("loan"):  # it was cancelled
+            self._passage.give([message.fields["loan"]])
 
     def _lost(self) -> None:
         """In the link's thread: the server is gone."""
@@ -207,16 +251,12 @@ class Connection:
         link = Link(address.endpoint, address.key, client_key(), self._receive, self._lost)
         link.open(min(self._timeout, 10.0))
         self._link = link
+        self._passage.drop()
         hello = {"version": __version__, "protocol": protocol.PROTOCOL, "client": self._name}
         request = Request("hello", hello, None)
-        stream = self._follow(request, None)
-        timer = threading.Timer(self._timeout, lambda: request.deliver(None))
-        timer.daemon = True
-        timer.start()
         try:
-            next(stream)
-        except StopIteration as end:
-            self.server = protocol.check_result("hello", end.value)
+            with _after(self._timeout, lambda: request.deliver(None)):
+                self.server = {**self._answer(request), "pixels": self._passage.way}
         except Lost:
             self._link = before
             link.close()
@@ -229,8 +269,6 @@ class Connection:
             self._link = before
             link.close()
             raise
-        finally:
-            timer.cancel()
 
     def _reopen(self, lost: Link | None) -> None:
         """Connects again after a link was lost, once for all threads that noticed."""
@@ -245,3 +283,15 @@ class Connection:
                     if error.code != Code.UNREACHABLE or time.monotonic() > until:
                         raise
                     time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _after(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """Does something where what is inside takes longer."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -105,10 +105,14 @@ class Inputs:
         for done, (path, local) in enumerate(sent.items()):
             if progress and len(sent) > 1:
                 progress(Progress(done, len(sent), "reading files", 0.0))
-            name = self._hash(local)
-            files[path] = {"hash": name, "size": _size(Path(local))}
-            given.blobs[name] = Path(local)
+            files[path] = {"hash": self.name(Path(local), given), "size": _size(Path(local))}
         return self.listed(files, given) if files else None
+
+    def name(self, path: Path, given: Given) -> str:
+        """The hash of a file that the server may lack."""
+        name = self._hash(str(path))
+        given.blobs[name] = path
+        return name
 
     def listed(self, value: Any, given: Given) -> Any:
         """A list or map as a request carries it: itself, or the hash of the blob that holds it where it is long."""
@@ -120,13 +124,13 @@ class Inputs:
         return name
 
     def supplier(
-        self, given: Given, reopen: Mapping[str, Callable[[], None]], progress: OnProgress | None = None
+        self, given: Given, again: Mapping[str, Callable[[], None]], progress: OnProgress | None = None
     ) -> Callable[[StylebridgeError], bool]:
         """Gives the server what it answers that it lacks for one request, each thing a few times at most.
 
         Args:
             given: what the request names.
-            reopen: opens the request's shot again, by its id.
+            again: opens the request's shot, or makes its analysis, once more; by their ids.
         """
         tries: Counter[str] = Counter()
 
@@ -134,14 +138,16 @@ class Inputs:
             names, numbers = _entries(error, "files"), _entries(error, "frames")
             known = [name for name in given.blobs if name in names]
             wanted = [number for number in given.hashes if number in numbers]
-            again = [shot for shot in reopen if shot == error.details.get("shot")]
-            if not (known or wanted or again):
+            gone = [
+                name for name in again if name in (error.details.get("shot"), error.details.get("analysis"))
+            ]
+            if not (known or wanted or gone):
                 return False
-            tries.update([*known, *(str(number) for number in wanted), *again])
+            tries.update([*known, *(str(number) for number in wanted), *gone])
             if max(tries.values()) > RETRIES + 1:
                 return False
-            for shot in again:
-                reopen[shot]()
+            for name in gone:
+                again[name]()
             self._put_all({name: given.blobs[name] for name in known}, progress)
             self.put_frames(given, wanted, progress)
             return True
@@ -165,8 +171,8 @@ class Inputs:
         def sent(size: int) -> None:
             nonlocal done
             done += size
-            if progress:  # in MiB
-                progress(Progress(done >> 20, total >> 20, "sending", 0.0))
+            if progress:  # in MiB, begun ones counted
+                progress(Progress(-(-done >> 20), -(-total >> 20), "sending", 0.0))
 
         for name, content in blobs.items():
             self.put(content, name, sent)

@@ -16,6 +16,7 @@ with `put` and asks again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ import msgpack
 from . import __version__
 from .errors import Code, StylebridgeError
 from .fields import Field, Table, check_fields, optional
-from .pixels import PART_BYTES, Bytes, Layout
+from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes, Layout
 
 PROTOCOL = 2
 
@@ -59,6 +60,10 @@ _FILES = Field("files", required=False, most=MANIFEST_LIMIT)
 _SCRUB = Field("text", required=False, most=200)
 
 
+#: Where in shared memory the bytes lie that a message would have in its second part: the region and their number.
+PLACE = Field("ints", required=False, most=2)
+_REGIONS = Field("ints", most=REGIONS_LIMIT)
+
 _PIXELS: dict[str, Field] = {
     "number": _NUMBER,
     "dtype": _NAME,
@@ -66,6 +71,7 @@ _PIXELS: dict[str, Field] = {
     "width": _COUNT,
     "channels": _COUNT,
     "offset": _COUNT,
+    "place": PLACE,
 }
 
 #: What a client says of frames that it makes itself.
@@ -105,7 +111,12 @@ REQUESTS: Table = {
     "hello": {"version": _NAME, "protocol": _COUNT, "client": _NAME},
     "describe": {},
     "probe": {"paths": Field("texts", most=64)},
-    "put": {"hash": optional(_HASH), "size": Field("int", least=1, most=2**53), "offset": _COUNT},
+    "put": {
+        "hash": optional(_HASH),
+        "size": Field("int", least=1, most=2**53),
+        "offset": _COUNT,
+        "place": PLACE,
+    },
     "open_shot": {
         "path": optional(_PATH),
         "files": _FILES,
@@ -119,6 +130,8 @@ REQUESTS: Table = {
         "segmenter": _NAME,
         "files": _FILES,
     },
+    "read_analysis": {"analysis": _NAME, "offset": _COUNT},
+    "add_analysis": {"hash": _HASH},
     "mattes": {
         "shot": _NAME,
         "analysis": _NAME,
@@ -138,6 +151,9 @@ REQUESTS: Table = {
     },
     "cancel": {"of": _COUNT},
     "credit": {"of": _COUNT, "attempt": _COUNT, "bytes": _COUNT},
+    "share": {"path": _PATH, "nonce": _NAME, "upward": _COUNT, "downward": _COUNT},
+    "unshare": {},
+    "free": {"regions": _REGIONS},
     "status": {},
     "close_shot": {"shot": _NAME},
     "shutdown": {},
@@ -160,16 +176,21 @@ EVENTS: Table = {
     "frame": {**_PIXELS, "attempt": _COUNT, "extra": Field("map", most=1000)},
     "result": {"value": Field("map")},
     "error": {"code": _NAME, "message": Field("text", most=20_000), "details": Field("map")},
+    "free": {"regions": _REGIONS},
+    "unshare": {},  # the server lacks the memory that was shared: what was sent through it did not arrive
     "ping": {},
 }
 
 #: What results hold at least; a server may say more.
 RESULTS: Table = {
+    "share": {"nonce": _NAME},
     "hello": {"version": _NAME, "protocol": _COUNT, "fingerprint": _NAME, "pid": _COUNT, "session": _NAME},
     "probe": {"files": Field("list")},
     "put": {"hash": _HASH},
     "open_shot": {"shot": _NAME, "info": Field("map")},
     "analyse": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "add_analysis": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "read_analysis": {"size": _COUNT, "bytes": Field("bytes")},
     "parse_look": {"look": Field("map")},
     "format_look": {"text": Field("text")},
 }
@@ -194,16 +215,30 @@ class Message:
     fields: dict[str, Any]
     payload: Bytes = b""
 
-    @property
+    @functools.cached_property
     def layout(self) -> Layout:
         """Size and type of the picture that the payload is a part of."""
         named = self.fields
         return Layout(named["dtype"], named["height"], named["width"], named["channels"])
 
     @property
+    def place(self) -> list[int] | None:
+        """The region and the number of its bytes, where they are not in the payload."""
+        for name in ("place", "lent"):
+            if self.fields.get(name):
+                place: list[int] = self.fields[name]
+                return place
+        return None
+
+    @property
+    def length(self) -> int:
+        """Bytes that the message brings, wherever they are."""
+        return self.place[1] if self.place else memoryview(self.payload).nbytes
+
+    @property
     def last(self) -> bool:
-        """Whether the payload ends its picture or blob."""
-        end: int = self.fields["offset"] + memoryview(self.payload).nbytes
+        """Whether the message ends its picture or blob."""
+        end: int = self.fields["offset"] + self.length
         whole: int = self.layout.nbytes if "dtype" in self.fields else self.fields["size"]
         return end >= whole
 
@@ -277,10 +312,13 @@ def check(named: dict[str, Any], table: Table, payload: Bytes | None = None) -> 
         _refuse(f'"{op[:50]}" is no message of this protocol.')
     given = {name: value for name, value in named.items() if name not in ("v", "id", "op")}
     fields = check_fields(f'The message "{op}"', given, table[op])
-    if (payload is not None) != (op in _WITH_BYTES):
-        _refuse(f'The message "{op}" has {"no" if payload is None else "a"} second part.')
     message = Message(op, named["id"], fields, b"" if payload is None else payload)
-    if payload is not None and memoryview(payload).nbytes > PART_BYTES:
+    place = message.place
+    if (payload is not None) != (op in _WITH_BYTES and place is None):
+        _refuse(f'The message "{op}" has {"no" if payload is None else "a"} second part.')
+    if place and not (len(place) == 2 and 0 <= place[0] < REGIONS_LIMIT and 0 < place[1] <= PART_BYTES):
+        _refuse(f'The message "{op}" names an impossible place.')
+    if message.length > PART_BYTES:
         _refuse(f"A part is longer than {PART_BYTES} bytes.", Code.TOO_LARGE)
     if "dtype" in table[op]:
         _ = message.layout
@@ -328,8 +366,13 @@ def _refuse(message: str, code: str = Code.BAD_REQUEST) -> NoReturn:
 
 def _plain(value: Any, depth: int) -> bool:
     """Whether a value is None, a flag, a number, text, bytes, or lists and maps with text keys of such."""
+    if type(value) in _SCALARS:
+        return True
     if isinstance(value, dict):
         return depth > 0 and all(isinstance(k, str) and _plain(v, depth - 1) for k, v in value.items())
     if isinstance(value, list):
         return depth > 0 and all(_plain(v, depth - 1) for v in value)
-    return value is None or type(value) in (bool, int, float, str, bytes)
+    return False
+
+
+_SCALARS = frozenset((type(None), bool, int, float, str, bytes))

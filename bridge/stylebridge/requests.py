@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .arena import DOWNWARD
 from .errors import Code, StylebridgeError
-from .pixels import Assembly, Picture
+from .passage import Loan
+from .pixels import PART_BYTES, Assembly, Picture
 from .protocol import WINDOW, Message, cost
 
 #: Requests that answer one frame for each entry of their `frames`, in that order.
@@ -65,6 +67,7 @@ class Request:
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._assembly = Assembly()
         self._attempt = self._owed = 0
+        self._loans: list[Loan] = []
         self.frames = self.taken = 0
         self._before = self._total - len(self.fields["frames"]) if self._total else 0
 
@@ -74,25 +77,28 @@ class Request:
 
     def cancel(self) -> None:
         """Ends the waiting for it, from any thread, whatever the server does."""
-        fields = {"code": Code.CANCELLED, "message": f'"{self.op}" was cancelled.', "details": {}}
-        self.deliver(Message("error", self.number, fields))
+        self.fail(Code.CANCELLED, f'"{self.op}" was cancelled.')
+
+    def fail(self, code: str, sentence: str) -> None:
+        """Ends the waiting for it with an error, from any thread."""
+        self.deliver(Message("error", self.number, {"code": code, "message": sentence, "details": {}}))
 
     def step(
-        self, timeout: float, credit: Callable[[int, int, int], None]
+        self, timeout: float, credit: Callable[[int, int, int, list[Loan]], None]
     ) -> Picture | dict[str, Any] | None:
         """Waits for the next event: a whole picture, the result, or None for all else and after `timeout`.
 
         Args:
             timeout: seconds.
-            credit: called with (number, attempt, bytes) to let the server send more.
+            credit: called with (number, attempt, bytes, regions taken) to let the server send more.
 
         Raises:
             Lost: the server is gone.
             StylebridgeError: what the server answered.
         """
-        if self._owed and (self._inbox.empty() or self._owed >= self._window // 4):
-            credit(self.number, self._attempt, self._owed)
-            self._owed = 0
+        if self._due():
+            credit(self.number, self._attempt, self._owed, self._loans)
+            self._owed, self._loans = 0, []
         try:
             message = self._inbox.get(timeout=timeout)
         except queue.Empty:
@@ -115,11 +121,27 @@ class Request:
             )
         return None
 
+    def _due(self) -> bool:
+        """Whether to hand back what was taken: seldom, but before the server must wait for it."""
+        near = self._owed >= self._window // 4 or self._owed > self._window - PART_BYTES
+        return self._owed > 0 and (near or len(self._loans) >= DOWNWARD // 4)
+
+    def leave(self) -> list[Loan]:
+        """Forgets what came and was not taken; the regions that it lies in are to be handed back."""
+        loans, self._loans = self._loans, []
+        while not self._inbox.empty():
+            message = self._inbox.get()
+            if message and message.fields.get("loan"):
+                loans.append(message.fields["loan"])
+        return loans
+
     def _frame(self, message: Message) -> Picture | None:
         fields = message.fields
         if fields["attempt"] != self._attempt:  # another worker began anew, with its window whole
             self._attempt, self._owed = fields["attempt"], 0
         self._owed += cost(message.payload)
+        if "loan" in fields:
+            self._loans.append(fields["loan"])
         data = self._assembly.add(message.layout, fields["offset"], message.payload)
         if data is None:
             return None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CARD = "card.json"
+RESERVED = ("optimise",)  # words that mean something else before a colon
 _CURRENT = "current"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,63}")
 _VERSION = re.compile(r"[0-9a-f]{16}")
@@ -74,7 +75,7 @@ def folder() -> Path:
 
 def check_name(name: str) -> None:
     """Refuses what could not be told from a path or a number; StylebridgeError BAD_VALUE."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name in RESERVED:
         raise StylebridgeError(
             Code.BAD_VALUE,
             f"A model cannot be named {shown(name)}: give 2 to 64 small letters, digits, '-' or '_', "

@@ -140,25 +140,19 @@ class JohnsonNetwork(nn.Module):
 
 
 def build(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The arguments of `JohnsonNetwork` for a checkpoint under the present names, but its epsilon: those that are not
-    the usual ones."""
+    """The arguments of `JohnsonNetwork`, but its epsilon, that fit a checkpoint under the present names; the usual
+    ones where it does not say."""
 
     def outputs(name: str, usual: int) -> int:
         weight = state.get(f"{name}.conv2d.weight")
         return usual if weight is None or weight.dim() != 4 else weight.shape[0]
 
-    unusual: dict[str, Any] = {}
-    if any(name.endswith(".threshold") for name in state):
-        unusual["normalisation"] = FILTER_RESPONSE
-    widths = [outputs(f"conv{i}", usual) for i, usual in enumerate(WIDTHS, start=1)]
-    if widths != list(WIDTHS):
-        unusual["widths"] = widths
-    blocks = max(
-        (int(found[1]) for name in state if (found := re.match(r"res(\d{1,3})\.", name))), default=BLOCKS
-    )
-    if blocks != BLOCKS:
-        unusual["blocks"] = blocks
-    return unusual
+    numbers = {int(found[1]) for name in state if (found := re.match(r"res(\d{1,3})\.", name))}
+    return {
+        "normalisation": FILTER_RESPONSE if any(n.endswith(".threshold") for n in state) else INSTANCE,
+        "widths": [outputs(f"conv{i}", usual) for i, usual in enumerate(WIDTHS, start=1)],
+        "blocks": max(numbers, default=BLOCKS),
+    }
 
 
 def shapes(

@@ -14,12 +14,15 @@ from . import checkpoints
 if TYPE_CHECKING:
     from torch import Tensor
 
-JOHNSON, MICROAST, ONNX, LOSS = "johnson", "microast", "onnx", "loss-network"
+JOHNSON, MICROAST, ONNX = "johnson", "microast", "onnx"
+VGG16, VGG19, SQUEEZENET = "vgg16", "vgg19", "squeezenet"
 WHAT = {
     JOHNSON: "a Johnson network (one style)",
     MICROAST: "MicroAST (any style picture)",
     ONNX: "an ONNX style network (one style)",
-    LOSS: "a loss network (VGG-16, VGG-19 or SqueezeNet)",
+    VGG16: "VGG-16 (losses)",
+    VGG19: "VGG-19 (losses)",
+    SQUEEZENET: "SqueezeNet (losses)",
 }
 
 
@@ -38,23 +41,30 @@ class Converted:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def convert(path: Path) -> Converted:
-    """A checkpoint, or MicroAST's folder of four, recognised, compared with its network name by name, and renamed.
+def convert(path: Path, inputs: str | None = None) -> Converted:
+    """A checkpoint, recognised, compared with its network name by name, and renamed.
+
+    Args:
+        path: a file; or a folder, MicroAST's of four or the shards of VGG-19.
+        inputs: what a loss network is fed; see `loss_networks.load`. No other network takes it.
 
     Raises:
         StylebridgeError: NOT_READABLE where it belongs to no network known here, or does not fit the one that it
-            comes nearest to: the names missing and too many, or the wrong shape, are said. As `checkpoints.read`.
+            comes nearest to: the names missing and too many, or the wrong shape, are said. As `checkpoints.read`;
+            BAD_VALUE for inputs that the network does not take.
     """
-    from . import johnson, loss_networks, microast
+    from . import johnson, microast
 
-    if path.is_dir() and loss_networks.has_shards(path):
-        state = loss_networks.read(path)
-    else:
-        state = _microast_folder(path) if path.is_dir() else checkpoints.read(path)
-    loss_network = loss_networks.recognised(state)
-    if loss_network:
-        fed = {"network": loss_network, "inputs": loss_networks.inputs_of(path)}
-        return Converted(LOSS, loss_networks.fitted(loss_network, state, path), fed)
+    if path.is_dir() and any(path.glob("group1-shard*")):
+        return _loss_network(VGG19, path, inputs)
+    state = _microast_folder(path) if path.is_dir() else checkpoints.read(path)
+    judge = _seen_loss_network(state)
+    if judge is not None:
+        return _loss_network(judge, path, inputs)
+    if inputs is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"What {path} is fed follows from its kind: leave --input out."
+        )
     renamed, epsilon = johnson.renamed(state)
     build = johnson.build(renamed)
     plans = {JOHNSON: (renamed, johnson.shapes(**build)), MICROAST: (state, microast.shapes())}
@@ -71,6 +81,26 @@ def convert(path: Path) -> Converted:
     tensors, shapes = plans[kind]
     settings = {"epsilon": epsilon, **build} if kind == JOHNSON else {}
     return Converted(kind, checkpoints.fitted(tensors, shapes, WHAT[kind], path), settings)
+
+
+def _seen_loss_network(state: Mapping[str, Tensor]) -> str | None:
+    """Which loss network the names and shapes are of, torchvision's with or without "features." in front."""
+    names = {name.removeprefix("features.") for name in state}
+    if "0.weight" not in names:
+        return None
+    if "3.squeeze.weight" in names:
+        return SQUEEZENET
+    if "2.weight" not in names:
+        return None
+    # VGG-19 has a fourth convolution where VGG-16 goes on to 512 channels.
+    return VGG19 if "16.weight" in names else VGG16
+
+
+def _loss_network(kind: str, path: Path, inputs: str | None) -> Converted:
+    from . import loss_networks
+
+    found = loss_networks.load(kind, path, inputs)
+    return Converted(kind, found.weights, {"inputs": found.inputs, "layers": list(found.layers)})
 
 
 def _microast_folder(folder: Path) -> dict[str, Tensor]:

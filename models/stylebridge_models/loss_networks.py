@@ -22,7 +22,6 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.wording import suggestion
 
 from . import checkpoints, installed
-from .installed import Card
 
 NAMES = ("vgg16", "vgg19", "squeezenet")
 CAFFE, TORCHVISION = "caffe", "torchvision"  # what a file's network wants to be fed
@@ -103,6 +102,11 @@ class LossNetwork:
         for key in sorted(self._weights):
             digest.update(self._weights[key].detach().cpu().contiguous().numpy().tobytes())
         self.checksum = digest.hexdigest()
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Its tensors by torchvision's names, float32."""
+        return dict(self._weights)
 
     @classmethod
     def random(cls, name: str, seed: int = 0, thin: int = 8) -> LossNetwork:
@@ -223,60 +227,22 @@ def load(name: str, path: Path, inputs: str | None = None) -> LossNetwork:
             caffe, else torchvision's.
 
     Raises:
-        StylebridgeError: BAD_VALUE for another name; NOT_FOUND, NOT_READABLE or TOO_LARGE for the file.
+        StylebridgeError: BAD_VALUE for another name; NOT_FOUND or NOT_READABLE for the file.
     """
     check_name(name)
-    if inputs not in (None, CAFFE, TORCHVISION):
+    if not path.exists():
+        raise StylebridgeError(
+            Code.NOT_FOUND, f"There are no weights of {name} at {path}: name a file with its state dict."
+        )
+    shards = path.is_dir()
+    weights = _from_shards(name, path) if shards else _from_file(path)
+    if inputs is None:
+        inputs = CAFFE if shards or "caffe" in path.name.lower() else TORCHVISION
+    elif inputs not in (CAFFE, TORCHVISION):
         raise StylebridgeError(
             Code.BAD_VALUE, f"A loss network is not fed {inputs!r}: say {CAFFE} or {TORCHVISION}."
         )
-    state = read(path)
-    return LossNetwork(name, *_taken(name, state, path), inputs or inputs_of(path))
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file or folder as `load` takes it, under torchvision's names; raises as `load` does."""
-    if path.is_dir():
-        return _from_shards(path)
-    state = checkpoints.read(path)
-    return {
-        name if not name[0].isdigit() else f"features.{name}": value for name, value in state.items() if name
-    }
-
-
-def inputs_of(path: Path) -> str:
-    """What the network of a file is to be fed, where nobody says."""
-    return CAFFE if path.is_dir() or "caffe" in path.name.lower() else TORCHVISION
-
-
-def recognised(state: Mapping[str, Tensor]) -> str | None:
-    """Which of `NAMES` a state dict under torchvision's names is of, or None.
-
-    One that ends before the two VGGs part, at relu3_3, counts as VGG-16.
-    """
-    stem = state.get("features.0.weight")
-    if stem is None or stem.dim() != 4 or stem.shape[1] != 3:
-        return None
-    if any(name.endswith(".squeeze.weight") for name in state):
-        return "squeezenet"
-    return "vgg19" if "features.16.weight" in state else "vgg16"
-
-
-def fitted(name: str, state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The tensors of the layers that a state dict has, float32; NOT_READABLE where they do not fit the network."""
-    return _taken(name, state, path)[1]
-
-
-def of_card(card: Card) -> LossNetwork:
-    """A loss network that was installed; raises as reading it does."""
-    name = str(card.settings["network"])
-    path = installed.path_of(card)
-    return LossNetwork(name, *_taken(name, installed.load(card), path), str(card.settings["inputs"]))
-
-
-def _taken(name: str, state: Mapping[str, Tensor], path: Path) -> tuple[list[_Layer], dict[str, Tensor]]:
-    """The network's plan, and the tensors of the first layers, as far as they are all there."""
-    stem = state.get("features.0.weight")
+    stem = weights.get("features.0.weight")
     version = next(
         (v for v, (width, _) in _STEMS.items() if stem is not None and stem.shape[0] == width), "1.1"
     )
@@ -284,47 +250,71 @@ def _taken(name: str, state: Mapping[str, Tensor], path: Path) -> tuple[list[_La
     taken: dict[str, Tensor] = {}
     for layer in plan:
         names = [f"{part}.{kind}" for part, _ in layer.parts for kind in ("weight", "bias")]
-        if any(key not in state for key in names):
+        if any(key not in weights for key in names):
             break
         for part, shape in layer.parts:
-            found = tuple(state[f"{part}.weight"].shape)
-            if found != shape or tuple(state[f"{part}.bias"].shape) != shape[:1]:
+            found = tuple(weights[f"{part}.weight"].shape)
+            if found != shape or tuple(weights[f"{part}.bias"].shape) != shape[:1]:
                 raise StylebridgeError(
                     Code.NOT_READABLE,
                     f"{path} is no {name}: {part}.weight is {found} there and {shape} in the network.",
                 )
-        taken |= {key: state[key].float() for key in names}
+        taken |= {key: weights[key].float() for key in names}
     if not taken:
         raise StylebridgeError(
-            Code.NOT_READABLE, f"{path} is no {name}: it lacks {plan[0].parts[0][0]}.weight or its bias."
+            Code.NOT_READABLE, f"{path} is no {name}: it has no {plan[0].parts[0][0]}.weight and bias."
         )
-    return plan, taken
+    return LossNetwork(name, plan, taken, inputs)
 
 
-def has_shards(folder: Path) -> bool:
-    """Whether a folder has VGG-19 as the tfjs converter writes it."""
-    return (folder / "group1-shard1of1").is_file()
+def find_installed(name: str) -> LossNetwork | None:
+    """The loss network that the user has installed, under whatever name; None where there is none.
+
+    Raises:
+        StylebridgeError: NOT_FOUND or NOT_READABLE where its file is damaged.
+    """
+    check_name(name)
+    for card in installed.models().values():
+        if card.kind == name:
+            return of_card(card)
+    return None
 
 
-def _from_shards(folder: Path) -> dict[str, Tensor]:
+def of_card(card: installed.Card) -> LossNetwork:
+    """The loss network of an installed model's card; raises as `find_installed` does."""
+    installed.read(card)  # verifies its checksum
+    return load(card.kind, installed.path_of(card), card.settings["inputs"])
+
+
+def _from_shards(name: str, folder: Path) -> dict[str, Tensor]:
     """Little-endian float32, a kernel (h, w, in, out) and its bias, one file a layer; those that are there."""
     weights = {}
-    for number, layer in enumerate(_vgg("vgg19"), start=1):
-        path = folder / f"group{number}-shard1of1"
-        if not path.is_file():
-            break
-        ((part, (out, width, *_)),) = layer.parts
-        flat = torch.from_numpy(np.fromfile(path, "<f4"))
-        if len(flat) != 9 * width * out + out:
-            raise StylebridgeError(
-                Code.NOT_READABLE, f"{path} is not layer {number} of VGG-19: it has {len(flat)} numbers."
-            )
-        kernel = flat[: 9 * width * out].view(3, 3, width, out)
-        weights[f"{part}.weight"] = kernel.permute(3, 2, 0, 1).contiguous()
-        weights[f"{part}.bias"] = flat[9 * width * out :].clone()
+    if name == "vgg19":
+        for number, layer in enumerate(_vgg(name), start=1):
+            path = folder / f"group{number}-shard1of1"
+            if not path.is_file():
+                break
+            ((part, (out, width, *_)),) = layer.parts
+            flat = torch.from_numpy(np.fromfile(path, "<f4"))
+            if len(flat) != 9 * width * out + out:
+                raise StylebridgeError(
+                    Code.NOT_READABLE, f"{path} is not layer {number} of {name}: it has {len(flat)} numbers."
+                )
+            kernel = flat[: 9 * width * out].view(3, 3, width, out)
+            weights[f"{part}.weight"] = kernel.permute(3, 2, 0, 1).contiguous()
+            weights[f"{part}.bias"] = flat[9 * width * out :].clone()
     if not weights:
         raise StylebridgeError(
             Code.NOT_READABLE,
-            f"The folder {folder} has no weights of VGG-19: name a file with its state dict.",
+            f"The folder {folder} has no weights of {name}: name a file with its state dict.",
         )
     return weights
+
+
+def _from_file(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by torchvision's names. Nothing in it is executed."""
+    # Some save the features alone.
+    return {
+        name if not name[:1].isdigit() else f"features.{name}": value
+        for name, value in checkpoints.read(path).items()
+    }

@@ -10,7 +10,7 @@ import pytest
 
 from stylebridge.client import Client
 
-from .peer import HELLO, Answers, Peer, result
+from .peer import HELLO, Answers, Peer, error, result
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         """A client of a peer with an answer, a list of them in turn, or a function of the message, for each op."""
 
         def script(named: dict[str, Any]) -> Answers | None:
-            answer = answers.get(named["op"], result(**HELLO) if named["op"] == "hello" else [])
+            answer = {"hello": result(**HELLO), "share": error("denied"), **answers}.get(named["op"], [])
             if callable(answer):
                 return answer(named)
             return next(answer) if isinstance(answer, Iterator) else answer

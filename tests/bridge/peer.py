@@ -47,7 +47,8 @@ class Peer:
         self._thread.start()
 
     def ops(self) -> list[str]:
-        return [named["op"] for named in self.asked if named["op"] not in ("credit", "bye", "hello")]
+        aside = ("credit", "bye", "hello", "share", "unshare")
+        return [named["op"] for named in self.asked if named["op"] not in aside]
 
     def close(self) -> None:
         self._going = False

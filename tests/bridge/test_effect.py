@@ -87,6 +87,23 @@ def test_pictures_are_told_from_presets() -> None:
     assert not effect.is_picture("wheat-field")
 
 
+def test_a_style_is_a_name_or_a_picture_or_both() -> None:
+    for style, parts in {
+        "wheat-field": ("wheat-field", None),
+        "painting.jpg": (None, "painting.jpg"),
+        "microast:painting.jpg": ("microast", "painting.jpg"),
+        "microast:/home/me/a: b.jpg": ("microast", "/home/me/a: b.jpg"),
+        "C:\\me\\painting.jpg": (None, "C:\\me\\painting.jpg"),
+        "microast:C:\\me\\painting.jpg": ("microast", "C:\\me\\painting.jpg"),
+        "./odd:name.jpg": (None, "./odd:name.jpg"),
+        "microast:": ("microast:", None),
+    }.items():
+        assert effect.split_style(style) == parts
+        if parts[1] is not None:
+            assert effect.with_picture(style, parts[1]) == style
+    assert not effect.is_picture("microast:painting.jpg")
+
+
 @given(st.sampled_from(effect.PARAMETERS), ODD)
 def test_any_value_is_taken_or_refused_in_one_line(parameter: effect.Parameter, value: object) -> None:
     try:

@@ -114,6 +114,38 @@ def test_errors_speak_of_the_files_as_the_client_names_them(foreign: StartedServ
         assert refused.value.code == Code.DENIED
 
 
+def test_an_analysis_is_brought_from_one_server_to_another(
+    server: str,
+    home: Path,
+    foreign: StartedServer,
+    movie: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompts = [{"name": "disc", "frame": 0, "points": [[0.3, 0.5]]}]
+    look = {"schema": "look.1", "instance": [{"select": "disc", "style": "great-wave"}]}
+    with Client.connect(foreign.address.url) as client:
+        shot = client.open_shot(movie)
+        analysis = client.analyse(shot, prompts)
+        expected = [bytes(one.data) for one in client.render(shot, look, [0, 7], analysis=analysis)]
+        client.save_analysis(analysis, tmp_path / "plate.analysis")
+    monkeypatch.setenv("STYLEBRIDGE_HOME", str(home / "settings"))
+    with Client.connect(server) as client:
+        shot = client.open_shot(movie)
+        with pytest.raises(StylebridgeError) as lacking:
+            list(client.render(shot, look, [0], analysis=analysis.id))
+        assert lacking.value.code == Code.NEED
+        brought = client.load_analysis(tmp_path / "plate.analysis")
+        assert brought == analysis
+        shutil.rmtree(home / "analyses" / analysis.id)
+        result = [bytes(one.data) for one in client.render(shot, look, [0, 7], analysis=brought)]
+        assert result == expected
+        (tmp_path / "no.analysis").write_text("nonsense")
+        with pytest.raises(StylebridgeError, match="brought as an analysis"):
+            client.load_analysis(tmp_path / "no.analysis")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["no.analysis", "plate.analysis"]
+
+
 def test_a_large_look_is_read_while_the_server_works(foreign: StartedServer) -> None:
     keys = [[number, number % 10 / 10] for number in range(2000)]
     data = Look.simple("great-wave", strength=keys).to_data()
@@ -127,7 +159,7 @@ def test_a_large_look_is_read_while_the_server_works(foreign: StartedServer) -> 
 def test_a_server_killed_in_mid_render_gets_everything_again(
     tmp_path: Path, movie: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pushed frames, their store lost: the same pictures as of an undisturbed run, each once."""
+    """Pushed frames, their store and the analysis lost: the same pictures as of an undisturbed run, each once."""
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     with media.open_source(movie) as source:
@@ -153,6 +185,7 @@ def test_a_server_killed_in_mid_render_gets_everything_again(
         os.kill(client.server["pid"], signal.SIGKILL)
         first._process.wait()
         shutil.rmtree(tmp_path / "store")
+        shutil.rmtree(tmp_path / "analyses")
         second = start_server(timeout=180, extra=bind)
         result += [bytes(one.data) for one in stream]
         assert result == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,11 @@ from fault_tools import (
     Server,
     command,
     left_behind,
+    picture,
     render,
     settings,
     until,
+    with_site,
 )
 
 from stylebridge.client import Client
@@ -29,7 +30,7 @@ from stylebridge_server import media
 def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small movie of 60 frames."""
     path = tmp_path_factory.mktemp("plate") / "plate.mp4"
-    return write_movie(path, FRAMES, WIDTH, HEIGHT, sound=False)
+    return write_movie(path, FRAMES, WIDTH, HEIGHT, sound=False, draw=picture)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 #: Runs in every Python process that finds it on its path: a clock that can be set anew, through a file.
-SITE = """
+CLOCK = """
 import os, time
 _time, _at = time.time, os.environ["FAULTY_CLOCK"]
 
@@ -60,9 +61,7 @@ time.time_ns = lambda: int(time.time() * 1e9)
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for all the faults that should not even be noticed by the others that it serves."""
     home = tmp_path_factory.mktemp("patient")
-    (home / "site").mkdir()
-    (home / "site" / "sitecustomize.py").write_text(SITE)
-    path = os.pathsep.join([str(home / "site"), settings(home)["PYTHONPATH"]])
+    path = with_site(home, "clock", CLOCK)
     with Server(home, PYTHONPATH=path, FAULTY_CLOCK=str(home / "clock")) as server:
         yield server
     assert left_behind(server.home) == []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_tools import Server, render, worker_of
+from fault_tools import FRAMES, Rendering, Server, pushed, render, worker_of
 
 from stylebridge.client import Client
 
@@ -83,3 +83,17 @@ def test_a_damaged_disk_cache(home: Path, plate: Path, undisturbed: Undisturbed)
         assert render(client, plate) == undisturbed.frames
         found = client.status()["counters"]["caches"]["disk"]
         assert found["damaged"] > 40 and found["hits"] > 10
+
+
+def test_a_damaged_store(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
+    """The worker that took the client's frames is killed, and the next one finds them damaged: it asks for them."""
+    dice = random.Random(4)
+    with Server(home) as server, Client.connect(server.url) as client:
+        rendering = Rendering(client, pushed(client, plate)).take(1)
+        os.kill(worker_of(client), signal.SIGKILL)
+        blobs = sorted((home / "store" / "blobs").rglob("?" * 64))
+        assert len(blobs) == FRAMES
+        for number, path in enumerate(blobs):
+            if number % 6 < 5:
+                list(DAMAGES.values())[number % 6](path, dice)
+        assert rendering.take().hashes == undisturbed.frames

@@ -17,7 +17,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The only folder that other users' clients may have read."""
     folder = tmp_path_factory.mktemp("root")
     write_movie(folder / "plate.mp4", 4, 48, 32, sound=False)
-    write_movie(folder / "honest.mp4", 5, 48, 32, sound=False)
     return folder
 
 

@@ -80,7 +80,6 @@ def secret(tmp_path: Path, root: Path) -> Path:
     return folder
 
 
-@pytest.mark.xfail(strict=True, reason="the files of a sequence are not looked at one by one")
 def test_paths_that_lead_out_of_the_roots(
     server: Server, stranger: KeyPair, root: Path, secret: Path
 ) -> None:

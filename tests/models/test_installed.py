@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_models import checkpoints, installed, johnson, kinds, microast
+from stylebridge_models import checkpoints, installed, johnson, kinds, loss_networks, microast
+
+USUAL = {"normalisation": "instance", "widths": [32, 64, 128], "blocks": 5}
 
 
 class Trap:
@@ -64,7 +66,7 @@ def test_a_johnson_checkpoint_in_every_wrapping(tmp_path: Path) -> None:
     np.savez(tmp_path / "it.npz", **{name: value.numpy() for name, value in tensors.items()})
     for path in [*paths, *(tmp_path / name for name in ("legacy.model", "it.safetensors", "it.npz"))]:
         found = kinds.convert(path)
-        assert found.kind == kinds.JOHNSON and found.settings == {"epsilon": johnson.EPSILON}
+        assert found.kind == kinds.JOHNSON and found.settings == {"epsilon": johnson.EPSILON, **USUAL}
         assert found.tensors.keys() == tensors.keys()
         assert all(torch.equal(found.tensors[name], tensors[name]) for name in tensors)
 
@@ -84,7 +86,7 @@ def test_old_keys_are_renamed_and_bring_their_epsilon(tmp_path: Path) -> None:
     assert "in1.scale" in old and "res1.in2.shift" in old
     torch.save(old, tmp_path / "old.model")
     found = kinds.convert(tmp_path / "old.model")
-    assert found.settings == {"epsilon": johnson.OLD_EPSILON}
+    assert found.settings == {"epsilon": johnson.OLD_EPSILON, **USUAL}
     assert all(torch.equal(found.tensors[name], tensors[name]) for name in tensors)
 
 
@@ -110,8 +112,8 @@ def test_missing_extra_and_misshapen_are_named(tmp_path: Path) -> None:
     assert "it lacks res3.in1.weight" in refused(path).message
     torch.save({**tensors, "conv9.weight": torch.zeros(2)}, path)
     assert "it has conv9.weight, which the network does not know" in refused(path).message
-    torch.save({**tensors, "conv1.conv2d.weight": torch.zeros(16, 3, 9, 9)}, path)
-    assert "conv1.conv2d.weight is 16x3x9x9, the network's is 32x3x9x9" in refused(path).message
+    torch.save({**tensors, "conv1.conv2d.weight": torch.zeros(32, 4, 9, 9)}, path)
+    assert "conv1.conv2d.weight is 32x4x9x9, the network's is 32x3x9x9" in refused(path).message
     torch.save({**tensors, "in1.weight": torch.full((32,), torch.nan)}, path)
     assert "in1.weight holds values that are no numbers" in refused(path).message
 
@@ -204,3 +206,32 @@ def test_names_and_versions_that_are_not_there(models: Path) -> None:
 def test_checksum_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert checkpoints.checksum(tmp_path / "a").startswith("ba7816bf")
+
+
+def test_a_johnson_network_of_another_build(tmp_path: Path) -> None:
+    build = {"normalisation": "filter_response", "widths": [8, 12, 16], "blocks": 2}
+    tensors = state(johnson.shapes(**build))
+    safetensors.torch.save_file(tensors, tmp_path / "mine.safetensors")
+    found = kinds.convert(tmp_path / "mine.safetensors")
+    assert found.kind == kinds.JOHNSON and found.settings == {"epsilon": johnson.EPSILON, **build}
+    torch.save(
+        {name: v for name, v in tensors.items() if name != "res2.conv1.conv2d.bias"}, tmp_path / "a.pth"
+    )
+    assert "it lacks res2.conv1.conv2d.bias" in refused(tmp_path / "a.pth").message
+
+
+@pytest.mark.parametrize("name", loss_networks.NAMES)
+def test_loss_networks(name: str, tmp_path: Path, models: Path) -> None:
+    whole = loss_networks.LossNetwork.random(name, thin=1).weights
+    torch.save({**whole, "classifier.1.weight": torch.zeros(10, 4)}, tmp_path / "caffe.pth")
+    found = kinds.convert(tmp_path / "caffe.pth")
+    assert found.kind == name and found.settings["inputs"] == "caffe"
+    assert found.tensors.keys() == whole.keys()
+    assert kinds.convert(tmp_path / "caffe.pth", "torchvision").settings["inputs"] == "torchvision"
+    assert loss_networks.find_installed(name) is None
+    installed.install("judge", found.kind, found.tensors, ("f", "0"), "BSD-2-Clause", found.settings)
+    opened = loss_networks.find_installed(name)
+    assert opened is not None and opened.inputs == "caffe" and list(opened.layers) == found.settings["layers"]
+    installed.path_of(installed.find("judge")).write_bytes(b"x")
+    with pytest.raises(StylebridgeError, match="damaged"):
+        loss_networks.find_installed(name)

@@ -270,6 +270,14 @@ def test_files(tmp_path: Path) -> None:
     assert resolve_paths(look, Path("elsewhere")) == look, "absolute paths stay"
 
 
+def test_a_picture_behind_a_network_is_relative_to_the_look_too() -> None:
+    look = parse_look(
+        'schema = "look.1"\n[background]\nstyle = [[0, "microast:a.jpg"], [4, "wheat-field"]]\n'
+    )
+    moved = resolve_paths(look, Path("/looks"))
+    assert moved.styles == (f"microast:{Path('/looks') / 'a.jpg'}", "wheat-field")
+
+
 def test_files_that_are_no_looks(tmp_path: Path) -> None:
     picture = tmp_path / "dog.png"
     picture.write_bytes(b"\x89PNG\r\n\xff\xfe")

@@ -187,4 +187,4 @@ def test_a_network_whose_range_cannot_be_seen() -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
-    assert "--range" in refusal(model.SerializeToString()).message
+    assert "--input" in refusal(model.SerializeToString()).message

@@ -51,13 +51,11 @@ def test_equal_shots_are_one_and_stay_until_the_last_session_lets_go(shots: Shot
 def test_a_session_uses_only_what_it_opened(shots: Shots) -> None:
     shots.add("one", toy("a"))
     for session, name in (("two", "a"), ("one", "b")):
-        for ask in (shots.use, shots.close):
-            with pytest.raises(StylebridgeError) as lacking:
-                result = ask(session, name)
-                with result or pytest.fail("it was let in"):
-                    pass
-            assert lacking.value.code == Code.NEED
-            assert lacking.value.details == {"shot": name}
+        with pytest.raises(StylebridgeError) as lacking, shots.use(session, name):
+            pytest.fail("it was let in")
+        assert (lacking.value.code, lacking.value.details) == (Code.NEED, {"shot": name})
+        with pytest.raises(StylebridgeError):
+            shots.close(session, name)
 
 
 def test_a_shot_that_is_worked_with_is_closed_afterwards(shots: Shots, closed: list[str]) -> None:
@@ -71,6 +69,15 @@ def test_a_shot_that_is_worked_with_is_closed_afterwards(shots: Shots, closed: l
         shots.close("two", "a")
         assert closed == []
     assert closed == ["a"]
+
+
+def test_a_shot_opened_for_a_session_that_ended_meanwhile_is_closed(shots: Shots, closed: list[str]) -> None:
+    shots.end("one")
+    shot = toy("a")
+    with pytest.raises(StylebridgeError) as caught:
+        shots.add("one", shot)
+    assert caught.value.code == Code.CANCELLED
+    assert shot.closed and len(shots) == 0
 
 
 def test_the_one_used_longest_ago_makes_room(

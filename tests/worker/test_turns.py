@@ -22,6 +22,7 @@ from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.credit import Credit
 from stylebridge_server.worker.ledger import Ledger, Pen
+from stylebridge_server.worker.sharing import Sharing
 from stylebridge_server.worker.turns import Claim
 
 WRITER = """
@@ -61,7 +62,8 @@ def job(
     fields = {"fields": {"window": window}, "session": "s", "attempt": 1, "interactive": False}
     fields |= {"owner": True, "user": "u"}
     run = Message("run", number, {**fields, **said})
-    return Context(run, sent, baton or Baton(), Pen(ledger.path), roots, Store(tmp_path / "store", 1 << 20))
+    store, sharing = Store(tmp_path / "store", 1 << 20), Sharing(lambda *_: None)
+    return Context(run, sent, baton or Baton(), Pen(ledger.path), roots, store, sharing)
 
 
 def start(run: Any, *args: Any) -> threading.Thread:

@@ -9,10 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylebridge.pixels import Bytes
-
 from ..worker.logs import event
-from .sessions import Job
+from .sessions import Job, Session
 
 log = logging.getLogger("stylebridge.requests")
 
@@ -61,19 +59,23 @@ class Books:
     def accept(self, job: Job) -> None:
         """A request was taken."""
         self._open[job.number] = Account()
-        count = len(job.message.fields.get("frames") or ()) or None
-        event(log, "accepted", request=job.number, session=job.session.name, op=job.message.op, frames=count)
+        if job.whole:  # of frames and blobs, which are many, the end is enough
+            frames = len(job.message.fields.get("frames") or ()) or None
+            name, op = job.session.name, job.message.op
+            event(log, "accepted", request=job.number, session=name, op=op, frames=frames)
 
-    def take(self, job: Job, payload: Bytes) -> None:
-        """A part of a pushed frame came."""
-        size = memoryview(payload).nbytes
+    def join(self, job: Job, session: Session) -> None:
+        """Another client asked for the same."""
+        event(log, "joined", request=job.number, session=session.name, op=job.message.op)
+
+    def take(self, job: Job, size: int) -> None:
+        """A part of a pushed frame came, of so many bytes."""
         self.taken += size
         if job.number in self._open:
             self._open[job.number].taken += size
 
-    def give(self, job: Job, payload: Bytes, last: bool) -> None:
-        """A part of a frame, the last one or not, went out."""
-        size = memoryview(payload).nbytes
+    def give(self, job: Job, size: int, last: bool) -> None:
+        """A part of a frame, of so many bytes, the last one or not, went out."""
         self.given += size
         self.frames += last
         if job.number in self._open:

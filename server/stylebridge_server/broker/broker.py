@@ -19,7 +19,8 @@ from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unp
 from ..worker.logs import Seldom, event
 from ..worker.messages import failure
 from .answers import revoked, stopping, told
-from .sessions import QUESTIONS_LIMIT, SESSIONS_LIMIT, Session
+from .limits import check_request, check_session
+from .sessions import QUESTIONS_LIMIT, Session
 from .status import Status
 from .supervisor import WorkerProcess
 from .work import Work
@@ -95,20 +96,17 @@ class Broker:
             self._used = time.monotonic()
             if session is None:
                 session = self._welcome(routing, user, message)
-            self._answer(session, message, small=len(parts[1].buffer) <= SMALL)
+            self._answer(session, message, len(parts[1].buffer))
         except StylebridgeError as error:
             if error.code not in (Code.CANCELLED, Code.NEED):
                 self._note_refusal(number, session, error)
             self._emit(routing, "error", number, told(error), version=version)
         except Exception as error:
             event(log, "failed", logging.ERROR, error, id=number, session=session.name if session else None)
-            self._emit(routing, "error", number, told(failure(error)))
+            self._emit(routing, "error", number, told(failure(error, owner=bool(session and session.owner))))
 
     def _welcome(self, routing: bytes, user: str, message: Message) -> Session:
-        if len(self._sessions) >= SESSIONS_LIMIT:
-            raise StylebridgeError(
-                Code.TOO_LARGE, f"The server has {SESSIONS_LIMIT} clients and takes no more: close some."
-            )
+        check_session(self._sessions.values(), user == self._owner)
         if self.leaving:
             raise stopping(self.leaving)
         if bytes.fromhex(user) not in self._allowed():  # revoked since the connection was made
@@ -131,7 +129,7 @@ class Broker:
             name = session.name if session else None
             event(log, "refused", id=number, session=name, why=error.message, unmentioned=missed or None)
 
-    def _answer(self, session: Session, message: Message, small: bool) -> None:
+    def _answer(self, session: Session, message: Message, size: int) -> None:
         fields = message.fields
         if message.op == "hello":
             if sum(one is session for one, _ in self._hellos) >= QUESTIONS_LIMIT:
@@ -140,6 +138,12 @@ class Broker:
             self._greet()
         elif message.op == "credit":
             self.work.credit(session, fields["of"], fields["attempt"], fields["bytes"])
+        elif message.op == "share":
+            self.work.sharing.ask(session, message)
+        elif message.op == "unshare":
+            self.work.sharing.drop(session)
+        elif message.op == "free":
+            self.work.sharing.free(session, fields["regions"])
         elif message.op == "cancel":
             self.work.cancel(session, fields["of"])
         elif message.op == "status":
@@ -153,11 +157,13 @@ class Broker:
             self.retire("a client asked for it")
         elif message.op == "bye":
             self._forget(session, "said bye")
-        elif message.op in ("parse_look", "format_look") and small:
+        elif message.op in ("parse_look", "format_look") and size <= SMALL:
             self._result(session, message.id, _look(message))
         elif self.leaving and message.id not in session.jobs:
             raise stopping(self.leaving)
         else:
+            if message.id not in session.jobs:
+                check_request(self._sessions.values(), session, message, size)
             self.work.accept(session, message)
 
     # What clients are told.
@@ -249,8 +255,7 @@ class Broker:
             self._note_refusal(0, None, error)
             return
         for session in [one for one in self._sessions.values() if one.user not in allowed]:
-            for job in list(session.jobs.values()):
-                self.work.finish(job, "error", told(revoked()))
+            self.work.refuse(session, revoked())
             self._emit(session.routing, "error", 0, told(revoked()))
             self._forget(session, "its key was revoked")
 
@@ -281,8 +286,7 @@ class Broker:
     def stop(self) -> None:
         """Tells those who wait, and ends the worker."""
         for session in list(self._sessions.values()):
-            for job in list(session.jobs.values()):
-                self.work.finish(job, "error", told(stopping(self.stopping)))
+            self.work.refuse(session, stopping(self.stopping))
         self.work.stop()
 
 

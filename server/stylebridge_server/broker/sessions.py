@@ -35,6 +35,7 @@ class Session:
         client: what the client calls itself.
         jobs: its unanswered requests by its own numbers.
         begun: when it said hello (`time.monotonic`).
+        weights: of its unanswered requests, bytes of the envelope and bytes that may be sent ahead; see `limits`.
     """
 
     routing: bytes
@@ -44,6 +45,7 @@ class Session:
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     jobs: dict[int, Job] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
+    weights: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

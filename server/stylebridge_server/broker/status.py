@@ -105,6 +105,7 @@ class Status:
             "clients": len(sessions),
             "running": len(work.running),
             "waiting": len(work.waiting),
+            "sharing": work.sharing.state,
             "worker": {
                 "state": state,
                 "pid": work.worker.pid if work.worker else 0,

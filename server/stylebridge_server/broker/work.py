@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import zmq
+
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.pixels import PART_BYTES, Bytes
+from stylebridge.pixels import PART_BYTES
 from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
@@ -18,6 +20,7 @@ from .answers import cancelled, poisoned, superseded, told, upload_lost
 from .books import Books
 from .queue import Queue
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
+from .sharing import Emit, Sharing
 from .supervisor import WorkerProcess
 
 log = logging.getLogger("stylebridge.broker")
@@ -26,9 +29,8 @@ log = logging.getLogger("stylebridge.broker")
 UPLOADS = {"put_frame": "part", "put": "put"}
 #: Workers in a row that die before they are ready, after which no other is started.
 FALSE_STARTS = 3
-
-#: Sends a client an event: its session, op, its number of the request, fields, payload.
-Emit = Callable[[Session, str, int, dict[str, Any], Bytes | None], None]
+#: Seconds between two attempts to start a worker where the system lets none start.
+REPLACE_EVERY = 2.0
 
 
 class Work:
@@ -69,7 +71,13 @@ class Work:
         self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
         self._numbers = itertools.count(1)
         self._false_starts = 0
-        self.worker: WorkerProcess | None = start_worker()
+        self._replace_at = 0.0
+        self.worker: WorkerProcess | None
+        self._start()
+
+    def _start(self) -> None:
+        self.worker = self._start_worker()
+        self.sharing = Sharing(self.worker, self._emit)
 
     @property
     def ready(self) -> WorkerProcess | None:
@@ -100,6 +108,16 @@ class Work:
             StylebridgeError: `TOO_LARGE` for too many at once, `BAD_REQUEST` for a number that is taken, and
                 whatever keeps workers from starting.
         """
+        passed = False
+        try:
+            passed = self._accept(session, message)
+        finally:
+            if not passed:
+                self.sharing.leave(session, message)
+        self._dispatch()
+
+    def _accept(self, session: Session, message: Message) -> bool:
+        """Whether the worker got the bytes that came with the message."""
         upload = message.op in UPLOADS
         job = session.jobs.get(message.id)
         if job is None:
@@ -110,7 +128,7 @@ class Work:
                     Code.TOO_LARGE, f"{REQUESTS_LIMIT} requests are waiting: wait for some to be answered."
                 )
             if upload and message.fields["offset"] > 0:
-                return  # the rest of one that was answered or cancelled
+                return False  # the rest of one that was answered or cancelled
             uploads = sum(not one.whole for one in session.jobs.values())
             if upload and uploads >= UPLOADS_LIMIT:
                 raise StylebridgeError(
@@ -120,9 +138,7 @@ class Work:
             job = self._begin(session, message)
         elif not upload or job.message.op != message.op or job.whole:
             raise StylebridgeError(Code.BAD_REQUEST, f"The id {message.id} belongs to another request.")
-        if not job.whole:
-            self._pass_part(job, message)
-        self._dispatch()
+        return not job.whole and self._pass_part(job, message)
 
     def _begin(self, session: Session, message: Message) -> Job:
         """The job of a new request: one of its own, or one that is under way for an equal request."""
@@ -135,6 +151,7 @@ class Work:
         session.jobs[message.id] = job
         self._emit(session, "accepted", message.id, {}, None)
         if shared:
+            self.books.join(job, session)
             return job
         self.books.accept(job)
         if likeness:
@@ -149,25 +166,32 @@ class Work:
             self._uploads[job.number] = job
         return job
 
-    def _pass_part(self, job: Job, message: Message) -> None:
-        """Passes bytes on as they come: the broker keeps none."""
+    def _pass_part(self, job: Job, message: Message) -> bool:
+        """Passes bytes on as they come: the broker keeps none. Whether the worker got them."""
         worker = self.ready
         if worker is None or job.lost:
             job.lost = True
-            return
-        self.books.take(job, message.payload)
-        job.ahead += memoryview(message.payload).nbytes
+            return False
+        self.books.take(job, message.length)
+        job.ahead += memoryview(
+            message.payload
+        ).nbytes  # what lies in shared memory is bounded by its regions
         if job.ahead > UPLOAD_WINDOW + PART_BYTES:
             window = StylebridgeError(
                 Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."
             )
             self.finish(job, "error", told(window))
-            return
-        worker.send(UPLOADS[message.op], job.number, message.fields, message.payload)
+            return False
+        passed = self.sharing.pass_up(job.session, message)
+        if passed is None:
+            self.finish(job, "error", told(upload_lost()))
+            return False
+        worker.send(UPLOADS[message.op], job.number, *passed)
         if message.last:
             job.whole = True
             if message.op == "put_frame":
                 self.waiting.put(job)  # a blob is answered when it is whole, whatever is computed meanwhile
+        return True
 
     def credit(self, session: Session, of: int, attempt: int, size: int) -> None:
         """Lets the worker send so many bytes more."""
@@ -188,6 +212,7 @@ class Work:
         """Lets go of all that a session asked for, which is not there to be answered."""
         for number in list(session.jobs):
             self._refuse(session, number, None)
+        self.sharing.drop(session)
         if worker := self.ready:
             worker.send("ended", 0, {"session": session.name})
 
@@ -264,6 +289,8 @@ class Work:
             self._give_up(StylebridgeError(message.fields["code"], message.fields["message"]))
         elif message.op == "status":
             self._on_status(message.fields["value"])
+        elif message.op in ("shared", "unshared", "free"):
+            self.sharing.heard(message)
         else:
             self._of_job(message)
 
@@ -273,17 +300,20 @@ class Work:
         job = self.running.pop(message.id, None) if over else self.running.get(message.id)
         job = job or self._uploads.get(message.id)
         if job is None or not job.wanted:
+            if job and message.op == "frame":
+                self.sharing.waste(job.session, message)
             return
         if over:
             self.finish(job, message.op, message.fields)
             return
-        if message.op == "credit":
-            job.ahead -= message.fields["bytes"]
-        payload = None
+        fields, payload = message.fields, None
         if message.op == "frame":
-            payload = message.payload
-            self.books.give(job, payload, message.last)
-        fields = job.progress(message.fields) if message.op == "progress" else message.fields
+            self.books.give(job, message.length, message.last)
+            fields, payload = self.sharing.pass_down(job.session, message)
+        elif message.op == "progress":
+            fields = job.progress(fields)
+        elif message.op == "credit":
+            job.ahead -= fields["bytes"]
         for session, number in list(job.asked):
             self._emit(session, message.op, number, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
@@ -295,6 +325,8 @@ class Work:
         """Looks after the worker: called several times a second."""
         worker = self.worker
         if worker is None:
+            if self.failure is None and time.monotonic() > self._replace_at:
+                self._replace()
             return
         why = "" if worker.dead else worker.hung()
         if why:
@@ -320,6 +352,7 @@ class Work:
         if not worker.ready:
             self._false_starts += 1
         worker.stop()
+        self.sharing.end()
         self.worker = None
         if guilty:
             guilty.deaths += 1
@@ -341,8 +374,17 @@ class Work:
                 )
             )
         if self.failure is None:
+            self._replace()
+
+    def _replace(self) -> None:
+        """Starts a worker in the place of a dead one; where the system lets none start now, a little later."""
+        try:
+            self._start()
+        except (OSError, zmq.ZMQError) as error:  # too many open files or processes
+            event(log, "no worker can be started now", logging.ERROR, why=str(error))
+            self._replace_at = time.monotonic() + REPLACE_EVERY
+        else:
             self.restarts += 1
-            self.worker = self._start_worker()
 
     def _give_up(self, failure: StylebridgeError) -> None:
         """No worker can be had: says so to everybody who waits or will ask."""
@@ -356,3 +398,4 @@ class Work:
         """Ends the worker."""
         if self.worker:
             self.worker.stop()
+            self.sharing.end()

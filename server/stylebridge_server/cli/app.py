@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli import keys
+from stylebridge_server.cli import keys, models
 
 REFUSED, PARTIAL = 2, 3
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 Server = Annotated[
     str | None,
@@ -99,6 +101,12 @@ def render(
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -108,7 +116,7 @@ def render(
     from stylebridge_server.cli import render as rendering
     from stylebridge_server.media.live import is_live
 
-    chosen = rendering.look_from_options(look, values)
+    chosen = rendering.look_from_options(look, rendering.by_method(method, values))
     if is_live(source):
         live.run(source, chosen, server)
         return
@@ -182,6 +190,40 @@ def status(
 
 
 @app.command()
+def metrics(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The clip that was styled.")],
+    styled: Annotated[str, typer.Argument(metavar="STYLED", help="What was made of it, by whatever means.")],
+    style: Annotated[
+        str | None, typer.Option("--style", help="The style: its picture, or a name for --noise.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Which of the source's were styled.", metavar="A-B")
+    ] = None,
+    flow: Annotated[
+        str, typer.Option("--flow", help="dis, or farneback, which our own filter does not use.")
+    ] = "dis",
+    noise: Annotated[bool, typer.Option("--noise", help="Run the style's network on noisy frames.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the error over the frames.", metavar="PNG")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Measure a styled clip: error over time, sharpness, distance to content and style."""
+    # Threads that wait for work by spinning cost others theirs; this is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from stylebridge_server.cli import metrics as measuring
+    from stylebridge_server.cli.render import frame_range
+
+    report = measuring.measure(
+        measuring.Job(source, styled, style, frame_range(frames), flow, noise, quiet or json)
+    )
+    print(measuring.as_json(report) if json else measuring.as_table(report))
+    if plot is not None:
+        measuring.plot(report, plot)
+
+
+@app.command()
 def train(
     out: Annotated[Path, typer.Option("--out", help="Checkpoints, curve, sheets and the weights made.")],
     scenes: Annotated[
@@ -217,6 +259,17 @@ def train(
     made = training.run(job)
     if made:
         print(made)
+
+
+@app.command()
+def bench(
+    part: Annotated[str, typer.Argument(metavar="[PART]", help="What to measure: bridge.")] = "bridge",
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Measure what the product costs beside the least that it could cost."""
+    from stylebridge_server.cli import bench as benches
+
+    print(benches.run(part, json))
 
 
 def _version(asked: bool) -> None:

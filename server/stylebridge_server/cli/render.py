@@ -15,6 +15,7 @@ from stylebridge import effect
 from stylebridge.client import Analysis, Client, OnProgress, Shot
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
+from stylebridge.wording import suggestion
 from stylebridge_server import composite, media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay, shrunk
@@ -24,6 +25,9 @@ from stylebridge_server.values import Frame, Instance, Rgb8, SourceInfo
 
 # What the command line can set without a look: parameters of the whole picture and of the shot.
 OPTIONS = effect.scoped(effect.LAYER, effect.SHOT)
+
+#: Memory for finished tiles of a server that is started for one render, in MiB.
+RESULTS_MB = 64
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def run(job: Job) -> Outcome:
             nothing behind.
     """
     started = time.monotonic()
-    os.environ.setdefault("STYLEBRIDGE_RESULTS_MB", "64")
+    results = None if "STYLEBRIDGE_RESULTS_MB" in os.environ else RESULTS_MB
     with media.open_source(job.source) as source:
         info = source.info
         first, last = job.frames or (info.first, info.last)
@@ -133,7 +137,7 @@ def run(job: Job) -> Outcome:
         sound = Path(job.source) if info.sound else None
         sink = media.open_sink(job.target, like, first, last, sound_from=sound)
         try:
-            with progress(job.quiet) as report, Client.connect(job.server) as client:
+            with progress(job.quiet) as report, Client.connect(job.server, results_mb=results) as client:
                 problem = _fill(job, client, source, sink, first, last, report)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
@@ -167,7 +171,7 @@ def _fill(
     report: OnProgress,
 ) -> str | None:
     """Write all frames; returns the sentence that says where a truncated source ends, or None."""
-    shot = client.open_shot(job.source)
+    shot = client.open_shot(job.source, progress=report)
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
     analysis = client.analyse(shot, look.get("prompt", []), segmenter, report)
@@ -204,6 +208,29 @@ def _style_path(style: str) -> str:
     """A style with its picture's full path, for a server that runs in another folder; a name as it is."""
     picture = effect.split_style(style)[1]
     return style if picture is None else effect.with_picture(style, str(Path(picture).absolute()))
+
+
+def by_method(method: str | None, values: dict[str, Any]) -> dict[str, Any]:
+    """The options with their style as a method paints it: --method optimise --style X is the style optimise:X.
+
+    Raises:
+        StylebridgeError: BAD_VALUE for another method, or where it has no picture to go by.
+    """
+    if method in (None, "network"):
+        return values
+    if method != "optimise":
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"There is no method {method!r}: {suggestion(method, ('network', 'optimise'))}"
+        )
+    style = values.get("style")
+    name, picture = effect.split_style(style) if style else (None, None)
+    if name is not None or picture is None:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            "--method optimise goes by a picture: give --style PICTURE, or --style SETTINGS.toml; in a look, write "
+            "the style as optimise:PICTURE.",
+        )
+    return {**values, "style": f"optimise:{picture}"}
 
 
 class _Sheet:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.steps import step
 from stylebridge_server.values import Rgb
 
 _F = NDArray[np.float32]
@@ -57,6 +58,7 @@ def keep(styled: Rgb, source: Rgb, amount: float) -> Rgb:
         return styled
     result = np.empty(styled.shape, np.float32)
     for top in range(0, styled.shape[0], _ROWS):
+        step()
         rows = slice(top, top + _ROWS)
         result[rows] = _keep(styled[rows].reshape(-1, 3), source[rows].reshape(-1, 3), amount).reshape(
             styled[rows].shape

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from stylebridge_server.steps import step
 from stylebridge_server.values import Plane
 
 # (matte (H, W) float32 in [0, 1], z, grow in pixels, softness in pixels, visible)
@@ -39,6 +40,7 @@ def resolve_mattes(instances: Sequence[Placed]) -> tuple[list[Plane], Plane]:
     left = np.ones(instances[0][0].shape, np.float32)
     shares = [np.zeros_like(left) for _ in instances]
     for index in sorted(range(len(instances)), key=lambda i: (instances[i][1], i), reverse=True):
+        step()
         matte, _, grow, softness, visible = instances[index]
         if visible:
             shares[index] = np.minimum(shape_matte(matte, grow, softness), left)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stylebridge_server.steps import step
 from stylebridge_server.values import Pixels, Plane, Rgb
 
 # (share m_i (H, W) float32, strength s_i in [0, 1], styled S_i (H, W, 3) float32, white at 1)
@@ -43,6 +44,7 @@ def composite(source: Pixels, layers: Sequence[Layer]) -> Pixels:
     active = [layer for layer in layers if layer[1] > 0.0]
     if active:
         for top in range(0, source.shape[0], _ROWS):
+            step()
             rows = slice(top, top + _ROWS)
             _mix(result[rows], [(share[rows], strength, styled[rows]) for share, strength, styled in active])
     return result

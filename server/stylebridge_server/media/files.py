@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.steps import step
 
 try:
     import fcntl
@@ -146,6 +147,7 @@ def content_hash(path: Path) -> str:
         digest = hashlib.blake2b(digest_size=32)
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
+                step()
                 digest.update(chunk)
         _hashes[key] = digest.hexdigest()
     return _hashes[key]

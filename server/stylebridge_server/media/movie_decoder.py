@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.limits import MAX_PIXELS
 from stylebridge_server.media.movie_index import MovieIndex
+from stylebridge_server.steps import step
 
 # Containers only: playlists and the like would open other files and addresses.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mxf,ogg,flv,asf,gif,nut,ivf,h264,hevc,m4v"
@@ -148,6 +149,7 @@ class MovieDecoder:
         size = sum(plane.buffer_size for plane in picture.planes)
         while len(self._kept) > max(2, min(_KEPT, _KEPT_BYTES // size)):
             self._kept.popitem(last=False)
+        step()  # all is whole here: nothing is lost where it ends
 
     def _restart(self) -> None:
         self.close()

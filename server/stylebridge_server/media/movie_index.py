@@ -12,6 +12,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from stylebridge_server import steps
+
 _COMMON_RATES = [
     *(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 100, 120)),
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)),
@@ -73,6 +75,7 @@ def index_movie(container: InputContainer, stream: VideoStream) -> MovieIndex:
     ordered, last_dts, step, duration_at = True, _MISSING, 0, (_MISSING, 0)
     try:
         for packet in container.demux(stream):
+            steps.step()
             if packet.size == 0 or packet.is_corrupt:  # the end, or a packet that is cut off
                 continue
             time = packet.pts if packet.pts is not None else packet.dts

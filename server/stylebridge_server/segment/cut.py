@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge_server.segment.planes import square
+from stylebridge_server.steps import step
 from stylebridge_server.values import Plane
 
 ITERATIONS = 50
@@ -55,6 +56,7 @@ def cut(logit: Plane, weights: tuple[Plane, Plane], smoothness: float, iteration
     leading = u.copy()
     px, py = np.zeros_like(limit_x), np.zeros_like(limit_y)
     for _ in range(iterations):
+        step()
         px += sigma * (leading[:, 1:] - leading[:, :-1])
         np.clip(px, -limit_x, limit_x, out=px)
         py += sigma * (leading[1:] - leading[:-1])

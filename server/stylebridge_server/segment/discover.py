@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylebridge.errors import StylebridgeError
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.segment.colours import Palette, to_lab
 from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.prompts import label
@@ -49,7 +49,9 @@ def moving(number: int, rgb: Rgb8, around: Survey | None, known: Plane, room: in
         prompt = Prompt("thing", number, box=(x0 / w, y0 / h, x1 / w, y1 / h))
         try:
             thing = label(rgb, [prompt], around)
-        except StylebridgeError:
+        except StylebridgeError as error:
+            if error.code != Code.BAD_VALUE:
+                raise
             continue
         size = float(thing.sum())
         if not _LEAST * h * w <= size <= _LARGEST * h * w:
@@ -108,7 +110,9 @@ def standing_out(number: int, rgb: Rgb8) -> Plane | None:
     x0, y0, x1, y1 = boxes[0]
     try:
         thing = label(rgb, [Prompt("thing", number, box=(x0 / w, y0 / h, x1 / w, y1 / h))], None)
-    except StylebridgeError:
+    except StylebridgeError as error:
+        if error.code != Code.BAD_VALUE:
+            raise
         return None
     size = float(thing.sum())
     clear = 0.01 * h * w <= size <= 0.5 * h * w and float((thing * strange).sum()) > 0.6 * size

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge_server.segment.planes import plane
+from stylebridge_server.steps import step
 from stylebridge_server.values import Plane, Rgb8
 
 
@@ -21,6 +22,7 @@ def guided(guide: NDArray[np.float32], values: Plane, radius: int, epsilon: floa
     def mean(array: NDArray[np.float32]) -> NDArray[np.float32]:
         return plane(cv2.boxFilter(array, -1, size, borderType=cv2.BORDER_REFLECT))
 
+    step()
     mean_guide, mean_values = mean(guide), mean(values)
     cross = mean(guide * values[..., None]) - mean_guide * mean_values[..., None]
     r, g, b = guide[..., 0], guide[..., 1], guide[..., 2]
@@ -31,6 +33,7 @@ def guided(guide: NDArray[np.float32], values: Plane, radius: int, epsilon: floa
         mean(b * b) - mb * mb + epsilon,
     )
     rg, rb, gb = mean(r * g) - mr * mg, mean(r * b) - mr * mb, mean(g * b) - mg * mb
+    step()
     # Inverse of the symmetric 3 x 3 covariance by cofactors.
     c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     c11, c12, c22 = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
@@ -39,6 +42,7 @@ def guided(guide: NDArray[np.float32], values: Plane, radius: int, epsilon: floa
     slope = np.stack(
         [c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z], axis=2
     )
+    step()
     slope /= determinant[..., None]
     offset = mean_values - np.einsum("ijk,ijk->ij", slope, mean_guide)
     return plane(np.einsum("ijk,ijk->ij", mean(slope), guide) + mean(offset))
@@ -68,6 +72,7 @@ def matte(rgb: Rgb8, label: Plane) -> NDArray[np.uint8]:
     crop = plane(big[y0:y1, x0:x1])
     guide = plane(rgb[y0:y1, x0:x1]) / np.float32(255)
     soft = guided(guide, crop, radius, 4e-4)
+    step()
     # Only a narrow band around the edge is open; in it a little contrast takes back the filter's haze.
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     hard = (crop > 0.5).astype(np.uint8)

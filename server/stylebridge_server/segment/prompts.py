@@ -13,6 +13,7 @@ from stylebridge_server.segment.colours import Lab, Palette, local_odds, telling
 from stylebridge_server.segment.cut import cut, edge_weights
 from stylebridge_server.segment.planes import fill, grow, plane, shrink, without_threads
 from stylebridge_server.segment.survey import Survey
+from stylebridge_server.steps import step
 from stylebridge_server.values import Plane, Prompt, Rgb8
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, pixels, ends excluded
@@ -141,6 +142,7 @@ def _boxed(
         beginnings.insert(0, (departing, around))
     best, best_fit = np.zeros(lab.shape[:2], np.uint8), -1.0
     for likely, survey in beginnings:
+        step()
         found = _grab(rgb, box, likely, points, beside)
         if found.any():
             found = _settle(lab, found, box, points, beside, survey)
@@ -196,6 +198,7 @@ def _settle(
     beneath = Palette()
     beneath.learn(lab, plane(_discs((h, w), beside, max(1, min(h, w) // 40))))
     for _ in range(_SETTLE):
+        step()
         mask = plane(found[window])
         sure_mask = mask * ~doubtful[window]
         thing, rest = Palette(), Palette()
@@ -258,7 +261,9 @@ def _grab(
     if on.sum() >= 8 and (~on).sum() >= 8:
         cv2.setRNGSeed(0)
         models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(picture, window, (0, 0, 1, 1), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+        for mode in (cv2.GC_INIT_WITH_MASK, *[cv2.GC_EVAL] * (_ROUNDS - 1)):  # bit for bit as in one go
+            step()
+            cv2.grabCut(picture, window, (0, 0, 1, 1), *models, 1, mode)
         on = (window == cv2.GC_FGD) | (window == cv2.GC_PR_FGD)
     out = np.zeros((h, w), np.uint8)
     out[wy0:wy1, wx0:wx1] = on
@@ -324,6 +329,7 @@ def _around(
     gradient = np.sqrt(np.sum(squares[0] + squares[1], axis=2))
     best, best_box, best_score = np.zeros((h, w), np.uint8), (0, 0, w, h), -1.0
     for share in _WINDOWS:
+        step()
         reach = max(6, round(share * diagonal))
         box = (
             max(min(xs) - reach, 0),

@@ -15,6 +15,7 @@ from stylebridge_server.segment.colours import Lab, departure, texture, to_lab
 from stylebridge_server.segment.interface import Flow
 from stylebridge_server.segment.motion import camera, inside, pull
 from stylebridge_server.segment.planes import plane, square
+from stylebridge_server.steps import step
 from stylebridge_server.values import Plane, Rgb8
 
 _OFFSETS = (4, 9, 16, 26, 40, 60, 90, 135)  # frames to either side
@@ -65,6 +66,7 @@ def survey(
     lab = to_lab(rgb)
     laid = []
     for other in others:
+        step()
         picture = read(other)
         pair = flow(rgb, picture)
         scene = camera(pair.forward, pair.forward_valid, np.zeros((h, w), np.float32))

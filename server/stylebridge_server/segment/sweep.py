@@ -11,6 +11,7 @@ from stylebridge_server.segment.motion import camera, pull, still
 from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.plate import Plate
 from stylebridge_server.segment.survey import Survey
+from stylebridge_server.steps import step
 from stylebridge_server.values import FlowPair, Plane, Rgb8
 
 SMALLEST_FLOW = 16  # pictures with a shorter side than this are taken to stand still
@@ -60,6 +61,7 @@ class Sweep:
                 self._known[instance] = Known(Palette(), Palette())
         self._labels = _exclusive(wanted)
         for instance in self._known:
+            step()
             self._learn(lab, instance, instance in keys)
         things = np.zeros(lab.shape[:2], np.float32)
         for label in self._labels.values():
@@ -106,6 +108,7 @@ class Sweep:
         )
         out = {}
         for instance, known in self._known.items():
+            step()
             prior = moved[instance]
             if known.away:
                 prior_or_none = reappear(known, things, view)

@@ -34,7 +34,7 @@ from stylebridge_server.values import Instance
 
 SCHEMA = "analysis.1"
 CONTENTS, MATTES = "analysis.json", "mattes.bin"
-_SCRATCH = ".making-"
+SCRATCH = ".making-"
 _SCRATCH_SECONDS = 86_400  # no analysis is written for so long: whoever began one was killed
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, ends excluded
 _Span = tuple[int, int, Box]  # offset and length in mattes.bin, and the box
@@ -83,6 +83,10 @@ class Analysis:
         """(H, W) uint8 coverage of the instance on that frame, 0 where it is not in the picture.
 
         Instance 0 is the background: what all the others leave over.
+
+        Raises:
+            StylebridgeError: need, where the analysis had to make room for others meanwhile; not_readable, where it is
+                damaged.
         """
         matte = np.zeros((self.height, self.width), np.uint8)
         if instance == 0:
@@ -92,10 +96,21 @@ class Analysis:
         span = self._spans.get((instance, number))
         if span is not None:
             offset, length, (x0, y0, x1, y1) = span
-            with (self.folder / MATTES).open("rb") as file:
-                file.seek(offset)
-                packed = file.read(length)
-            matte[y0:y1, x0:x1] = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(y1 - y0, x1 - x0)
+            try:
+                with (self.folder / MATTES).open("rb") as file:
+                    file.seek(offset)
+                    packed = file.read(length)
+            except FileNotFoundError:
+                raise _lacking(self.id) from None
+            try:
+                # Never more than the box holds, whatever the bytes, which may be a client's, inflate to.
+                box = zlib.decompressobj().decompress(packed, (y1 - y0) * (x1 - x0))
+                matte[y0:y1, x0:x1] = np.frombuffer(box, np.uint8).reshape(y1 - y0, x1 - x0)
+            except (zlib.error, ValueError):
+                raise StylebridgeError(
+                    Code.NOT_READABLE,
+                    f"The matte of instance {instance} on frame {number} is damaged: analyse the shot again.",
+                ) from None
         return matte
 
     def instance(self, selector: str | int) -> list[Instance]:
@@ -185,7 +200,7 @@ class Builder:
     def _write(self, **content: Any) -> str:
         """Writes the two files, and returns the id."""
         width, height = self._size
-        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=_SCRATCH))
+        scratch = Path(tempfile.mkdtemp(dir=self._store.folder, prefix=SCRATCH))
         try:
             spans, digest = [], hashlib.blake2b(digest_size=16)
             known = {one["id"] for one in content["instances"]}
@@ -202,13 +217,7 @@ class Builder:
             text = json.dumps(content, sort_keys=True, separators=(",", ":"))
             digest.update(text.encode())
             (scratch / CONTENTS).write_text(text)
-            target = self._store.folder / digest.hexdigest()
-            try:
-                scratch.rename(target)
-            except OSError:
-                # It was made before. What is there is the same, unless it was damaged.
-                for name in (MATTES, CONTENTS):
-                    (scratch / name).replace(target / name)
+            self._store.adopt(scratch, digest.hexdigest())
             return digest.hexdigest()
         finally:
             self._file.close()
@@ -216,13 +225,19 @@ class Builder:
 
 
 class AnalysisStore:
-    """Analyses in a folder, by id; and the index of what they were made from."""
+    """Analyses in a folder, by id; and the index of what they were made from.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: made where it is not there.
+        limit: bytes that are kept. Those unused for longest make room, never the newest.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
+        self._limit = limit
         self._whole: dict[str, object] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{_SCRATCH}*"):
+        for left in folder.glob(f"{SCRATCH}*"):
             with contextlib.suppress(OSError):
                 if time.time() - left.stat().st_mtime > _SCRATCH_SECONDS:
                     shutil.rmtree(left)
@@ -238,6 +253,37 @@ class AnalysisStore:
                 f"The server cannot keep the analysis in {self.folder} ({error.strerror}): free space there, or set "
                 "STYLEBRIDGE_ANALYSES to another folder.",
             ) from error
+
+    def adopt(self, scratch: Path, identifier: str) -> None:
+        """Moves a folder that holds a whole analysis into place, under the hash of its contents."""
+        target = self.folder / identifier
+        try:
+            scratch.rename(target)
+        except OSError:
+            # It was made before. What is there is the same, unless it was damaged.
+            for name in (MATTES, CONTENTS):
+                (scratch / name).replace(target / name)
+        self._make_room(target)
+
+    def _make_room(self, newest: Path) -> None:
+        """Takes away what was unused for longest, and the entries of the index that led there."""
+        kept = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(OSError):  # another process takes it away
+                if path != newest and path.name.isalnum() and (path / CONTENTS).is_file():
+                    kept.append((path.stat().st_mtime_ns, path, _size(path)))
+        total = _size(newest) + sum(size for _, _, size in kept)
+        gone = set()
+        for _, path, size in sorted(kept):
+            if total <= self._limit:
+                break
+            total -= size
+            gone.add(path.name)
+            shutil.rmtree(path, ignore_errors=True)
+        for entry in self.folder.glob("*.made") if gone else ():
+            with contextlib.suppress(OSError):
+                if entry.read_text() in gone:
+                    entry.unlink()
 
     def builder(self, width: int, height: int) -> Builder:
         """Start a new analysis for a shot of that size."""
@@ -262,16 +308,13 @@ class AnalysisStore:
         """The analysis of that id.
 
         Raises:
-            StylebridgeError: need, where this server does not have it; not_readable, where it is damaged.
+            StylebridgeError: need, with details {"analysis": identifier}, where this server does not have it whole.
         """
         folder = self.folder / identifier
         if not identifier.isalnum() or not folder.is_dir():
-            raise StylebridgeError(
-                Code.NEED,
-                f"The server does not have the analysis {identifier}: analyse the shot here, "
-                "or copy the analysis folder to this server.",
-                analysis=identifier,
-            )
+            raise _lacking(identifier)
+        with contextlib.suppress(OSError):
+            os.utime(folder)  # says that it was used
         try:
             content: dict[str, Any] = json.loads(self._text(identifier))
             spans: dict[tuple[int, int], _Span] = {
@@ -296,8 +339,9 @@ class AnalysisStore:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StylebridgeError(
-                Code.NOT_READABLE,
+                Code.NEED,
                 f"The analysis {identifier} is damaged ({error}): analyse the shot again.",
+                analysis=identifier,
             ) from error
 
     def _text(self, identifier: str) -> bytes:
@@ -322,3 +366,16 @@ class AnalysisStore:
                 raise ValueError("its contents are not what its name says")
             self._whole[identifier] = state
         return text
+
+
+def _lacking(identifier: str) -> StylebridgeError:
+    return StylebridgeError(
+        Code.NEED,
+        f"The server does not have the analysis {identifier}: analyse the shot here, "
+        "or bring the analysis from where it was made.",
+        analysis=identifier,
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum((folder / name).stat().st_size for name in (CONTENTS, MATTES))

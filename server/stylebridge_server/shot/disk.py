@@ -87,6 +87,10 @@ class DiskStore:
         self._write(name, value)
         return value
 
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of that name; it may yet turn out to be damaged."""
+        return self._path(name).is_file()
+
     def settle(self) -> None:
         """Waits until the folder is within its limit again."""
         if self._sweeper:

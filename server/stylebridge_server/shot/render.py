@@ -19,6 +19,7 @@ from stylebridge_server import colour, composite, style
 from stylebridge_server.shot.analysis import Analysis
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.shot.streams import Streams, StreamSpec
+from stylebridge_server.steps import step
 from stylebridge_server.values import Frame, Instance, Plane, Rgb
 
 BACKGROUND = 0  # the background's id
@@ -96,6 +97,7 @@ def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int
     shares = _shares(analysis, look, number, (source.height, source.width))
     # A layer whose share is empty on this frame has nothing to style.
     active = {one: layer for one, layer in active.items() if shares[one].any()}
+    step()
     working = colour.to_working(source.pixels)
     layers = []
     for one, layer in active.items():
@@ -103,6 +105,7 @@ def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int
         styled = _styled(look, values, number, streams, shares[one])
         if values["colour_keep"] > 0:
             styled = colour.keep(styled, working, values["colour_keep"])
+        step()
         layers.append((shares[one], layer.amount(number), styled))
     return Frame(number, composite.composite(source.pixels, layers))
 

@@ -16,10 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import colour, style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 Size = tuple[int, int]  # height, width
@@ -87,6 +89,7 @@ class Streams:
         self._workshop = workshop
         self._statistics: dict[tuple[int, Size], NDArray[np.float32]] = {}
         self._scene_keys: dict[int, str] = {}
+        self._chains: dict[tuple[str, Size, int], list[str]] = {}
         self._moment = _Moment(shot.info.first - 1)
 
     def picture(self, spec: StreamSpec, number: int, detail: float, wanted: Plane) -> Rgb:
@@ -109,10 +112,13 @@ class Streams:
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
         for tile in _touched(style.tiles(*size), size, full, wanted):
+            step()
             canvas[tile.slices] = self._stream_tile(spec, number, size, tile)
         if size == full:
             return canvas
+        step()
         large = cv2.resize(canvas, (full[1], full[0]), interpolation=cv2.INTER_CUBIC)
+        step()
         if detail > 0:
             large += self._detail(number, size) * np.float32(detail)
         return np.clip(large, 0, 1, out=large)
@@ -133,11 +139,13 @@ class Streams:
 
         def make() -> NDArray[np.uint16]:
             taps = self._taps(window, size, spec.steadiness)
+            step()
             sources = []
             for j, k in enumerate(window):
                 box = taps.footprint(j, tile)
                 tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
                 sources.append(self._styled(spec, k, size, tiles))
+            step()
             steady = temporal.blend(taps, tile, sources)
             return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
 
@@ -151,8 +159,11 @@ class Streams:
         painted = spec.style
         if isinstance(painted, style.FrameStyle):
             return self._painted(painted, number, size)
+        if isinstance(painted, style.ChainStyle):
+            return self._chained(painted, number, size)
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
+            step()
             canvas[tile.slices] = self._styled_tile(spec, painted, number, size, tile)
         return canvas
 
@@ -165,6 +176,7 @@ class Streams:
 
         def make() -> Rgb:
             features, statistics = self._features(number, size), self._scene_statistics(number, size)
+            step()
             return workshop.engine.decode(features, statistics, painted.code, tile)
 
         def find() -> Rgb:
@@ -183,6 +195,59 @@ class Streams:
         return self._workshop.intermediates.get(
             name, lambda: self._lasting(name, make), lambda array: array.nbytes
         )
+
+    def _chained(self, painted: style.ChainStyle, number: int, size: Size) -> Rgb:
+        """The frame by a style whose frames hang together: link by link, from the newest one that is kept or from the
+        scene's first. Kept with 16 bits, always, so that a kept link leads to the same next one as a new one."""
+        if self._shot.live:
+            raise StylebridgeError(
+                Code.BAD_REQUEST,
+                "A camera does not wait: optimising takes minutes a frame. Choose another style.",
+            )
+        first = self._scene(number)[0] if painted.linked else number
+        names = self._links(painted, first, number, size)
+        k = number
+        while k > first and not self._kept(names[k - first]):
+            k -= 1
+        before: Rgb | None = None
+        for at in range(k, number + 1):
+            before = self._link(painted, at, first, size, names[at - first], before)
+        assert before is not None
+        return before
+
+    def _link(
+        self, painted: style.ChainStyle, number: int, first: int, size: Size, name: str, before: Rgb | None
+    ) -> Rgb:
+        def make() -> NDArray[np.uint16]:
+            earlier = None
+            if number > first:
+                # What was kept may have been dropped in the meantime.
+                past = before if before is not None else self._chained(painted, number - 1, size)
+                pair = self._flow(number, number - 1, size)
+                earlier = style.Before(past, pair.forward, pair.forward_valid)
+            picture = painted.paint(
+                self._plate(number, size),
+                self._shot.content(number),
+                earlier,
+                lambda done, total: say(done, total, "optimising"),
+            )
+            return np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+
+        packed = self._workshop.results.get(
+            name, lambda: self._lasting(name, make), lambda array: array.nbytes
+        )
+        return packed.astype(np.float32) / np.float32(65535)
+
+    def _links(self, painted: style.ChainStyle, first: int, number: int, size: Size) -> list[str]:
+        """Names of the links from `first` to the frame: each names all that came before it."""
+        names = self._chains.setdefault((painted.id, size, first), [])
+        for k in range(first + len(names), number + 1):
+            names.append(key("link", names[-1] if names else None, self._at(k, size), painted.id))
+        return names[: number - first + 1]
+
+    def _kept(self, name: str) -> bool:
+        disk = self._workshop.disk
+        return name in self._workshop.results or (disk is not None and disk.holds(name))
 
     def _lasting(self, name: str, make: Callable[[], Array]) -> Array:
         """From the disk, or made now and kept there. A camera's frames never come again."""
@@ -205,6 +270,7 @@ class Streams:
         if size not in moment.detail:
             frame = colour.to_working(self._shot.read(number).pixels)
             plate = self._plate(number, size)
+            step()
             moment.detail[size] = frame - cv2.resize(plate, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         return moment.detail[size]
 
@@ -258,6 +324,7 @@ class Streams:
         """The source at network size, (h, w, 3) float32 display-referred sRGB."""
 
         def make() -> Rgb:
+            step()
             frame = colour.to_working(self._shot.read(number).pixels)
             if frame.shape[:2] == size:
                 return frame

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import network, registry
+from stylebridge_server.steps import step
 from stylebridge_server.values import Rgb, Tile
 
 from . import layout, pixels
@@ -107,6 +108,7 @@ class Engine:
         across = _replicated(-margin, columns + margin, width)
         parts = []
         for first, last in layout.bands(rows, columns):
+            step()
             down = _replicated(first - margin, last + margin, height)
             parts.append(self._network.content(self._tensor(picture[down][:, across]), same=False))
         self.runs["encode"] += 1
@@ -125,10 +127,11 @@ class Engine:
             raise StylebridgeError(
                 Code.BAD_VALUE, "A scene without pictures has no statistics: give at least one."
             )
-        rows = [
-            self._network.statistics(self._tensor(pixels.shrunk(pixels.to_rgb(rgb), network.THUMBNAIL_SIDE)))
-            for rgb in thumbnails
-        ]
+        rows = []
+        for rgb in thumbnails:
+            step()
+            small = pixels.shrunk(pixels.to_rgb(rgb), network.THUMBNAIL_SIDE)
+            rows.append(self._network.statistics(self._tensor(small)))
         return network.pooled(torch.cat(rows))[0].cpu().numpy()
 
     @torch.inference_mode()

@@ -191,7 +191,7 @@ def _range(data: bytes, settings: Mapping[str, Any], name: str) -> str:
         raise StylebridgeError(
             Code.BAD_VALUE,
             f"In which range the ONNX network {name} works cannot be seen from its answers: "
-            f"say it with --range, one of {', '.join(RANGES)}.",
+            f"say it with --input, one of {', '.join(RANGES)}.",
         )
     return fitting[0]
 

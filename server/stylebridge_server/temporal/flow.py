@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.steps import step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Rgb8
 
 Field = NDArray[np.float32]  # (h, w, 2): positions or displacements in pixels, (x, y)
@@ -42,7 +43,10 @@ def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb, test: Test | None = None) -> FlowPai
     """
     test = test or validity
     first, second = luma8(a), luma8(b)
-    forward, backward = _dis(first, second), _dis(second, first)
+    forward = _dis(first, second)
+    step()
+    backward = _dis(second, first)
+    step()
     return FlowPair(
         forward=forward,
         backward=backward,

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.steps import step
 from stylebridge_server.temporal.flow import Field, grid, sample
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
@@ -99,6 +100,7 @@ def taps(images: Sequence[Rgb], pairs: Sequence[FlowPair], amount: float = 1.0) 
     likeness = _Likeness(images[0])
     positions, believed = here, np.ones((height, width), np.float32)
     for j, (pair, image) in enumerate(zip(pairs, images[1:], strict=True), start=1):
+        step()
         # One fixed order: the chain is followed from t backwards, a frame at a time.
         believed = believed * sample(pair.forward_valid, positions)
         positions = positions + sample(pair.forward, positions)

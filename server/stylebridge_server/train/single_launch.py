@@ -15,6 +15,7 @@ import safetensors.torch
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import loss_networks
 from stylebridge_models.johnson import JohnsonNetwork
+from stylebridge_models.loss_networks import LossNetwork
 from stylebridge_server import colour, media
 
 from .measures import whole_cells
@@ -50,12 +51,7 @@ def style_picture(path: Path) -> Rgb8:
 def single_materials(recipe: SingleRecipe, device: str = "cpu") -> SingleMaterials:
     """Opens everything that a recipe names, its paths resolved."""
     recipe.check()
-    if not recipe.loss_weights:
-        raise StylebridgeError(
-            Code.BAD_VALUE,
-            f"The recipe names no weights of {recipe.loss_network}: set loss_weights, or give --vgg FILE.",
-        )
-    judge = loss_networks.load(recipe.loss_network, Path(recipe.loss_weights), recipe.loss_inputs or None)
+    judge = _judge(recipe)
     teacher = None
     if recipe.teacher and recipe.taught:
         if not recipe.teacher_weights:
@@ -85,6 +81,20 @@ def single_materials(recipe: SingleRecipe, device: str = "cpu") -> SingleMateria
         teacher=teacher,
         shown=_shown(recipe, folders, stills, moving),
     )
+
+
+def _judge(recipe: SingleRecipe) -> LossNetwork:
+    """The loss network from the file that the recipe names, or the one that is installed."""
+    if recipe.loss_weights:
+        return loss_networks.load(recipe.loss_network, Path(recipe.loss_weights), recipe.loss_inputs or None)
+    found = loss_networks.find_installed(recipe.loss_network)
+    if found is None:
+        raise StylebridgeError(
+            Code.NOT_FOUND,
+            f"No {recipe.loss_network} is installed and the recipe names no file of it: set loss_weights, give --vgg "
+            f"FILE, or install it with `stylebridge models import FILE --name {recipe.loss_network}`.",
+        )
+    return found
 
 
 def _pictures_of(path: Path) -> list[Path]:

@@ -14,12 +14,14 @@ from typing import Any
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import read_array, split
 from stylebridge.protocol import WINDOW, Message, cost
+from stylebridge_server import steps
 from stylebridge_server.shot.store import Store
 
 from .baton import Baton
 from .credit import Credit
 from .inputs import Files, files_of
 from .ledger import Pen
+from .sharing import Sharing
 from .turns import Claim
 
 #: Seconds between two progress events of a job.
@@ -47,7 +49,14 @@ class Context:
     """
 
     def __init__(
-        self, run: Message, send: Send, baton: Baton, pen: Pen, roots: tuple[Path, ...], store: Store
+        self,
+        run: Message,
+        send: Send,
+        baton: Baton,
+        pen: Pen,
+        roots: tuple[Path, ...],
+        store: Store,
+        sharing: Sharing,
     ) -> None:
         named = run.fields
         self.number = run.id
@@ -59,7 +68,7 @@ class Context:
         self.credit = Credit(named["fields"].get("window") or WINDOW)
         self.store = store
         self._fields = named["fields"]
-        self._send, self._baton, self._pen, self._roots = send, baton, pen, roots
+        self._send, self._sharing, self._baton, self._pen, self._roots = send, sharing, baton, pen, roots
         self._cancelled = threading.Event()
         self._begun = time.monotonic()
         self._first = 0
@@ -86,12 +95,13 @@ class Context:
 
     def check_cancelled(self) -> None:
         """Returns at once, unless nobody wants the result any more. It says, too, that the job goes on: a job that
-        neither calls this nor `progress` or `frame` for minutes counts as hung.
+        neither calls this nor `progress` or `frame` for minutes counts as hung. `steps.step` calls it.
 
         Raises:
             StylebridgeError: `CANCELLED`.
         """
-        self._pen.step()
+        if self._holding:
+            self._pen.step()
         if self._cancelled.is_set():
             raise _cancelled()
 
@@ -100,7 +110,7 @@ class Context:
 
         Args:
             number: the source's own frame number. Frames are sent in the order in which they were asked for.
-            pixels: (H, W), or (H, W, 1 to 4), uint8, uint16, float16 or float32, C-contiguous; copied.
+            pixels: (H, W), or (H, W, 1 to 4), uint8, uint16, float16 or float32; copied.
             extra: plain data that goes with it.
 
         Raises:
@@ -118,7 +128,8 @@ class Context:
             if not self.credit.spend(size, self._cancelled.is_set, wait=False):
                 self._pause(partial(self.credit.spend, size, self._cancelled.is_set, wait=True))
             self.check_cancelled()
-            self._send("frame", self.number, {**fields, "offset": offset}, bytes(part))
+            place, payload = self._sharing.write(self.session, part)
+            self._send("frame", self.number, {**fields, "offset": offset, **place}, payload)
         self._step_aside()
 
     @functools.cached_property
@@ -138,7 +149,7 @@ class Context:
             StylebridgeError: need, with details {"files": [hash]}; denied.
         """
         sent = self.files.get(path)
-        return self.store.path(sent) if sent else self.readable(path)
+        return self.store.path(sent.hash) if sent else self.readable(path)
 
     def readable(self, path: str | Path) -> Path:
         """The path, where this request's client may have it read: the owner everything, others what lies in
@@ -169,7 +180,8 @@ class Context:
         try:
             self._resume()
             self.check_cancelled()
-            return handler(self, fields)
+            with steps.heard(self.check_cancelled):
+                return handler(self, fields)
         finally:
             self._let_go()
 

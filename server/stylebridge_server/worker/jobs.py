@@ -22,12 +22,13 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge_server import colour, media, segment, style
-from stylebridge_server.shot import looks
+from stylebridge_server import colour, media, segment, steps, style
+from stylebridge_server.shot import looks, portable
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.footprint import extent, of_render
 from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot
@@ -36,6 +37,7 @@ from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.memory import Memory, available, limit_of_environment
 from stylebridge_server.worker.shots import Shots, open_shot
 from stylebridge_server.worker.styles import Styles
 
@@ -52,12 +54,17 @@ class Jobs:
         device: "cpu", "cuda", "cuda:1", ...
         results: bytes of finished stream tiles to keep; what makes changed keyframes cheap.
         intermediates: bytes of plates, features, flows and styled tiles to keep.
-        analyses: folder of the analyses.
+        analyses: of shots.
         disk: tiles that outlive this process; None for none.
     """
 
     def __init__(
-        self, device: str, results: int, intermediates: int, analyses: Path, disk: DiskStore | None = None
+        self,
+        device: str,
+        results: int,
+        intermediates: int,
+        analyses: AnalysisStore,
+        disk: DiskStore | None = None,
     ) -> None:
         fingerprints.settle_threads()
         self._engine = style.load(device)
@@ -69,10 +76,13 @@ class Jobs:
             intermediates=Cache(intermediates),
             disk=disk,
         )
-        self._store = AnalysisStore(analyses)
+        self._store = analyses
         self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
         self._styles = Styles(self._engine, device)
+        self._memory = Memory(
+            [self._workshop.intermediates, self._workshop.results], limit_of_environment(), available, _memory
+        )
         self._frames = 0
 
     @property
@@ -89,6 +99,8 @@ class Jobs:
             "open_shot": self.open_shot,
             "put_frame": self.put_frame,
             "analyse": self.analyse,
+            "read_analysis": self.read_analysis,
+            "add_analysis": self.add_analysis,
             "mattes": self.mattes,
             "render": self.render,
             "close_shot": self.close_shot,
@@ -129,8 +141,18 @@ class Jobs:
                 self._store,
                 context.progress,
                 context.check_cancelled,
+                partial(self._memory.admit, "Analysing"),
             )
         return _analysis(found)
+
+    def read_analysis(self, context: Context, request: Data) -> Data:
+        """A piece of an analysis, for a client that keeps it."""
+        size, part = portable.piece(self._store.load(request["analysis"]), request["offset"])
+        return {"size": size, "bytes": part}
+
+    def add_analysis(self, context: Context, request: Data) -> Data:
+        """Keep an analysis that a client brings as a blob."""
+        return _analysis(portable.add(self._store, context.store.path(request["hash"])))
 
     def mattes(self, context: Context, request: Data) -> Data:
         """Send the soft mattes of one instance, (H, W, 1) uint8, for each of the `frames`; 0 is the background."""
@@ -160,8 +182,15 @@ class Jobs:
                     "A render names the analysis of its shot, whose cuts it must know: analyse first.",
                 )
             analysis = self._store.load(request["analysis"])
+            if (analysis.width, analysis.height) != (shot.info.width, shot.info.height):
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The analysis is of a shot of {analysis.width} x {analysis.height}, this one has "
+                    f"{shot.info.width} x {shot.info.height}: name the analysis of this shot.",
+                )
         said = Look.from_data(request["look"])
-        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
+        look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models))
+        self._memory.admit("Styling", shot.info, partial(of_render, **extent(look, shot.info)))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -173,7 +202,10 @@ class Jobs:
                     last=analysis.last,
                 )
             context.progress(done, len(request["frames"]), "styling")
-            context.frame(number, render(shot, analysis, look, number, streams).pixels)
+            with steps.followed(context.progress):
+                work = partial(render, shot, analysis, look, number, streams)
+                styled = self._memory.relieved("Styling", shot.info, work)
+            context.frame(number, styled.pixels)
             self._frames += 1
         context.progress(len(request["frames"]), len(request["frames"]), "styling")
         return {"fingerprint": self.fingerprint}
@@ -249,11 +281,13 @@ def _jobs() -> Jobs:
     """This process's jobs, as the environment sets them."""
     analyses, tiles = os.environ.get("STYLEBRIDGE_ANALYSES"), os.environ.get("STYLEBRIDGE_CACHE")
     disk_limit = int(os.environ.get("STYLEBRIDGE_CACHE_MB", "10240")) * MEBIBYTE
+    folder = Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses"
+    limit = int(os.environ.get("STYLEBRIDGE_ANALYSES_MB", "16384")) * MEBIBYTE
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
-        analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
+        analyses=AnalysisStore(folder, limit),
         disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
     )
 
@@ -311,6 +345,8 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
+        "colour": "srgb",
+        "alpha": "straight" if info.channels in (2, 4) else "none",
     }
 
 

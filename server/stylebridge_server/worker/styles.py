@@ -12,8 +12,11 @@ from stylebridge.wording import suggestion
 from stylebridge_models import installed
 from stylebridge_models.installed import Card
 from stylebridge_server import media, style
-from stylebridge_server.worker.context import Context
-from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.inputs import Opener, said_as
+from stylebridge_server.worker.methods import Methods, loss_networks
+
+#: Pictures whose styles are kept; the oldest goes first.
+PICTURES_LIMIT = 256
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -31,13 +34,14 @@ class Styles:
     def __init__(self, engine: style.Engine, device: str) -> None:
         self._engine = engine
         self._networks = style.Installed(device)
+        self._methods = Methods(device)
         self._pictures: dict[_Mark, style.Style] = {}
 
-    def find(self, context: Context, models: Mapping[str, str], word: str) -> style.Style:
+    def find(self, opener: Opener, models: Mapping[str, str], word: str) -> style.Style:
         """The style that a word means.
 
         Args:
-            context: of the request, whose client must be allowed to read the picture.
+            opener: gives the files of pictures.
             models: the look's versions of models by name; an installed network that it lacks is taken as it is now.
             word: the look's word.
 
@@ -49,6 +53,8 @@ class Styles:
         presets = self._engine.presets()
         if picture is None and name in presets:
             return style.CodeStyle(presets[name].code)
+        if name == style.OPTIMISE:
+            return self._methods.find(opener, picture)
         card = None
         if name is not None:
             card = self._card(name, models.get(name))
@@ -56,7 +62,7 @@ class Styles:
         if picture is None:
             assert card is not None
             return self._networks.style(card)
-        path = context.file(picture)
+        path = opener(picture)
         with said_as(picture, path):
             return self._of_picture(path, picture, card)
 
@@ -78,7 +84,8 @@ class Styles:
         ]
         return {
             "styles": styles,
-            "networks": [card.name for card in cards if style.needs_picture(card)],
+            "networks": [card.name for card in cards if style.needs_picture(card)]
+            + ([style.OPTIMISE] if loss_networks() else []),
             "models": {"style": self._engine.checksum, **{card.name: card.version for card in cards}},
         }
 
@@ -90,7 +97,13 @@ class Styles:
     def _card(self, name: str, version: str | None) -> Card:
         known = _installed()
         if name not in known:
-            words = [*self._engine.presets(), *known]
+            presets = self._engine.presets()
+            if name in presets:
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The style '{name}' is a preset and takes no picture: name the preset or the picture.",
+                )
+            words = [*presets, *known]
             raise StylebridgeError(
                 Code.UNKNOWN_STYLE,
                 f"There is no style named '{name}': {suggestion(name, words)} "
@@ -109,6 +122,8 @@ class Styles:
         mark = (card.version if card else "", str(path), state.st_mtime_ns, state.st_size)
         if mark not in self._pictures:
             pixels = media.load_image(path).pixels
+            while len(self._pictures) >= PICTURES_LIMIT:
+                del self._pictures[next(iter(self._pictures))]
             self._pictures[mark] = (
                 style.CodeStyle(self._engine.code(pixels))
                 if card is None

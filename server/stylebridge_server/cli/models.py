@@ -1,0 +1,158 @@
+"""`stylebridge models`: which models are here, and taking in those that people already have."""
+
+from __future__ import annotations
+
+import json as json_text
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import checkpoints, installed, kinds, registry
+
+app = typer.Typer(
+    help="Show the models that are here; import those that you have.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+# What looks and `describe` call the network that ships.
+_RESERVED = {"style", "embedded"}
+
+
+@app.command("list")
+def _list(json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """Show every model: name, kind, version, size, licence."""
+    print(listed(json))
+
+
+@app.command("import")
+def _import(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A checkpoint, an .onnx, or MicroAST's folder.")
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="What looks will call it.")] = None,
+    licence: Annotated[
+        str, typer.Option("--licence", help="Its licence, for the list.", metavar="TEXT")
+    ] = "unknown",
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            help="What it is fed: 0-1, 0-255, -1-1 or imagenet (ONNX); caffe or torchvision (loss networks).",
+        ),
+    ] = None,
+) -> None:
+    """Take in a style network, which --style NAME then uses, or a loss network."""
+    print(take_in(file, name, licence, input))
+
+
+@app.command("path")
+def _path(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model; else the folder.")] = None,
+) -> None:
+    """Print where models lie."""
+    print(where(name))
+
+
+def listed(as_json: bool) -> str:
+    """The models that ship and those that are installed."""
+    shipped = [asdict(one) for one in registry.index().values()]
+    cards = list(installed.models().values())
+    if as_json:
+        found = {
+            "folder": str(installed.folder()),
+            "shipped": shipped,
+            "installed": [{**asdict(card), "versions": installed.versions(card.name)} for card in cards],
+        }
+        return json_text.dumps(found, indent=2)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("name", "kind", "version", "size", "licence"):
+        table.add_column(title, justify="right" if title == "size" else "left")
+    for one in shipped:
+        table.add_row(
+            one["name"], "ships with Stylebridge", one["sha256"][:16], _size(one["bytes"]), one["licence"]
+        )
+    for card in cards:
+        earlier = len(installed.versions(card.name)) - 1
+        version = card.version + (f" (and {earlier} earlier)" if earlier else "")
+        table.add_row(
+            card.name, kinds.WHAT.get(card.kind, card.kind), version, _size(card.bytes), card.licence
+        )
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    if not cards:
+        lines.append("None is installed: `stylebridge models import FILE --name NAME` takes one in.")
+    return "\n".join(lines)
+
+
+def take_in(path: Path, name: str | None, licence: str, said: str | None) -> str:
+    """Convert a file and keep it.
+
+    Args:
+        path: a checkpoint, an ONNX file, or a folder as `kinds.convert` takes it.
+        name: what it will be called; None is the file's name.
+        licence: words for the list.
+        said: what an ONNX or a loss network is fed; None recognises it.
+
+    Returns:
+        What was taken in, for people.
+
+    Raises:
+        StylebridgeError: BAD_VALUE for the name; as reading and recognising the file do.
+    """
+    name = name if name is not None else _named_after(path)
+    installed.check_name(name)
+    if name in _RESERVED or name in registry.load_json("embedded-style-presets"):
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"The name '{name}' is taken by what ships with Stylebridge: choose another with --name.",
+        )
+    if path.suffix.lower() == ".onnx":
+        return _take_in_onnx(path, name, licence, said)
+    found = kinds.convert(path, said)
+    source = installed.source_of(path)
+    return _told(installed.install(name, found.kind, found.tensors, source, licence, found.settings))
+
+
+def where(name: str | None) -> str:
+    """The folder of models, or the file of one."""
+    return str(installed.folder() if name is None else installed.path_of(installed.find(name)))
+
+
+def _take_in_onnx(path: Path, name: str, licence: str, said: str | None) -> str:
+    from stylebridge_server.style import onnx
+
+    checkpoints.check_file(path)
+    data = path.read_bytes()
+    settings = onnx.recognise(data, str(path), said)
+    card = installed.install(name, kinds.ONNX, data, installed.source_of(path), licence, settings)
+    size = "any size" if settings["size"] is None else "{}x{} pixels".format(*reversed(settings["size"]))
+    how = "as you say" if said else "as its answers show; where that is wrong, say it with --input"
+    return f"{_told(card)}\nIt takes pictures of {size}, in {settings['range']} ({how})."
+
+
+def _told(card: installed.Card) -> str:
+    from stylebridge_models import loss_networks
+
+    told = f"{card.name}: {kinds.WHAT[card.kind]}, {_size(card.bytes)}, licence {card.licence}, version {card.version}."
+    if card.kind in loss_networks.NAMES:
+        return f"{told}\nIt has the layers up to {card.settings['layers'][-1]}, fed as {card.settings['inputs']} does."
+    use = f"{card.name}:PICTURE" if card.kind == kinds.MICROAST else card.name
+    return f"{told}\nStyle with it: --style {use}"
+
+
+def _named_after(path: Path) -> str:
+    """A name from the file's, such as rain-princess from "Rain Princess.model"."""
+    return re.sub(r"[^a-z0-9_-]+", "-", path.name.split(".")[0].lower()).strip("-_")
+
+
+def _size(count: Any) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
