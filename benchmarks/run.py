@@ -28,6 +28,7 @@ from stylebridge.client import Analysis, Client, Shot
 from stylebridge.look import Look
 from stylebridge_server import colour, composite, media, style, temporal
 from stylebridge_server.cli.bench import bridge as bench_bridge
+from stylebridge_server.cli.render import RESULTS_MB
 from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
@@ -173,12 +174,11 @@ def repeated(path: Path, times: int) -> Path:
 def memory() -> list[str]:
     """Peak memory of the worker that renders, for 60 frames and for 600."""
     look = Look.simple("great-wave")
-    os.environ["STYLEBRIDGE_RESULTS_MB"] = "64"  # as `stylebridge render` has it for a server of its own
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = repeated(Path(folder) / "long.mp4", 7)
         for count in (60, 600):
-            with Client.connect() as client:
+            with Client.connect(results_mb=RESULTS_MB) as client:
                 shot = client.open_shot(clip)
                 analysis = client.analyse(shot, segmenter="none")
                 rendered(client, shot, analysis, look, range(min(count, len(shot.frames))))

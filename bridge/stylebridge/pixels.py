@@ -29,6 +29,8 @@ SIDE_LIMIT = 65_536
 PICTURE_LIMIT = 1 << 30
 #: Pixels travel in parts of at most this many bytes, so that no message holds up the others for long.
 PART_BYTES = 2 << 20
+#: Memory that is taken at a time for a picture whose parts are coming; at least a part.
+PROMISED_BYTES = 32 << 20
 #: Most regions, of one part each, that two processes share as memory: 1 GiB.
 REGIONS_LIMIT = 512
 
@@ -299,13 +301,14 @@ def split(data: Bytes) -> Iterator[tuple[int, memoryview]]:
 class Assembly:
     """Puts one picture together from its parts, which come in order. A part at offset 0 starts anew.
 
-    The memory is taken once, when the first part has shown the size, and `Layout` has found it within limits.
+    The memory of a usual picture is taken once, when the first part has shown the size. That of a larger one is taken
+    as the parts come: what was only promised costs nothing.
 
     Args:
-        take: gives memory of so many bytes.
+        take: gives memory of so many bytes, which costs nothing before it is filled: for a picture of any size at once.
     """
 
-    def __init__(self, take: Callable[[int], Bytes] = bytearray) -> None:
+    def __init__(self, take: Callable[[int], memoryview] | None = None) -> None:
         self._take = take
         self._layout: Layout | None = None
         self._data: Bytes = b""
@@ -323,13 +326,17 @@ class Assembly:
     def room(self, layout: Layout, offset: int, size: int) -> memoryview:
         """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
-            self._layout, self._data, self._filled = layout, self._take(layout.nbytes), 0
+            self._layout, self._filled = layout, 0
+            first = min(layout.nbytes, PROMISED_BYTES)
+            self._data = self._take(layout.nbytes) if self._take else bytearray(first)
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
             self._layout = None
             raise StylebridgeError(
                 Code.BAD_REQUEST,
                 f"A part of {size} bytes at {offset} does not fit into the picture: send its parts in order.",
             )
+        if isinstance(self._data, bytearray) and offset + size > len(self._data):
+            self._data += bytes(min(layout.nbytes - len(self._data), PROMISED_BYTES))
         self._filled += size
         return memoryview(self._data)[offset : offset + size]
 

@@ -12,7 +12,7 @@ from fault_tools import Server, command, pushed, render, small_disk, worker_of
 from stylebridge.client import Client
 from stylebridge.errors import Code, StylebridgeError
 
-from .conftest import Undisturbed
+from .conftest import Undisturbed, pictures
 
 
 def disk(folder: Path, options: str) -> list[str]:
@@ -81,3 +81,41 @@ def test_a_full_disk_for_what_clients_send(
         seen = Path(f"/proc/{worker_of(client)}/root{store}")  # the disk as the server sees it
         assert list(seen.rglob("parts/*")) == []
         assert render(client, plate) == undisturbed.frames
+
+
+@pytest.mark.parametrize(
+    "size", ["64k", *(pytest.param(size, marks=pytest.mark.long) for size in ("1m", "40m"))]
+)
+def test_a_full_shared_memory(
+    home: Path, plate: Path, look: Path, undisturbed: Undisturbed, size: str
+) -> None:
+    """For the client and its server; pixels go through messages then."""
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("this system has no file system of shared memory")
+    target = home / "styled.mp4"
+    write = command(
+        home,
+        *("render", plate, target, "--look", look, "--quiet"),
+        wrap=[
+            *disk(Path("/dev/shm"), f"size={size}"),
+            "sh",
+            "-c",
+            '"$@"; status=$?; ls -A /dev/shm; exit $status',
+            "sh",
+        ],
+    )
+    out, err = write.communicate()
+    assert (write.returncode, err) == (0, "")
+    assert out.splitlines()[1:] == [], "left in the shared memory"
+    assert pictures(target) == undisturbed.movie
+
+
+def test_shared_memory_that_is_not_the_same(
+    served: Server, tmp_path: Path, plate: Path, look: Path, undisturbed: Undisturbed
+) -> None:
+    """Client and server on one machine, with the same paths and other memories behind them, as in containers."""
+    target = tmp_path / "styled.mp4"
+    words = ("render", plate, target, "--look", look, "--quiet", "--server", served.url)
+    write = command(served.home, *words, wrap=disk(Path("/dev/shm"), "size=100m"))
+    assert write.communicate()[1] == "" and write.returncode == 0
+    assert pictures(target) == undisturbed.movie

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -186,6 +187,40 @@ def status(
     from stylebridge_server.cli import status as showing
 
     showing.run(server, json, watch)
+
+
+@app.command()
+def metrics(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The clip that was styled.")],
+    styled: Annotated[str, typer.Argument(metavar="STYLED", help="What was made of it, by whatever means.")],
+    style: Annotated[
+        str | None, typer.Option("--style", help="The style: its picture, or a name for --noise.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="Which of the source's were styled.", metavar="A-B")
+    ] = None,
+    flow: Annotated[
+        str, typer.Option("--flow", help="dis, or farneback, which our own filter does not use.")
+    ] = "dis",
+    noise: Annotated[bool, typer.Option("--noise", help="Run the style's network on noisy frames.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the error over the frames.", metavar="PNG")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Measure a styled clip: error over time, sharpness, distance to content and style."""
+    # Threads that wait for work by spinning cost others theirs; this is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from stylebridge_server.cli import metrics as measuring
+    from stylebridge_server.cli.render import frame_range
+
+    report = measuring.measure(
+        measuring.Job(source, styled, style, frame_range(frames), flow, noise, quiet or json)
+    )
+    print(measuring.as_json(report) if json else measuring.as_table(report))
+    if plot is not None:
+        measuring.plot(report, plot)
 
 
 @app.command()

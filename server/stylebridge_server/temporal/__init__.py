@@ -2,7 +2,14 @@
 
 from stylebridge_server.temporal.cuts import find_cuts
 from stylebridge_server.temporal.flow import flow_pair, inside_picture, occlusion
-from stylebridge_server.temporal.metrics import Series, sharpness, temporal_error, temporal_series
+from stylebridge_server.temporal.metrics import (
+    Series,
+    other_flow,
+    sharpness,
+    temporal_error,
+    temporal_series,
+    warp_error,
+)
 from stylebridge_server.temporal.window import Taps, blend, taps
 
 __all__ = [
@@ -13,8 +20,10 @@ __all__ = [
     "flow_pair",
     "inside_picture",
     "occlusion",
+    "other_flow",
     "sharpness",
     "taps",
     "temporal_error",
     "temporal_series",
+    "warp_error",
 ]

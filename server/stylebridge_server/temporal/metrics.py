@@ -15,11 +15,28 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from stylebridge_server.temporal.flow import flow_pair, grid, sample
+from stylebridge_server.temporal.flow import SMALLEST_SIDE, flow_pair, grid, luma8, sample, validity
 from stylebridge_server.values import FlowPair, Rgb, Rgb8
 
 Flow = Callable[[Rgb8, Rgb8], FlowPair]
+
+
+def other_flow(a: Rgb8, b: Rgb8) -> FlowPair:
+    """Flow both ways by a method that the filter does not use: Farneback 2003, "Two-frame motion estimation based on
+    polynomial expansion", OpenCV's. (h, w, 3) uint8 each; validity as in `flow_pair`."""
+    first, second = luma8(a), luma8(b)
+    forward, backward = _farneback(first, second), _farneback(second, first)
+    return FlowPair(forward, backward, validity(forward, backward), validity(backward, forward))
+
+
+def _farneback(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+    start = np.zeros((*a.shape, 2), np.float32)
+    if min(a.shape) < SMALLEST_SIDE:
+        return start
+    flags = cv2.OPTFLOW_FARNEBACK_GAUSSIAN
+    return np.asarray(cv2.calcOpticalFlowFarneback(a, b, start, 0.5, 5, 15, 5, 7, 1.5, flags), np.float32)
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ log = logging.getLogger("stylebridge.worker")
 #: small request takes.
 SWITCH_INTERVAL = 0.00005
 
-#: Threads for jobs; only one of them computes, the others wait for their turn or their client.
-THREADS = 64
+#: Threads for jobs, as many as the broker gives places; only one of them computes, the others wait for their turn or
+#: their client.
+THREADS = 256
 
 #: Requests that need no turn: what they do is little beside a frame.
 ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
@@ -146,7 +147,8 @@ class Worker:
         elif message.op == "beat":
             self._pen.beat()
         elif message.op == "status":
-            self._send("status", message.id, {"value": self._status()})
+            store = {"bytes": self._store.bytes, "limit": self._store.limit}
+            self._send("status", message.id, {"value": {**self._status(), "store": store}})
         elif message.op == "cancel":
             self._frames.cancel(message.id)
             self._uploads.cancel(message.id)
@@ -182,7 +184,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, StylebridgeError):
                 logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
-            seen = failure(error)
+            seen = failure(error, context.owner)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
         del self._jobs[context.number]
