@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fault_tools import Proxy, Rendering, Server, render
 
-from stylebridge import arena, link
+from stylebridge import link, memory
 from stylebridge.client import Client
 
 from .conftest import Undisturbed
@@ -27,7 +27,7 @@ def network(served: Server) -> Iterator[Proxy]:
 def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes after which the network breaks: some frames, by either way in which pixels travel."""
     if request.param == "messages":
-        monkeypatch.setattr(arena, "POSSIBLE", False)
+        monkeypatch.setattr(memory, "POSSIBLE", False)
         return 500_000
     return 5_000
 
@@ -71,7 +71,7 @@ def test_a_network_that_is_cut_again_and_again(
     network: Proxy, plate: Path, undisturbed: Undisturbed, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever in a handshake, a request or a picture it breaks."""
-    monkeypatch.setattr(arena, "POSSIBLE", False)
+    monkeypatch.setattr(memory, "POSSIBLE", False)
     cuts = []
 
     def cut() -> None:

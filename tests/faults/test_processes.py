@@ -93,7 +93,7 @@ def test_a_killed_client_and_a_second_that_goes_on(
 ) -> None:
     target = tmp_path / "styled.mp4"
     words = ("render", plate, target, "--look", look, "--quiet", "--server")
-    by_messages = with_site(served.home, "tcp", "from stylebridge import arena; arena.POSSIBLE = False")
+    by_messages = with_site(served.home, "tcp", "from stylebridge import memory; memory.POSSIBLE = False")
     with Proxy(served.address) as network:
         network.after(400_000, lambda: first.kill())
         first = command(served.home, *words, network.url, PYTHONPATH=by_messages)

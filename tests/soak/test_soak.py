@@ -171,7 +171,7 @@ def test_soak(
     assert left_behind(tmp_path) == []
     if long:
         assert fairness <= 1.5
-        assert processes["broker"].growth() < 2 and processes["worker"].growth() < 16
+        assert processes["broker"].growth() < 1 and processes["worker"].growth() < 8
         assert all(after <= before for before, after in zip(idle, left, strict=True))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import colour, style
 from stylebridge_server.values import Frame, Rgb
 
@@ -18,7 +19,16 @@ def noise_response(engine: style.Engine, chosen: style.Style, frames: Sequence[F
 
     1 is a network that hands noise on as it is; a network that answers it with new texture is above. The scene's
     statistics are those of the clean frames, as they would be in a shot.
+
+    Raises:
+        StylebridgeError: BAD_VALUE for a style that no network paints; as painting does.
     """
+    if isinstance(chosen, style.ChainStyle):
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            "--noise measures a network, and this style is optimised for each frame anew: name a preset, a picture or "
+            "an installed network.",
+        )
     plates = [_plate(frame) for frame in frames]
     ground = None if isinstance(chosen, style.FrameStyle) else engine.statistics(plates)
     moved, added = [], []
@@ -39,7 +49,9 @@ def _plate(frame: Frame) -> Rgb:
     return np.asarray(cv2.resize(working, (size[1], size[0]), interpolation=cv2.INTER_AREA))
 
 
-def _painted(engine: style.Engine, chosen: style.Style, plate: Rgb, ground: object) -> Rgb:
+def _painted(
+    engine: style.Engine, chosen: style.CodeStyle | style.FrameStyle, plate: Rgb, ground: object
+) -> Rgb:
     """The whole picture in the style."""
     if isinstance(chosen, style.FrameStyle):
         return chosen.paint(plate)
