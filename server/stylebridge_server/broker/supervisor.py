@@ -85,6 +85,7 @@ class WorkerProcess:
         )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "stylebridge_server.worker"],
+            pass_fds=self._ledger.inherited,
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
             # Threads that wait for work by spinning take a busy machine's time from those that have some.
@@ -136,7 +137,6 @@ class WorkerProcess:
                 continue
             if message.op == "ready":
                 self.fingerprint = message.fields["fingerprint"]
-                self._ledger.hide()
             yield message
 
     def computing(self) -> int:
