@@ -73,7 +73,8 @@ class Renderer:
 
 @pytest.mark.long
 def test_one_fault_after_another(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
-    dice = random.Random(time.time_ns())
+    seed = time.time_ns() % 100_000
+    dice = random.Random(seed)
     options = ("--stay", "--patience", "3", "60")
     server = Server(home, *options)
     bind = ("--bind", server.address.endpoint)
@@ -119,7 +120,7 @@ def test_one_fault_after_another(home: Path, plate: Path, undisturbed: Undisturb
             happened[name] = happened.get(name, 0) + 1
         for one in renderers:
             one.stop()
-        print(f"\n  {happened}; whole renders: {[one.whole for one in renderers]}, ", end="")
+        print(f"\n  seed {seed}: {happened}; whole renders: {[one.whole for one in renderers]}, ", end="")
         print(f"asked again by the client's user: {[one.excused for one in renderers]}")
         assert [one.wrong for one in renderers] == [[]] * CLIENTS
         assert all(one.whole for one in renderers)
