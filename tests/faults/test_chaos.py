@@ -72,6 +72,7 @@ class Renderer:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_one_fault_after_another(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
     seed = time.time_ns() % 100_000
     dice = random.Random(seed)
