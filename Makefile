@@ -16,8 +16,9 @@ demo: $(SERVER)
 test: $(DEV)
 	$(BIN)/python -m pytest -q -m "not long"
 
+# Minutes of faults, malformed messages and random use; says what it does as it goes.
 test-long: $(DEV)
-	$(BIN)/python -m pytest -q -m long
+	$(BIN)/python -m pytest -v -s -m long --durations=10
 
 # The bridge alone, on the oldest Python that a host brings.
 test-python39:

@@ -4,6 +4,7 @@
     keyframes   a first render, the same with other strengths, and one styled frame by frame
     disk        a render without, into and out of the disk cache, each by a server of its own
     memory      peak memory of the worker for a clip and for one ten times as long
+    bridge      what the bridge adds to a frame's way; also `stylebridge bench bridge`
 
 Prints tables, and writes them to out/bench.md.
 """
@@ -26,6 +27,8 @@ import numpy as np
 from stylebridge.client import Analysis, Client, Shot
 from stylebridge.look import Look
 from stylebridge_server import colour, composite, media, style, temporal
+from stylebridge_server.cli.bench import bridge as bench_bridge
+from stylebridge_server.cli.render import RESULTS_MB
 from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
@@ -171,12 +174,11 @@ def repeated(path: Path, times: int) -> Path:
 def memory() -> list[str]:
     """Peak memory of the worker that renders, for 60 frames and for 600."""
     look = Look.simple("great-wave")
-    os.environ["STYLEBRIDGE_RESULTS_MB"] = "64"  # as `stylebridge render` has it for a server of its own
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = repeated(Path(folder) / "long.mp4", 7)
         for count in (60, 600):
-            with Client.connect() as client:
+            with Client.connect(results_mb=RESULTS_MB) as client:
                 shot = client.open_shot(clip)
                 analysis = client.analyse(shot, segmenter="none")
                 rendered(client, shot, analysis, look, range(min(count, len(shot.frames))))
@@ -185,9 +187,14 @@ def memory() -> list[str]:
     return ["## Peak memory of the worker", "", "| frames | MiB | against 60 |", "|---|---|---|", *rows, ""]
 
 
+def bridge() -> list[str]:
+    """A frame's way to the worker and back, beside the least that it could cost."""
+    return ["## The bridge", "", bench_bridge.table(bench_bridge.measure()), ""]
+
+
 def main() -> int:
     """Run everything, or the parts named on the command line."""
-    parts = {"rooms": rooms, "keyframes": keyframes, "disk": disk, "memory": memory}
+    parts = {"rooms": rooms, "keyframes": keyframes, "disk": disk, "memory": memory, "bridge": bridge}
     chosen = sys.argv[1:] or list(parts)
     # Keys and analyses of its own: a server that is warm already would spoil the figures.
     scratch = tempfile.TemporaryDirectory()

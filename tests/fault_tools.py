@@ -57,6 +57,7 @@ frame = 0
 points = [[0.32, 0.5]]
 """
 
+SHARED = Path("/dev/shm")
 #: What a server that was here may leave in its folder: the lock, and logs of what went wrong.
 _MAY_STAY = ("server.lock", "server.log", "run-")
 
@@ -203,6 +204,14 @@ def settings(home: Path) -> dict[str, str]:
     return {**environment(home), "TMPDIR": str(home / "tmp")}
 
 
+def with_site(home: Path, name: str, code: str) -> str:
+    """A PYTHONPATH under which every Python process of a home runs some code as it starts."""
+    folder = home / "site" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    return os.pathsep.join([str(folder), settings(home)["PYTHONPATH"]])
+
+
 def worker_of(client: Client) -> int:
     """The process that computes, by the server's own status."""
     return int(client.status()["worker"]["pid"])
@@ -240,6 +249,7 @@ def left_behind(home: Path) -> list[str]:
     run = home / "settings" / "run"
     if run.is_dir():
         left += [str(path) for path in run.iterdir() if not path.name.startswith(_MAY_STAY)]
+    left += [str(path) for path in SHARED.glob("stylebridge-*") if _owner_gone(path)]
     for folder in (home / "tmp", home / "analyses"):
         if folder.is_dir():
             left += [
@@ -248,6 +258,12 @@ def left_behind(home: Path) -> list[str]:
                 if folder.name == "tmp" or path.name.startswith((".", "tmp")) or path.name.endswith(".part")
             ]
     return left
+
+
+def _owner_gone(path: Path) -> bool:
+    """Whether the process that a file in shared memory is named by has ended."""
+    number = path.name.split("-")[1]
+    return number.isdigit() and not psutil.pid_exists(int(number))
 
 
 class Proxy:

@@ -91,11 +91,14 @@ def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, d
     messages = []
     for op, fields in table.items():
         whole = {name: value(name, kind) for name, kind in fields.items()}
-        payload = bytes(18) if "offset" in fields else None
+        payload = bytes(18) if op in ("put", "put_frame", "frame") else None
         # A shot is opened in one way at a time.
         ways = [name for name in ("path", "pushed", "live") if op == "open_shot" and name in fields]
         for way in ways or [""]:
             named = {name: one for name, one in whole.items() if name == way or name not in ways}
+            if "place" in named:  # in place of the second part
+                messages.append((op, {**named, "place": [0, 18]}, None))
+                del named["place"]
             messages.append((op, named, payload))
     return messages
 
@@ -111,7 +114,8 @@ class Mutator:
     def __init__(self, table: Table, seed: int, changed: Mapping[str, Any] | None = None) -> None:
         self._random = random.Random(seed)
         self._table = table
-        self._messages = [one for one in real_messages(table, changed or {}) if one[0] != "bye"]
+        self._ops = [op for op in table if op not in ("bye", "shutdown")]  # of which there can be only one
+        self._messages = [one for one in real_messages(table, changed or {}) if one[0] in self._ops]
 
     def message(self, number: int) -> list[bytes]:
         """The parts of a damaged message under the given id, which may be damaged too."""
@@ -154,7 +158,7 @@ class Mutator:
         if self._random.random() < 0.2:
             del named[place]
         else:
-            named[place] = self._random.choice([*_STRANGE, *self._table])
+            named[place] = self._random.choice([*_STRANGE, *self._ops])
         return self._pack(named, payload)
 
     def _bytes(self, op: str, number: int, fields: dict[str, Any], payload: bytes | None) -> list[bytes]:

@@ -1,9 +1,9 @@
-"""Memory that two processes of one machine share: a mapped file in regions, in which pixels lie.
+"""Memory that two processes of one machine share, in regions in which pixels lie.
 
-The owner makes the file and maps it; the guest opens it and uses `pread` and `pwrite`, to which a file that
-somebody cut short is an error in place of the end of the process. Both prove by nonces that they see the same
-memory, for an address on loopback may lead into a container or through a tunnel. Then the name is taken away:
-what two processes have open goes with them, however they end.
+The owner makes it and maps it; the guest opens it, and maps it too where nobody can cut it short. Of other memory it
+uses `pread` and `pwrite`, to which a file cut short is an error in place of the end of the process. Both prove by
+nonces that they see the same memory, for an address on loopback may lead into a container or through a tunnel. Then
+the name is taken away: what two processes have open goes with them, however they end.
 
 A region belongs to one side at a time. Those at the front are the owner's to fill, the others the guest's; the
 filling side names a region in a message, and may use it again when the other side hands it back. So the regions
@@ -14,23 +14,16 @@ first, since fresh pages cost more than a copy.
 from __future__ import annotations
 
 import contextlib
-import errno
 import mmap
 import os
 import secrets
-import stat
-import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import Code, StylebridgeError
+from .memory import Memory, is_sealed, open_memory
 from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 #: Bytes before the first region: the owner's nonce and the guest's.
 HEAD = 4096
@@ -39,11 +32,6 @@ NONCE_BYTES = 32
 #: that containers have by default.
 UPWARD, DOWNWARD = 8, 20
 
-_PREFIX, _SUFFIX = "stylebridge-", ".arena"
-
-#: Whether this system has what sharing memory needs.
-POSSIBLE = hasattr(os, "pread") and fcntl is not None
-
 
 def size_of(regions: int) -> int:
     """Bytes of an arena with so many regions."""
@@ -51,12 +39,19 @@ def size_of(regions: int) -> int:
 
 
 class Regions:
-    """Which of one side's regions are free. Used from any thread."""
+    """Which of one side's regions are free. Used from any thread.
 
-    def __init__(self, numbers: Iterable[int]) -> None:
+    Args:
+        numbers: all of them.
+        free: whether they are free at first; else they were taken, and are to be given.
+    """
+
+    def __init__(self, numbers: Iterable[int], free: bool = True) -> None:
         self._free = list(numbers)[::-1]
         self._out: set[int] = set()
         self._lock = threading.Lock()
+        if not free:
+            self._free, self._out = [], set(self._free)
 
     def take(self) -> int | None:
         """A free region, None where none is."""
@@ -83,40 +78,30 @@ class Arena:
     """The owner's side.
 
     Attributes:
-        path: the file's name, until `hide`.
-        nonce: what lies at the beginning of the file.
+        path: its name, until `hide`.
+        nonce: what lies at the beginning of it.
         upward: the regions that this side fills.
+        downward: those that the guest fills, once they were given to it.
 
     Args:
         upward, downward: how many regions the owner fills, and how many the guest.
-        folder: where the file is made; memory where the system has a folder for it.
+        folder: where a file is to be made, in place of memory without one.
 
     Raises:
-        OSError: there is no room, or no such thing on this system. Room is taken at once, so that no later
-            write into the memory can fail.
+        OSError: there is no room, or no such thing on this system.
     """
 
     def __init__(self, upward: int = UPWARD, downward: int = DOWNWARD, folder: Path | None = None) -> None:
-        if not POSSIBLE:
-            raise OSError(errno.ENOSYS, "this system shares no memory by files")
-        folder = folder or _folder()
-        _sweep(folder)
         self.count = upward + downward
-        self.size = size_of(self.count)
-        self.path = folder / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}"
         self.nonce = secrets.token_bytes(NONCE_BYTES)
-        self.upward = Regions(range(upward))
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(self.path, flags, 0o600)
+        self.upward, self.downward = Regions(range(upward)), range(upward, self.count)
+        self._file = Memory(size_of(self.count), folder)
+        self.path = self._file.path
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says that the file has an owner
-            _fill(handle, self.size)
-            self._map = mmap.mmap(handle, self.size)  # which has the file open, and locked, by itself
+            self._map = mmap.mmap(self._file.handle, size_of(self.count))
         except BaseException:
-            self.hide()
+            self._file.hide()
             raise
-        finally:
-            os.close(handle)
         self._map[:NONCE_BYTES] = self.nonce
         self._memory = memoryview(self._map)
 
@@ -139,8 +124,7 @@ class Arena:
 
     def hide(self) -> None:
         """Takes the name away; both sides have the file open, or never will."""
-        with contextlib.suppress(OSError):
-            self.path.unlink()
+        self._file.hide()
 
     def close(self) -> None:
         """Lets go of the memory. What still looks into it keeps it until it looks away."""
@@ -154,7 +138,8 @@ class Guest:
     """The other side, which opens what an owner offers.
 
     Attributes:
-        downward: the regions that this side fills.
+        downward: the regions that this side fills: none before the owner gives them, who knows then that both see
+            the same memory.
         nonce: what this side wrote, for the owner to compare.
 
     Args:
@@ -173,65 +158,42 @@ class Guest:
                 Code.TOO_LARGE,
                 f"Shared memory of {self._count} regions is not taken: offer at most {REGIONS_LIMIT}.",
             )
-        if not POSSIBLE:
-            raise StylebridgeError(Code.NOT_FOUND, "This system shares no memory by files.")
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        size = size_of(self._count)
         try:
-            self._file: _File | None = _File(os.open(path, flags))
+            self._file: _File | None = _File(open_memory(path, size), size)
         except (OSError, ValueError) as error:
+            code = Code.DENIED if isinstance(error, PermissionError) else Code.NOT_FOUND
             raise StylebridgeError(
-                Code.NOT_FOUND,
-                f"The shared memory {path} cannot be opened ({error}): send pixels in messages.",
+                code, f"The shared memory {path} cannot be opened ({error}): send pixels in messages."
             ) from None
-        try:
-            self._check(path, self._file.handle, nonce)
-            self.nonce = secrets.token_bytes(NONCE_BYTES)
-            os.pwrite(self._file.handle, self.nonce, NONCE_BYTES)
-        except BaseException:
-            self.close()
-            raise
-        self.downward = Regions(range(upward, self._count))
-
-    def _check(self, path: str, handle: int, nonce: bytes) -> None:
-        """Nothing is written into a file that was not made for this."""
-        facts = os.fstat(handle)
-        sound = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o077
-        if not sound or facts.st_nlink != 1 or facts.st_size != size_of(self._count):
-            raise StylebridgeError(
-                Code.DENIED,
-                f"{path} is no shared memory of this user: it must be a file of {size_of(self._count)} bytes "
-                "that only they can read.",
-            )
-        found = os.pread(handle, NONCE_BYTES, 0)
+        found = bytearray(NONCE_BYTES)
+        self._file.read(memoryview(found), 0)
         if len(nonce) != NONCE_BYTES or not secrets.compare_digest(found, nonce):
+            self.close()  # nothing is written into what was not made for this
             raise StylebridgeError(
                 Code.DENIED, f"{path} is not the memory that the client sees: send pixels in messages."
             )
+        self.nonce = secrets.token_bytes(NONCE_BYTES)
+        self._file.write(self.nonce, NONCE_BYTES)
+        self.downward = Regions(range(upward, self._count), free=False)
 
-    def read(self, region: int, length: int) -> bytes:
-        """What the owner put into a region.
+    def read(self, region: int, into: memoryview) -> None:
+        """Fills memory with what the owner put into a region.
 
         Raises:
             StylebridgeError: `BAD_REQUEST` for a place outside the arena, or one that is not there any more.
         """
-        start, file = _start(region, length, self._count), self._file
-        data = os.pread(file.handle, length, start) if file else b""
-        if len(data) != length:
+        start, file = _start(region, into.nbytes, self._count), self._file
+        if file is None or not file.read(into, start):
             raise StylebridgeError(
                 Code.BAD_REQUEST,
                 "The shared memory was given up, or cut short by another program: connect again.",
             )
-        return data
 
     def write(self, region: int, data: Bytes) -> bool:
         """Puts bytes into a region. False where they cannot go there: send them another way."""
-        length, file = memoryview(data).nbytes, self._file
-        start = _start(region, length, self._count)
-        try:
-            whole = file is not None and os.fstat(file.handle).st_size == size_of(self._count)
-            return whole and file is not None and os.pwrite(file.handle, data, start) == length
-        except OSError:
-            return False
+        start, file = _start(region, memoryview(data).nbytes, self._count), self._file
+        return file is not None and file.write(data, start)
 
     def close(self) -> None:
         """Lets go of the file, once nobody is in the middle of it."""
@@ -241,11 +203,35 @@ class Guest:
 class _File:
     """An open file that is closed when nobody refers to it, so that no thread finds another under its number."""
 
-    def __init__(self, handle: int) -> None:
-        self.handle = handle
+    def __init__(self, handle: int, size: int) -> None:
+        self._handle, self._size = handle, size
+        self._memory = memoryview(mmap.mmap(handle, size)) if is_sealed(handle) else None
 
     def __del__(self) -> None:
-        os.close(self.handle)
+        os.close(self._handle)
+
+    def read(self, into: memoryview, start: int) -> bool:
+        """Fills memory; whether all of it could be."""
+        if self._memory is not None:
+            into[:] = self._memory[start : start + into.nbytes]
+            return True
+        if hasattr(os, "preadv"):
+            return os.preadv(self._handle, [into], start) == into.nbytes
+        data = os.pread(self._handle, into.nbytes, start)
+        into[: len(data)] = data
+        return len(data) == into.nbytes
+
+    def write(self, data: Bytes, start: int) -> bool:
+        """Whether all of the data could be written. A file that was cut short is not made longer."""
+        length = memoryview(data).nbytes
+        if self._memory is not None:
+            self._memory[start : start + length] = memoryview(data).cast("B")
+            return True
+        try:
+            whole = os.fstat(self._handle).st_size == self._size
+            return whole and os.pwrite(self._handle, data, start) == length
+        except OSError:
+            return False
 
 
 def _start(region: int, length: int, count: int) -> int:
@@ -254,32 +240,3 @@ def _start(region: int, length: int, count: int) -> int:
             Code.BAD_REQUEST, f"Shared memory of {count} regions has no {length} bytes in region {region}."
         )
     return HEAD + region * PART_BYTES
-
-
-def _folder() -> Path:
-    shared = Path("/dev/shm")
-    return shared if os.access(shared, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
-
-
-def _fill(handle: int, size: int) -> None:
-    """Takes the room now: a hole in a full file system would end the process that writes into it."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(handle, 0, size)
-        return
-    zeros = bytes(1 << 20)
-    for start in range(0, size, len(zeros)):
-        left = memoryview(zeros)[: size - start]
-        while left.nbytes:
-            left = left[os.write(handle, left) :]
-
-
-def _sweep(folder: Path) -> None:
-    """Takes away what owners left that were killed before their guest had it open. Who lives holds a lock."""
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-            finally:
-                os.close(handle)

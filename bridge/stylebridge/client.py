@@ -102,6 +102,7 @@ class Client:
         name: str = "python",
         timeout: float = 120.0,
         share: bool = True,
+        results_mb: int | None = None,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -114,11 +115,13 @@ class Client:
             name: what this client is, for the server's log.
             timeout: seconds until the server must be ready.
             share: whether pixels may travel through shared memory, where the server is on this machine.
+            results_mb: memory for finished tiles, in MiB, of a server that is started for this client alone; None for
+                the usual. They make changed keyframes cheap, and a clip that is rendered once needs few.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout, stay), name, timeout, share)
+        connection = Connection(Finder(url, start, timeout, stay, results_mb), name, timeout, share)
         try:
             connection.open()
         except BaseException:

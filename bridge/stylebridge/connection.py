@@ -37,6 +37,9 @@ RECONNECT_LIMIT = 15.0
 SHARE_LIMIT = 5.0
 #: Seconds between looks at whether a waiting call was cancelled or its server fell silent.
 _TICK = 0.5
+#: Seconds of sleep after each part that is sent, in which the link's thread sends it: Python would let this one run
+#: on for longer than several parts take.
+_YIELD = 1e-6
 
 
 class Connection:
@@ -153,12 +156,16 @@ class Connection:
             sent, upload = 0, iter(parts() if parts else ())
             piece = next(upload, None)
             while True:
-                while piece and sent - request.taken < protocol.UPLOAD_WINDOW:
+                while piece:
                     more, payload = piece
-                    place, rest = self._passage.send(payload)
-                    self._send(request.op, number, {**request.fields, **more, **place}, rest)
-                    sent += memoryview(payload).nbytes
+                    way = self._passage.send(payload, sent - request.taken < protocol.UPLOAD_WINDOW)
+                    if way is None:
+                        break
+                    place, inside = way
+                    self._send(request.op, number, {**request.fields, **more, **place}, inside)
+                    sent += 0 if inside is None else memoryview(inside).nbytes
                     piece = next(upload, None)
+                    time.sleep(_YIELD)
                 event = request.step(_TICK, self._credit)
                 if isinstance(event, Picture):
                     yield event
@@ -217,8 +224,9 @@ class Connection:
                 },
             )
         with self._lock:
-            # An error of no request is one that the server, or this side, could not even read.
-            everyone = message.id == 0 and message.op == "error"
+            # An error of no request is one that the server, or this side, could not even read. What comes of shared
+            # memory wakes those who wait for some of it.
+            everyone = message.id == 0 and message.op in ("error", "free", "unshare")
             requests = list(self._requests.values()) if everyone else [self._requests.get(message.id)]
             for request in requests:
                 if request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ _CHUNK = 1 << 20
 PIECES, PIECE = 8, 16 << 10
 
 
-def hash_of(path: str | os.PathLike[str]) -> str:
-    """The name of a file's bytes: BLAKE2b-256, 64 hexadecimal digits. Raises OSError."""
+def hash_of(path: str | os.PathLike[str], step: Callable[[], None] = lambda: None) -> str:
+    """The name of a file's bytes: BLAKE2b-256, 64 hexadecimal digits. Raises OSError.
+
+    Args:
+        step: called now and then; what it raises ends the reading.
+    """
     digest = hashlib.blake2b(digest_size=32)
     with Path(path).open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
+            step()
     return digest.hexdigest()
 
 

@@ -17,10 +17,19 @@ class Finder:
         start: whether a server may be started; it ends with this process.
         stay: whether it stays instead, as the user's one server that all find.
         timeout: seconds until a server that is started must listen.
+        results_mb: memory for finished tiles of one that is started and ends with this process, in MiB.
     """
 
-    def __init__(self, url: str | None, start: bool, timeout: float, stay: bool = False) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        start: bool,
+        timeout: float,
+        stay: bool = False,
+        results_mb: int | None = None,
+    ) -> None:
         self._url, self._start, self._timeout, self._stay = url, start, timeout, stay
+        self._results = results_mb
         self._started: StartedServer | None = None
 
     def find(self) -> Address:
@@ -36,7 +45,7 @@ class Finder:
             )
         if self._stay:
             return launch.shared_server(self._timeout)
-        self._started = launch.start_server(timeout=self._timeout)
+        self._started = launch.start_server(timeout=self._timeout, results_mb=self._results)
         return self._started.address
 
     @property

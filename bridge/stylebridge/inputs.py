@@ -171,8 +171,8 @@ class Inputs:
         def sent(size: int) -> None:
             nonlocal done
             done += size
-            if progress:  # in MiB
-                progress(Progress(done >> 20, total >> 20, "sending", 0.0))
+            if progress:  # in MiB, begun ones counted
+                progress(Progress(-(-done >> 20), -(-total >> 20), "sending", 0.0))
 
         for name, content in blobs.items():
             self.put(content, name, sent)

@@ -206,7 +206,12 @@ class StartedServer:
                 self.log.unlink()
 
 
-def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ...] = ()) -> StartedServer:
+def start_server(
+    stay: bool = False,
+    timeout: float = 60.0,
+    extra: tuple[str, ...] = (),
+    results_mb: int | None = None,
+) -> StartedServer:
     """Starts a server of this user on this machine and waits until it listens.
 
     The Python that runs it is `STYLEBRIDGE_PYTHON` where that is set (a host's own Python seldom has the
@@ -217,12 +222,15 @@ def start_server(stay: bool = False, timeout: float = 60.0, extra: tuple[str, ..
             long; otherwise it ends with this process.
         timeout: seconds until it must listen.
         extra: further arguments of `python -m stylebridge_server.broker`.
+        results_mb: memory for finished tiles in MiB, None for the usual.
 
     Raises:
         StylebridgeError: `MISSING_EXTRA` where no server is installed; `UNREACHABLE` with the end of its log
             where it does not start.
     """
     command = [_python(), "-m", "stylebridge_server.broker", "--announce"]
+    if results_mb is not None:
+        command += ["--results-mb", str(results_mb)]
     command += ["--stay", "--idle-exit", "1800"] if stay else ["--exit-with-parent"]
     folder = private_folder("run")
     lasting = folder / "server.log"

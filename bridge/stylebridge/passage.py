@@ -85,19 +85,27 @@ class Passage:
             return
         arena.hide()
         self._arena = arena
+        self._tell("free", {"regions": list(arena.downward)})
         log.info("pixels travel through shared memory")
 
-    def send(self, payload: Bytes) -> tuple[dict[str, Any], Bytes | None]:
-        """How a part goes to the server: more fields of its message, and the bytes that the message is to hold."""
+    def send(self, payload: Bytes, window: bool) -> tuple[dict[str, Any], Bytes | None] | None:
+        """How a part goes to the server: more fields of its message, and the bytes that the message is to hold. None
+        where it must wait: for a region to come back, or for the window.
+
+        Args:
+            window: whether bytes may go in messages now.
+        """
         arena = self._arena
-        region = arena.upward.take() if arena else None
-        if arena is None or region is None:
-            return {}, payload
+        if arena is None:
+            return ({}, payload) if window else None
+        region = arena.upward.take()
+        if region is None:
+            return None
         length = memoryview(payload).nbytes
         try:
             arena.view(region, length)[:] = memoryview(payload).cast("B")
         except StylebridgeError:  # given up meanwhile
-            return {}, payload
+            return ({}, payload) if window else None
         return {"place": [region, length]}, None
 
     def receive(self, message: Message) -> Message:

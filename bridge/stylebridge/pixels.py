@@ -11,7 +11,7 @@ On the wire rows run top-down without gaps. Hosts have them otherwise: bottom-up
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -29,6 +29,8 @@ SIDE_LIMIT = 65_536
 PICTURE_LIMIT = 1 << 30
 #: Pixels travel in parts of at most this many bytes, so that no message holds up the others for long.
 PART_BYTES = 2 << 20
+#: Memory that is taken at a time for a picture whose parts are coming; at least a part.
+PROMISED_BYTES = 32 << 20
 #: Most regions, of one part each, that two processes share as memory: 1 GiB.
 REGIONS_LIMIT = 512
 
@@ -299,32 +301,47 @@ def split(data: Bytes) -> Iterator[tuple[int, memoryview]]:
 class Assembly:
     """Puts one picture together from its parts, which come in order. A part at offset 0 starts anew.
 
-    The memory is taken once, when the first part has shown the size, and `Layout` has found it within limits.
+    The memory of a usual picture is taken once, when the first part has shown the size. That of a larger one is taken
+    as the parts come: what was only promised costs nothing.
+
+    Args:
+        take: gives memory of so many bytes, which costs nothing before it is filled: for a picture of any size at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[int], memoryview] | None = None) -> None:
+        self._take = take
         self._layout: Layout | None = None
-        self._data = bytearray()
+        self._data: Bytes = b""
         self._filled = 0
 
-    def add(self, layout: Layout, offset: int, part: Bytes) -> bytearray | None:
+    def add(self, layout: Layout, offset: int, part: Bytes) -> Bytes | None:
         """The whole picture's bytes with its last part, None before.
 
         Raises:
             StylebridgeError: `BAD_REQUEST` for a part that does not follow the one before, or does not fit.
         """
-        size = memoryview(part).nbytes
+        self.room(layout, offset, memoryview(part).nbytes)[:] = memoryview(part).cast("B")
+        return self.whole
+
+    def room(self, layout: Layout, offset: int, size: int) -> memoryview:
+        """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
-            self._layout, self._data, self._filled = layout, bytearray(layout.nbytes), 0
+            self._layout, self._filled = layout, 0
+            first = min(layout.nbytes, PROMISED_BYTES)
+            self._data = self._take(layout.nbytes) if self._take else bytearray(first)
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
             self._layout = None
             raise StylebridgeError(
                 Code.BAD_REQUEST,
                 f"A part of {size} bytes at {offset} does not fit into the picture: send its parts in order.",
             )
-        memoryview(self._data)[offset : offset + size] = memoryview(part).cast("B")
+        if isinstance(self._data, bytearray) and offset + size > len(self._data):
+            self._data += bytes(min(layout.nbytes - len(self._data), PROMISED_BYTES))
         self._filled += size
-        if self._filled < layout.nbytes:
-            return None
-        self._layout = None
-        return self._data
+        return memoryview(self._data)[offset : offset + size]
+
+    @property
+    def whole(self) -> Bytes | None:
+        """The whole picture's bytes, None where parts are missing."""
+        complete = self._layout is not None and self._filled == self._layout.nbytes
+        return self._data if complete else None

@@ -16,6 +16,7 @@ with `put` and asks again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -214,7 +215,7 @@ class Message:
     fields: dict[str, Any]
     payload: Bytes = b""
 
-    @property
+    @functools.cached_property
     def layout(self) -> Layout:
         """Size and type of the picture that the payload is a part of."""
         named = self.fields
@@ -365,8 +366,13 @@ def _refuse(message: str, code: str = Code.BAD_REQUEST) -> NoReturn:
 
 def _plain(value: Any, depth: int) -> bool:
     """Whether a value is None, a flag, a number, text, bytes, or lists and maps with text keys of such."""
+    if type(value) in _SCALARS:
+        return True
     if isinstance(value, dict):
         return depth > 0 and all(isinstance(k, str) and _plain(v, depth - 1) for k, v in value.items())
     if isinstance(value, list):
         return depth > 0 and all(_plain(v, depth - 1) for v in value)
-    return value is None or type(value) in (bool, int, float, str, bytes)
+    return False
+
+
+_SCALARS = frozenset((type(None), bool, int, float, str, bytes))

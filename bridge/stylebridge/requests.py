@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .arena import DOWNWARD
 from .errors import Code, StylebridgeError
 from .passage import Loan
-from .pixels import Assembly, Picture
+from .pixels import PART_BYTES, Assembly, Picture
 from .protocol import WINDOW, Message, cost
 
 #: Requests that answer one frame for each entry of their `frames`, in that order.
@@ -95,7 +96,7 @@ class Request:
             Lost: the server is gone.
             StylebridgeError: what the server answered.
         """
-        if self._owed and (self._inbox.empty() or self._owed >= self._window // 4):
+        if self._due():
             credit(self.number, self._attempt, self._owed, self._loans)
             self._owed, self._loans = 0, []
         try:
@@ -119,6 +120,11 @@ class Request:
                 message.fields["code"], message.fields["message"], **_details(message.fields["details"])
             )
         return None
+
+    def _due(self) -> bool:
+        """Whether to hand back what was taken: seldom, but before the server must wait for it."""
+        near = self._owed >= self._window // 4 or self._owed > self._window - PART_BYTES
+        return self._owed > 0 and (near or len(self._loans) >= DOWNWARD // 4)
 
     def leave(self) -> list[Loan]:
         """Forgets what came and was not taken; the regions that it lies in are to be handed back."""

@@ -267,7 +267,11 @@ class Decoder(nn.Module):
         gain = films[0].gain / torch.maximum(deviation, self.floor)
         matrix, offset = transfer(statistics[:, 2 * CHANNELS :], code[:, LEARNT:])
         cells = features[:, CHANNELS:].float()
-        ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]
+        if len(matrix) == 1:
+            cells = cells.contiguous(memory_format=torch.channels_last)
+            ground = F.conv2d(cells, matrix[0, :, :, None, None], offset[0])
+        else:
+            ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]
         ground = ground.clamp(0, 1)
         x = (
             features[:, :CHANNELS] * gain[:, :, None, None]
@@ -281,12 +285,13 @@ class Decoder(nn.Module):
     def surface(self, x: Tensor, ground: Tensor, code: Tensor, same: bool = True) -> Tensor:
         """From what `body` gives to RGB."""
         films = self.films(code)[-3:]
-        x = self._doubled(F.relu(self.narrow.apply_to(x, same, films[0])), same)
+        # Enlarged first and cut at nought then: an edge can fall between cells. The other way round, all would be soft.
+        x = F.relu(self._doubled(self.narrow.apply_to(x, same, films[0]), same))
         x = F.relu(self.middle.apply_to(x, same, films[1]))
-        x = self._doubled(F.relu(self.narrower.apply_to(x, same, films[2])), same)
+        x = F.relu(self._doubled(self.narrower.apply_to(x, same, films[2]), same))
         x = self.out.apply_to(x, same)
-        ground = self._doubled(_trimmed(ground, 2 * DECODER_BLOCKS, same), same)
-        ground = self._doubled(_trimmed(ground, 1, same), same)
+        ground = _doubled_exactly(_trimmed(ground, 2 * DECODER_BLOCKS, same), same)
+        ground = _doubled_exactly(_trimmed(ground, 1, same), same)
         return _trimmed(x.float() + _trimmed(ground, 2, same), 1, same)  # back onto whole cells
 
     @staticmethod
@@ -294,6 +299,22 @@ class Decoder(nn.Module):
         """Twice the size, bilinear: smooth, so no chequerboard."""
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         return _trimmed(x, 1, same)  # the outermost samples lack a neighbour
+
+
+def _doubled_exactly(x: Tensor, same: bool) -> Tensor:
+    """What `Decoder._doubled` does, in steps that round every value alike.
+
+    torch enlarges pictures of few channels in an order that depends on sizes and threads: a tile would differ from the
+    whole in the last bit.
+    """
+    for axis in (2, 3):
+        x = _extended(x, 1, same) if same and axis == 2 else x
+        near, far = x * 0.75, x * 0.25
+        length = x.shape[axis] - 1
+        odd = near.narrow(axis, 0, length) + far.narrow(axis, 1, length)
+        even = far.narrow(axis, 0, length) + near.narrow(axis, 1, length)
+        x = torch.stack([odd, even], axis + 1).flatten(axis, axis + 1)
+    return _trimmed(x, 1, False) if same else x
 
 
 class StyleNetwork(nn.Module):

@@ -12,26 +12,37 @@ from typing import Any
 
 import pytest
 
-from stylebridge import arena as arenas
+from stylebridge import memory
 from stylebridge.arena import HEAD, NONCE_BYTES, Arena, Guest, Regions, size_of
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import PART_BYTES
 
-pytestmark = pytest.mark.skipif(not arenas.POSSIBLE, reason="this system shares no memory by files")
+pytestmark = pytest.mark.skipif(not memory.POSSIBLE, reason="this system shares no memory by files")
 
-BRIDGE = Path(arenas.__file__).parent.parent
+BRIDGE = Path(memory.__file__).parent.parent
 
 
 @pytest.fixture
 def arena(tmp_path: Path) -> Iterator[Arena]:
+    """One in a file, as where memory cannot be sealed."""
     made = Arena(2, 2, tmp_path)
     yield made
     made.close()
 
 
+def file_of(arena: Arena) -> Path:
+    return Path(arena.path)
+
+
 def guest_of(arena: Arena, **changed: Any) -> Guest:
-    told = {"path": str(arena.path), "nonce": arena.nonce, "upward": 2, "downward": 2, **changed}
+    told = {"path": arena.path, "nonce": arena.nonce, "upward": 2, "downward": 2, **changed}
     return Guest(**told)
+
+
+def read(guest: Guest, region: int, length: int) -> bytes:
+    data = bytearray(max(length, 0))
+    guest.read(region, memoryview(data))
+    return bytes(data)
 
 
 def refused(arena: Arena, **changed: Any) -> str:
@@ -40,18 +51,55 @@ def refused(arena: Arena, **changed: Any) -> str:
     return caught.value.code
 
 
-def test_both_see_the_same(arena: Arena) -> None:
+@pytest.mark.parametrize("sealed", [True, False])
+def test_both_see_the_same(tmp_path: Path, sealed: bool) -> None:
+    arena = Arena(2, 2, None if sealed and memory.SEALABLE else tmp_path)
     guest = guest_of(arena)
     assert arena.seen(guest.nonce) and not arena.seen(bytes(NONCE_BYTES)) and not arena.seen(b"")
     arena.hide()
     ours = arena.upward.take()
     assert ours == 0
     arena.view(ours, 5)[:] = b"hello"
-    assert guest.read(ours, 5) == b"hello"
+    assert read(guest, ours, 5) == b"hello"
+    assert guest.downward.take() is None  # before the owner knows that both see the same
+    guest.downward.give(arena.downward)
     theirs = guest.downward.take()
-    assert theirs == 2
+    assert theirs in arena.downward
     whole = os.urandom(PART_BYTES)
     assert guest.write(theirs, whole) and arena.view(theirs, PART_BYTES) == whole
+    arena.close()
+    guest.close()
+    with pytest.raises(StylebridgeError, match="given up"):
+        read(guest, 0, 1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not memory.SEALABLE, reason="this system cannot seal memory")
+def test_sealed_memory_has_no_file_and_cannot_be_cut_short() -> None:
+    before = {path.name for path in memory.files_folder().iterdir()}
+    arena = Arena(2, 2)
+    guest = guest_of(arena)
+    with pytest.raises(PermissionError):
+        os.truncate(arena.path, HEAD)
+    path = arena.path
+    arena.hide()
+    assert not Path(path).exists()
+    arena.view(0, 3)[:] = b"abc"
+    assert read(guest, 0, 3) == b"abc"
+    assert {path.name for path in memory.files_folder().iterdir()} == before
+    arena.close()
+
+
+@pytest.mark.skipif(not memory.SEALABLE, reason="this system cannot seal memory")
+def test_an_open_file_of_another_kind_is_not_taken(arena: Arena, tmp_path: Path) -> None:
+    """Its name in /proc says nothing of what it is."""
+    with Path(arena.path).open("r+b") as file:
+        assert refused(arena, path=f"/proc/{os.getpid()}/fd/{file.fileno()}") == Code.DENIED
+    handle = os.memfd_create("unsealed")
+    os.truncate(handle, size_of(4))
+    assert refused(arena, path=f"/proc/{os.getpid()}/fd/{handle}") == Code.DENIED
+    os.close(handle)
+    assert refused(arena, path=f"/proc/{os.getpid()}/fd/{handle}") == Code.NOT_FOUND
 
 
 def test_the_name_goes_and_the_memory_stays(arena: Arena, tmp_path: Path) -> None:
@@ -78,7 +126,7 @@ def test_the_last_region_returned_is_used_first() -> None:
 @pytest.mark.parametrize("place", [(-1, 1), (4, 1), (0, 0), (0, -1), (0, PART_BYTES + 1), (2**40, 1)])
 def test_places_outside(arena: Arena, place: tuple[int, int]) -> None:
     guest = guest_of(arena)
-    for look in (arena.view, guest.read):
+    for look in (arena.view, lambda *place: read(guest, *place)):
         with pytest.raises(StylebridgeError, match="has no") as caught:
             look(*place)
         assert caught.value.code == Code.BAD_REQUEST
@@ -88,10 +136,17 @@ def test_places_outside(arena: Arena, place: tuple[int, int]) -> None:
 
 def test_a_file_cut_short_is_an_error(arena: Arena) -> None:
     guest = guest_of(arena)
-    os.truncate(arena.path, HEAD + 100)
+    os.truncate(file_of(arena), HEAD + 100)
     with pytest.raises(StylebridgeError, match="cut short"):
-        guest.read(0, 200)
-    assert not guest.write(3, b"x") and arena.path.stat().st_size == HEAD + 100
+        read(guest, 0, 200)
+    assert not guest.write(3, b"x") and file_of(arena).stat().st_size == HEAD + 100
+
+
+def test_without_preadv(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "preadv", raising=False)
+    guest = guest_of(arena)
+    arena.view(1, 5)[:] = b"hello"
+    assert read(guest, 1, 5) == b"hello"
 
 
 def test_what_was_given_up(arena: Arena) -> None:
@@ -105,7 +160,7 @@ def test_what_was_given_up(arena: Arena) -> None:
         arena.view(0, 3)
     guest.close()
     with pytest.raises(StylebridgeError, match="given up"):
-        guest.read(0, 3)
+        read(guest, 0, 3)
     assert not guest.write(2, b"x")
 
 
@@ -119,17 +174,17 @@ def test_a_guest_takes_only_what_an_owner_makes(arena: Arena, tmp_path: Path) ->
     assert refused(arena, nonce=bytes(NONCE_BYTES)) == Code.DENIED
     assert refused(arena, nonce=b"") == Code.DENIED
     link = tmp_path / "link"
-    link.symlink_to(arena.path)
+    link.symlink_to(file_of(arena))
     assert refused(arena, path=str(link)) == Code.NOT_FOUND
     link.unlink()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o600)
     assert refused(arena, path=str(pipe)) == Code.DENIED
-    arena.path.chmod(0o640)
+    file_of(arena).chmod(0o640)
     assert refused(arena) == Code.DENIED
-    arena.path.chmod(0o600)
+    file_of(arena).chmod(0o600)
     hard = tmp_path / "hard"
-    os.link(arena.path, hard)
+    os.link(file_of(arena), hard)
     assert refused(arena) == Code.DENIED
     hard.unlink()
     guest_of(arena)
@@ -146,7 +201,7 @@ def test_nothing_is_written_into_a_file_that_is_refused(arena: Arena, tmp_path: 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a file to others")
 def test_a_file_of_somebody_else(arena: Arena) -> None:
-    os.chown(arena.path, 12345, 12345)
+    os.chown(file_of(arena), 12345, 12345)
     assert refused(arena) == Code.DENIED
 
 
@@ -168,7 +223,7 @@ def test_a_full_file_system_is_an_error_at_once(tiny: Path) -> None:
     with pytest.raises(OSError) as caught:
         Arena(1, 1, tiny)
     assert caught.value.errno == errno.ENOSPC
-    assert [path.name for path in tiny.iterdir()] == [first.path.name]
+    assert [path.name for path in tiny.iterdir()] == [file_of(first).name]
     first.close()
     Arena(1, 1, tiny).close()
     assert not list(tiny.iterdir())
@@ -187,7 +242,7 @@ def test_a_refused_allocation_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 def test_without_fallocate_zeros_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     made = Arena(1, 0, tmp_path)
-    assert made.path.stat().st_size == size_of(1) == made.path.stat().st_blocks * 512
+    assert file_of(made).stat().st_size == size_of(1) == file_of(made).stat().st_blocks * 512
     assert made.view(0, PART_BYTES) == bytes(PART_BYTES)
     made.close()
 
@@ -203,13 +258,13 @@ def test_what_a_killed_owner_left_is_swept_away(tmp_path: Path) -> None:
     assert process.stdout is not None
     left = Path(process.stdout.readline().strip())
     mine = Arena(1, 0, tmp_path)
-    assert left.exists() and mine.path.exists()
+    assert left.exists() and file_of(mine).exists()
     process.kill()
     process.wait()
     process.stdout.close()
     assert left.exists()
     other = Arena(1, 0, tmp_path)
-    assert not left.exists() and mine.path.exists()
+    assert not left.exists() and file_of(mine).exists()
     mine.close()
     other.close()
 

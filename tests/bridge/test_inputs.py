@@ -71,7 +71,7 @@ def test_what_is_needed_is_put_in_parts_and_asked_again(serve: Any, plate: Path)
         (name, 5_120_000, puts[0]["id"])
     }
     assert peer.ops()[-1] == "open_shot"
-    assert (seen[-1].done, seen[-1].total, seen[-1].stage) == (4, 4, "sending")
+    assert (seen[-1].done, seen[-1].total, seen[-1].stage) == (5, 5, "sending")
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,13 @@ class TestAssembly:
         assert assembly.add(self.layout, 0, b"abcd") is None, "a part at 0 starts anew"
         assert assembly.add(self.layout, 4, b"ef") == b"abcdef"
 
+    def test_a_large_picture_takes_memory_as_it_comes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("stylebridge.pixels.PROMISED_BYTES", 2)
+        assembly = Assembly()
+        for offset, part in ((0, b"ab"), (2, b"c"), (3, b"de")):
+            assert assembly.add(self.layout, offset, part) is None
+        assert assembly.add(self.layout, 5, b"f") == b"abcdef"
+
     @pytest.mark.parametrize(("offset", "part"), [(1, b"a"), (4, b"a"), (3, b"abcd"), (3, b"")])
     def test_others_are_refused(self, offset: int, part: bytes) -> None:
         assembly = Assembly()

@@ -12,7 +12,7 @@ import pytest
 import zmq
 from zmq.utils import z85
 
-from stylebridge.errors import StylebridgeError
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse, hash_of
 from stylebridge.keys import KeyPair
 from stylebridge.pixels import Layout, Picture, read_array, split
@@ -92,3 +92,11 @@ def test_keys() -> None:
         assert z85.encode(pair.public).decode() == vector["public_z85"]
         assert z85.encode(pair.secret).decode() == vector["secret_z85"]
         assert zmq.curve_public(vector["secret_z85"].encode()).decode() == vector["public_z85"]
+
+
+def test_the_page_names_every_message_field_and_code(repository: Path) -> None:
+    page = (repository / "docs" / "protocol.md").read_text(encoding="utf-8")
+    tables = [*REQUESTS.items(), *EVENTS.items()]
+    names = {op for op, _ in tables} | {name for _, fields in tables for name in fields}
+    names |= {value for name, value in vars(Code).items() if name.isupper()}
+    assert {name for name in names if f"`{name}`" not in page and f"`{name}?`" not in page} == set()

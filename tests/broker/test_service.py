@@ -157,3 +157,9 @@ def test_status(client: Client) -> None:
     status = client.status()
     assert status["worker"]["state"] == "ready" and status["worker"]["restarts"] == 0
     assert status["pid"] == client.server["pid"] and status["clients"] == 1
+
+
+def test_sizes_of_caches_are_given_to_a_server_that_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLEBRIDGE_RESULTS_MB", "99")
+    with Client.connect(timeout=30, results_mb=7) as client:
+        assert client.status()["counters"]["caches_mb"] == {"RESULTS": "7", "WORK": None}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stylebridge import arena as arenas
-from stylebridge import launch, passage
+from stylebridge import launch, memory, passage
 from stylebridge.client import Client, Shot, Source
 from stylebridge.keys import client_key
 from stylebridge.launch import StartedServer
@@ -22,13 +22,15 @@ from stylebridge.pixels import SAMPLE_BYTES, Layout, Picture
 
 from .conftest import alive, until
 
-pytestmark = pytest.mark.skipif(not arenas.POSSIBLE, reason="this system shares no memory by files")
+pytestmark = pytest.mark.skipif(not memory.POSSIBLE, reason="this system shares no memory by files")
 
 SHOT = Shot("mine", {"first": 0, "last": 99}, Source({}))
 
 
-def left_behind() -> set[str]:
-    return {path.name for path in arenas._folder().glob("stylebridge-*")}
+def left_behind(*pids: int) -> list[str]:
+    """Files that these processes, or this one, made to be shared; others may have theirs meanwhile."""
+    found = memory.files_folder().glob(f"{memory.PREFIX}*{memory.SUFFIX}")
+    return [path.name for path in found if int(path.name.split("-")[1]) in (os.getpid(), *pids)]
 
 
 def random_picture(number: int, dtype: str = "uint8", size: tuple[int, int] = (700, 1000)) -> Picture:
@@ -86,6 +88,22 @@ def test_frames_are_the_same_either_way(
             until(lambda: client.status()["sharing"]["lending"])
             there_and_back(client, [random_picture(number, dtype) for number in range(2)])
     assert not left_behind()
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_picture_of_many_parts(server: StartedServer, share: bool) -> None:
+    """More than what is taken at once for a picture that is coming."""
+    with Client.connect(server.address.url, share=share) as client:
+        there_and_back(client, [random_picture(1, "float32", (1500, 1500))])
+
+
+def test_memory_in_a_file(server: StartedServer, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where memory cannot be sealed."""
+    monkeypatch.setattr(memory, "SEALABLE", False)
+    with Client.connect(server.address.url) as client:
+        there_and_back(client, [random_picture(number, "float16") for number in range(3)])
+        assert set(places) == {"memory"}
+        assert not left_behind()
 
 
 def test_strided_pictures_there_and_back(server: StartedServer) -> None:
@@ -205,11 +223,12 @@ def test_nothing_is_left_of_the_killed(repository: Path, victim: str) -> None:
     )
     assert process.stdout is not None
     broker, worker = (int(word) for word in process.stdout.readline().split())
-    assert not left_behind()  # the names went when both sides had the memory open
+    everyone = (process.pid, broker, worker)
+    assert not left_behind(*everyone)  # the names went when both sides had the memory open
     os.kill({"client": process.pid, "broker": broker, "worker": worker}[victim], signal.SIGKILL)
     if victim != "client":
         process.kill()
     process.wait()
     process.stdout.close()
     until(lambda: not alive(broker) and not alive(worker))  # what they had open went with them
-    assert not left_behind()
+    assert not left_behind(*everyone)

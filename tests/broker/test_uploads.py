@@ -36,19 +36,21 @@ def test_a_blob_is_named_by_its_hash(client: Client, size: int) -> None:
     assert client.put(data) == name_of(data)
 
 
-def test_a_worker_killed_in_mid_upload_costs_nothing(client: Client, home: Path) -> None:
+@pytest.mark.parametrize("who", ["worker", "server"])
+def test_a_process_killed_in_mid_upload_costs_nothing(client: Client, home: Path, who: str) -> None:
     data = os.urandom(5 * PART_BYTES)
-    worker = client.status()["worker"]["pid"]
+    status = client.status()
+    victim = status["pid"] if who == "server" else status["worker"]["pid"]
 
     def kill(size: int) -> None:
         if not killed:
             killed.append(size)
-            os.kill(worker, signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
 
     killed: list[int] = []
     assert client._inputs.put(data, None, kill) == name_of(data)
-    assert client.status()["worker"]["pid"] != worker
-    assert left(home) == []
+    assert client.status()["worker"]["pid"] != status["worker"]["pid"]
+    until(lambda: left(home) == [])
 
 
 def test_a_refused_blob_leaves_nothing_and_the_next_is_served(client: Client, home: Path) -> None:

@@ -126,6 +126,7 @@ def status() -> dict[str, Any]:
     cache = {"bytes": 10, "limit": 20, "hits": 3, "misses": 4}
     return {
         "rendered": len(_rendered),
+        "caches_mb": {name: os.environ.get(f"STYLEBRIDGE_{name}_MB") for name in ("RESULTS", "WORK")},
         "analysed": len(_analysed),
         "pid": os.getpid(),
         "ended": _ended,

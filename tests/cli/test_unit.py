@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli.service import Service
-from stylebridge_server.cli.unit import _quoted
+from stylebridge_server.cli.unit import SETTINGS, _quoted
 
 
 @pytest.fixture
@@ -51,6 +52,19 @@ def test_systemd_takes_the_unit(service: Service, tmp_path: Path) -> None:
     command = ["systemd-analyze", "verify", "--user", str(path)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "stylebridge.service" not in done.stderr, done.stderr
+
+
+def test_every_setting_is_documented_and_carried_over(repository: Path) -> None:
+    documented = re.findall(r"^\| `(STYLEBRIDGE_\w+)`", (repository / "docs/operations.md").read_text(), re.M)
+    assert sorted(documented) == sorted(SETTINGS)
+    sources = "".join(path.read_text("utf-8") for path in (repository / "server").rglob("*.py"))
+    sources += "".join(path.read_text("utf-8") for path in (repository / "models").rglob("*.py"))
+    sources += (repository / "bridge/stylebridge/keys.py").read_text("utf-8")
+    assert all(f'"{name}"' in sources.replace(unit_source(repository), "") for name in SETTINGS)
+
+
+def unit_source(repository: Path) -> str:
+    return (repository / "server/stylebridge_server/cli/unit.py").read_text("utf-8")
 
 
 def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ def test_pushed_frames_give_the_pixels_that_the_file_gives(server: str, movie: P
         result = list(client.render(pushed, LOOK, [7], analysis=client.analyse(pushed, segmenter="none")))
         np.testing.assert_array_equal(np.asarray(result[0]), np.asarray(expected[0]))
         assert client.open_shot(pushed=declared(source), frames=pixels(source)).id == pushed.id
+        assert {name: pushed.info[name] for name in ("kind", "colour", "alpha")} == {
+            "kind": "frames",
+            "colour": "srgb",
+            "alpha": "none",
+        }
         client.close_shot(pushed)
     assert [(one.done, one.total, one.stage) for one in seen] == [
         (n + 1, 12, "sending frames") for n in range(12)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_serve_in_the_foreground(tmp_path: Path) -> None:
     assert again.returncode == 2 and "No server is running" in again.stderr
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Tests that run in the background may have been told to ignore Ctrl-C, and would hand that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_watching_for_a_program(server: str, home: Path) -> None:
     command = [sys.executable, "-m", "stylebridge", "status", "--watch", "--server", server]
     env = environment(home)
@@ -46,6 +56,7 @@ def test_watching_for_a_program(server: str, home: Path) -> None:
     assert process.communicate(timeout=30)[1] == b"" and process.returncode == 0
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 def test_watching_in_a_terminal(server: str, home: Path) -> None:
     ours, theirs = os.openpty()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from fault_tools import (
     render,
     settings,
     until,
+    with_site,
 )
 
 from stylebridge.client import Client
@@ -42,7 +42,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 #: Runs in every Python process that finds it on its path: a clock that can be set anew, through a file.
-SITE = """
+CLOCK = """
 import os, time
 _time, _at = time.time, os.environ["FAULTY_CLOCK"]
 
@@ -61,9 +61,7 @@ time.time_ns = lambda: int(time.time() * 1e9)
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for all the faults that should not even be noticed by the others that it serves."""
     home = tmp_path_factory.mktemp("patient")
-    (home / "site").mkdir()
-    (home / "site" / "sitecustomize.py").write_text(SITE)
-    path = os.pathsep.join([str(home / "site"), settings(home)["PYTHONPATH"]])
+    path = with_site(home, "clock", CLOCK)
     with Server(home, PYTHONPATH=path, FAULTY_CLOCK=str(home / "clock")) as server:
         yield server
     assert left_behind(server.home) == []

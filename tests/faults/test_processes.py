@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fault_tools import Proxy, Rendering, Server, command, until, worker_of
+from fault_tools import Proxy, Rendering, Server, command, until, with_site, worker_of
 
 from stylebridge import launch, link
 from stylebridge.client import Client
@@ -93,9 +93,10 @@ def test_a_killed_client_and_a_second_that_goes_on(
 ) -> None:
     target = tmp_path / "styled.mp4"
     words = ("render", plate, target, "--look", look, "--quiet", "--server")
+    by_messages = with_site(served.home, "tcp", "from stylebridge import memory; memory.POSSIBLE = False")
     with Proxy(served.address) as network:
-        first = command(served.home, *words, network.url)
-        network.after(400_000, first.kill)
+        network.after(400_000, lambda: first.kill())
+        first = command(served.home, *words, network.url, PYTHONPATH=by_messages)
         first.communicate()
     assert first.returncode == -signal.SIGKILL and not target.exists()
     second = command(served.home, *words, served.url)

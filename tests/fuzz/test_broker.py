@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from stylebridge.client import Client
 from stylebridge.errors import StylebridgeError
-from stylebridge.keys import KeyPair
+from stylebridge.keys import KeyPair, client_key
 from stylebridge.protocol import decode, encode
 
 #: Messages sent before their answers are waited for. The client's queue at the server holds many times that.
@@ -63,10 +63,18 @@ class Honest:
             self.served += 1
 
 
-@pytest.mark.parametrize("amount", [2_000, pytest.param(100_000, marks=pytest.mark.long)])
-def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, amount: int) -> None:
+@pytest.mark.parametrize(
+    ("who", "amount"),
+    [
+        ("stranger", 2_000),
+        pytest.param("stranger", 100_000, marks=pytest.mark.long),
+        pytest.param("owner", 30_000, marks=pytest.mark.long),
+    ],
+)
+def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, who: str, amount: int) -> None:
     """With a shot of the sender's own, so that what is still a message reaches the work itself."""
-    enemy, honest = Stranger(server, stranger), Honest(server, root)
+    enemy = Stranger(server, stranger if who == "stranger" else client_key())
+    honest = Honest(server, root)
     shot = enemy.ask("open_shot", {"path": str(root / "plate.mp4")})["value"]["shot"]
     analysis = enemy.ask("analyse", {"shot": shot, "prompts": [], "segmenter": "none"})["value"]["analysis"]
     known = {"shot": shot, "analysis": analysis, "path": str(root / "plate.mp4")}
@@ -74,7 +82,7 @@ def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, amount:
     with Client.connect(server.url) as watcher:
         both = [psutil.Process(server.process.pid), psutil.Process(worker_of(watcher))]
         before, malformed, sent = [], 0, 0
-        print(f"\nsending {amount:,} malformed messages, and others that are only odd")
+        print(f"\n{who} sends {amount:,} malformed messages, and others that are only odd")
         while malformed < amount:
             for _ in range(BATCH):
                 parts = mutator.message(sent + 1)
@@ -162,6 +170,22 @@ def test_connections_that_break_the_transport(server: Server, root: Path, amount
         until(lambda: broker.num_fds() <= files, "the connections are closed")
         grown = broker.memory_info().rss - before
         assert grown < 8 << 20, f"the server grew by {grown} bytes"
+
+
+def test_memory_is_not_taken_for_promises(server: Server, stranger: KeyPair) -> None:
+    """The first bytes of the largest pictures that there are, and nothing more."""
+    enemy = Stranger(server, stranger)
+    size = {"width": 16_384, "height": 16_384, "channels": 4, "dtype": "uint8"}
+    with Client.connect(server.url) as watcher:
+        both = [psutil.Process(server.process.pid), psutil.Process(worker_of(watcher))]
+        before = sum(one.memory_info().rss for one in both)
+        for number in range(4):
+            picture = {"shot": "x", "number": number, **size, "offset": 0}
+            enemy.send([bytes(part) for part in encode("put_frame", number + 1, picture, b"x")])
+        enemy.settle()
+        worker_of(watcher)  # it has taken what came before
+        assert sum(one.memory_info().rss for one in both) - before < 256 << 20
+    enemy.close()
 
 
 def test_the_examples_are_messages() -> None:

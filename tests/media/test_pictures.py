@@ -15,6 +15,8 @@ from PIL import Image
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import load_image, open_sink, open_source, save_image
+from stylebridge_server.media.limits import MAX_PROFILE
+from stylebridge_server.media.png import icc_of
 from stylebridge_server.values import Frame, Pixels
 
 SIZES = [(1, 1), (7, 5), (4097, 3), (64, 48)]
@@ -93,6 +95,14 @@ def test_png_of_few_bits_palettes_and_transparency(tmp_path: Path) -> None:
         pixels = load_image(tmp_path / "a.png").pixels
         assert pixels.shape[2] == channels, name
         assert pixels.reshape(len(pixels), -1).tolist() == expected[name], name
+
+
+def test_a_profile_that_inflates_without_end_is_none() -> None:
+    whole = bytes(1 << 20)
+    assert icc_of([(b"iCCP", b"name\0\0" + zlib.compress(whole))]) == whole
+    bomb = zlib.compress(bytes(MAX_PROFILE + 1))
+    assert len(bomb) < 20_000 and icc_of([(b"iCCP", b"name\0\0" + bomb)]) is None
+    assert icc_of([(b"iCCP", b"name\0\0" + zlib.compress(whole)[:-9])]) is None
 
 
 def test_png_chunks_go_with_the_pixels(tmp_path: Path) -> None:

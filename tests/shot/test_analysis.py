@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -36,33 +37,51 @@ def build(store: AnalysisStore, order: list[int], inputs: str = "inputs") -> Ana
 
 
 def test_mattes_come_back_bit_for_bit_in_any_order(tmp_path: Path) -> None:
-    analysis = build(AnalysisStore(tmp_path), [5, 6, 7, 8, 9])
+    analysis = build(AnalysisStore(tmp_path, 1 << 30), [5, 6, 7, 8, 9])
     for number in (9, 5, 7):
         np.testing.assert_array_equal(analysis.matte(1, number), disc(number))
         np.testing.assert_array_equal(analysis.matte(2, number), disc(30 - number))
     assert not analysis.matte(1, 4).any()
 
 
+def test_those_unused_for_longest_make_room(tmp_path: Path) -> None:
+    limit = 2500
+    store = AnalysisStore(tmp_path, limit)
+    made = []
+    for count in range(1, 6):
+        made.append(build(store, list(range(5, 5 + count)), inputs=str(count)))
+        os.utime(tmp_path / made[-1].id, (count, count))
+        if count > 1:
+            os.utime(store.load(made[1].id).folder, (100, 100))  # used again and again
+    here = {path.name for path in tmp_path.iterdir() if path.is_dir()}
+    assert sum(path.stat().st_size for path in tmp_path.glob("*/*")) <= limit
+    assert {made[1].id, made[4].id} <= here and made[0].id not in here
+    assert store.find("1") is None and not (tmp_path / "1.made").exists() and store.find("5") == made[4]
+    with pytest.raises(StylebridgeError) as caught:
+        made[0].matte(1, 5)
+    assert caught.value.code == Code.NEED and caught.value.details == {"analysis": made[0].id}
+
+
 def test_the_id_is_of_the_contents_and_not_of_the_way_there(tmp_path: Path) -> None:
-    one = build(AnalysisStore(tmp_path / "one"), [5, 6, 7, 8, 9])
-    other = build(AnalysisStore(tmp_path / "other"), [9, 7, 5, 6, 8, 5], inputs="elsewhere")
+    one = build(AnalysisStore(tmp_path / "one", 1 << 30), [5, 6, 7, 8, 9])
+    other = build(AnalysisStore(tmp_path / "other", 1 << 30), [9, 7, 5, 6, 8, 5], inputs="elsewhere")
     assert one.id == other.id
-    less = build(AnalysisStore(tmp_path / "less"), [5, 6, 7])
+    less = build(AnalysisStore(tmp_path / "less", 1 << 30), [5, 6, 7])
     assert less.id != one.id
 
 
 def test_an_analysis_is_found_by_its_inputs_and_travels_as_a_folder(tmp_path: Path) -> None:
-    store = AnalysisStore(tmp_path / "here")
+    store = AnalysisStore(tmp_path / "here", 1 << 30)
     made = build(store, [5, 6])
     assert store.find("inputs") == made
     assert store.find("others") is None
-    away = AnalysisStore(tmp_path / "away")
+    away = AnalysisStore(tmp_path / "away", 1 << 30)
     shutil.copytree(made.folder, away.folder / made.id)
     np.testing.assert_array_equal(away.load(made.id).matte(1, 6), disc(6))
 
 
 def test_an_unknown_id_is_needed(tmp_path: Path) -> None:
-    store = AnalysisStore(tmp_path)
+    store = AnalysisStore(tmp_path, 1 << 30)
     with pytest.raises(StylebridgeError) as lacking:
         store.load("0123456789abcdef")
     assert lacking.value.code == Code.NEED
@@ -72,7 +91,7 @@ def test_an_unknown_id_is_needed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["analysis.json", "mattes.bin"])
 def test_a_damaged_analysis_is_noticed_and_made_again(tmp_path: Path, name: str) -> None:
-    store = AnalysisStore(tmp_path)
+    store = AnalysisStore(tmp_path, 1 << 30)
     made = build(store, [5])
     data = bytearray((made.folder / name).read_bytes())
     data[-3] ^= 1
@@ -87,13 +106,13 @@ def test_a_damaged_analysis_is_noticed_and_made_again(tmp_path: Path, name: str)
 
 
 def test_scenes_follow_the_cuts(tmp_path: Path) -> None:
-    analysis = build(AnalysisStore(tmp_path), [5])
+    analysis = build(AnalysisStore(tmp_path, 1 << 30), [5])
     assert analysis.scenes() == [(5, 7), (8, 9)]
     assert analysis.scene(7) == (5, 7) and analysis.scene(8) == (8, 9)
 
 
 def test_selectors_mean_ids_names_and_labels(tmp_path: Path) -> None:
-    analysis = build(AnalysisStore(tmp_path), [5])
+    analysis = build(AnalysisStore(tmp_path, 1 << 30), [5])
     for selector, expected in ((1, [1]), ("1", [1]), ("person", [1]), ("person:1", [1]), ("dog", [2])):
         assert [one.id for one in analysis.instance(selector)] == expected
     with pytest.raises(StylebridgeError, match=r"'cat'.*person:1 \(id 1\), dog \(id 2\)"):
@@ -101,7 +120,7 @@ def test_selectors_mean_ids_names_and_labels(tmp_path: Path) -> None:
 
 
 def test_nothing_half_made_stays_behind(tmp_path: Path) -> None:
-    builder = AnalysisStore(tmp_path).builder(WIDTH, HEIGHT)
+    builder = AnalysisStore(tmp_path, 1 << 30).builder(WIDTH, HEIGHT)
     builder.put(1, 5, disc(5))
     with pytest.raises(ValueError):
         builder.put(1, 6, np.zeros((3, 3), np.uint8))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -127,3 +129,35 @@ def test_a_tile_above_the_limit_is_not_kept(tmp_path: Path) -> None:
     store = DiskStore(tmp_path / "cache", 100)
     np.testing.assert_array_equal(store.get(NAME, tile), tile())
     assert not (tmp_path / "cache").exists() and not store.fault
+
+
+CROWD = """
+import sys
+from pathlib import Path
+import numpy as np
+from stylebridge_server.shot.cache import key
+from stylebridge_server.shot.disk import DiskStore
+store = DiskStore(Path(sys.argv[1]), 200_000)
+for number in range(400):
+    seed = number % 90
+    made = np.full((16, 16, 3), seed, np.uint16)
+    assert (store.get(key(seed), made.copy) == made).all()
+store.settle()
+assert not store.damaged and not store.fault, (store.damaged, store.fault)
+"""
+
+
+def test_processes_share_a_folder(tmp_path: Path, repository: Path) -> None:
+    """Several fill one folder beyond its limit at once, dropping and making the same tiles."""
+    env = {**os.environ, "PYTHONPATH": f"{repository / 'bridge'}:{repository / 'server'}"}
+    command = [sys.executable, "-c", CROWD, str(tmp_path)]
+    crowd = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for one in crowd:
+        _, err = one.communicate(timeout=120)
+        assert one.returncode == 0 and not err, err
+    last = DiskStore(tmp_path, 200_000)
+    last.settle()
+    last._look()
+    last.settle()
+    assert 0 < last.bytes <= 200_000
+    assert not [path for path in files(tmp_path) if path.name.startswith(".new-")]

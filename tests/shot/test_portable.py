@@ -19,7 +19,7 @@ from stylebridge_server.values import Instance
 
 @pytest.fixture
 def made(tmp_path: Path) -> Analysis:
-    builder = AnalysisStore(tmp_path / "here").builder(20, 10)
+    builder = AnalysisStore(tmp_path / "here", 1 << 30).builder(20, 10)
     for number in (3, 4):
         builder.put(1, number, np.full((10, 20), number, np.uint8))
     thing = Instance(1, "dog", None, (255, 0, 0), 1, 3, 4, 1.0)
@@ -44,7 +44,7 @@ def test_it_is_the_same_analysis_elsewhere(
         monkeypatch.setattr(portable, "PIECE", size)
         assert saved(made) == whole
     (tmp_path / "blob").write_bytes(whole)
-    away = AnalysisStore(tmp_path / "away")
+    away = AnalysisStore(tmp_path / "away", 1 << 30)
     brought = portable.add(away, tmp_path / "blob")
     assert brought == made
     np.testing.assert_array_equal(brought.matte(1, 4), made.matte(1, 4))
@@ -110,7 +110,7 @@ def test_what_is_no_analysis(tmp_path: Path, data: bytes) -> None:
 
 def refused(folder: Path, data: bytes) -> None:
     (folder / "blob").write_bytes(data)
-    away = AnalysisStore(folder / "away")
+    away = AnalysisStore(folder / "away", 1 << 30)
     with pytest.raises(StylebridgeError) as error:
         portable.add(away, folder / "blob")
     assert error.value.code == Code.NOT_READABLE
@@ -123,7 +123,7 @@ def test_a_matte_that_inflates_without_end_is_not_inflated(made: Analysis, tmp_p
     bomb = zlib.compress(bytes(50_000_000), 9)
     content["mattes"] = [[1, 3, 0, len(bomb), [0, 0, 20, 10]], [1, 4, len(bomb), 3, [0, 0, 20, 10]]]
     (tmp_path / "blob").write_bytes(json.dumps(content).encode() + b"\n" + bomb + b"abc")
-    brought = portable.add(AnalysisStore(tmp_path / "away"), tmp_path / "blob")
+    brought = portable.add(AnalysisStore(tmp_path / "away", 1 << 30), tmp_path / "blob")
     assert brought.matte(1, 3).shape == (10, 20)
     with pytest.raises(StylebridgeError, match="is damaged"):
         brought.matte(1, 4)

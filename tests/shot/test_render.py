@@ -100,7 +100,7 @@ def disc(number: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    builder = AnalysisStore(tmp_path_factory.mktemp("analyses")).builder(WIDTH, HEIGHT)
+    builder = AnalysisStore(tmp_path_factory.mktemp("analyses"), 1 << 30).builder(WIDTH, HEIGHT)
     for number in range(LAST + 1):
         builder.put(1, number, disc(number))
     ball = Instance(1, "ball", None, (255, 0, 0), 1, 0, LAST, 0.1)

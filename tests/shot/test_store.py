@@ -193,3 +193,10 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(StylebridgeError, match="set STYLEBRIDGE_STORE") as refused:
         Store(tmp_path / "file" / "store", 1)
     assert refused.value.code == Code.NOT_WRITABLE
+
+
+def test_a_shot_that_can_never_be_here_whole_is_refused(store: Store) -> None:
+    store.check_room(8 * MIB)
+    with pytest.raises(StylebridgeError, match="This shot has 9 MiB, and the server's store") as refused:
+        store.check_room(9 * MIB)
+    assert refused.value.code == Code.TOO_LARGE

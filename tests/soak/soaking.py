@@ -20,7 +20,7 @@ from typing import Any
 
 from stylebridge.client import Analysis, Client, Shot
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.pixels import Picture
+from stylebridge.pixels import Layout, Picture
 
 STYLES = ("great-wave", "wheat-field", "fauve")
 STRENGTHS = (0.0, 0.25, 1.0)
@@ -57,6 +57,8 @@ class Soaking:
             (5, self.mattes),
             (10, self.reopen),
             (5, self.wrong),
+            (5, self.push),
+            (5, self.put),
         ]
         [kind] = self._dice.choices([ask for _, ask in kinds], [weight for weight, _ in kinds])
         begun = time.monotonic()
@@ -96,6 +98,23 @@ class Soaking:
         with contextlib.suppress(StylebridgeError):
             self._client.open_shot("/no/such/plate.mp4")
             raise AssertionError("opened what is not there")
+
+    def push(self) -> None:
+        """A shot of the client's own frames, at strength 0, which gives them back. Some others have put them too."""
+        layout = Layout("uint8", 16, 24, 3)
+        shade = self._dice.randrange(40)
+        pictures = [Picture(number, layout, bytes([shade + number]) * layout.nbytes) for number in (0, 1)]
+        declared = {"first": 0, "last": 1, "width": 24, "height": 16, "channels": 3, "dtype": "uint8"}
+        shot = self._client.open_shot(pushed=declared, frames=pictures.__getitem__)
+        analysis = self._client.analyse(shot, segmenter="none")
+        look = {"schema": "look.1", "background": {"style": "fauve", "strength": 0.0}}
+        got = list(self._client.render(shot, look, [1, 0], analysis=analysis))
+        assert [bytes(one.data) for one in got] == [bytes(one.data) for one in reversed(pictures)]
+        self._client.close_shot(shot)
+
+    def put(self) -> None:
+        content = self._dice.randbytes(self._dice.choice([1, 1_000, 100_000]))
+        assert self._client.put(content) == hashlib.blake2b(content, digest_size=32).hexdigest()
 
     def _shot(self) -> tuple[Shot, Analysis]:
         plate = self._dice.choice(self._plates)

@@ -24,8 +24,8 @@ from stylebridge.client import Client
 
 CLIENTS = 8
 MEBIBYTE = 1 << 20
-#: Small caches, so that they are soon full.
-CACHES = {"STYLEBRIDGE_RESULTS_MB": "1", "STYLEBRIDGE_WORK_MB": "16"}
+#: Small caches and stores, so that they are soon full.
+SMALL = {"RESULTS_MB": "1", "WORK_MB": "16", "CACHE_MB": "1", "STORE_MB": "4"}
 
 
 class Soaker:
@@ -120,7 +120,9 @@ def test_soak(
     for name, value in settings(tmp_path).items():
         monkeypatch.setenv(name, value)
     plates = [write_movie(tmp_path / f"{n}.mp4", 8, 48 + 16 * n, 32, sound=False) for n in range(3)]
-    with Server(tmp_path, **CACHES) as server, Client.connect(server.url) as watcher:
+    small = {f"STYLEBRIDGE_{name}": size for name, size in SMALL.items()}
+    cache = str(tmp_path / "cache")
+    with Server(tmp_path, **small, STYLEBRIDGE_CACHE=cache) as server, Client.connect(server.url) as watcher:
         watched = {"broker": server.process.pid, "worker": worker_of(watcher)}
         processes = {name: Watched(psutil.Process(pid)) for name, pid in watched.items()}
         soakers = [Soaker(server, seed, plates) for seed in range(CLIENTS)]
@@ -169,7 +171,7 @@ def test_soak(
     assert left_behind(tmp_path) == []
     if long:
         assert fairness <= 1.5
-        assert processes["broker"].growth() < 2 and processes["worker"].growth() < 16
+        assert processes["broker"].growth() < 1 and processes["worker"].growth() < 8
         assert all(after <= before for before, after in zip(idle, left, strict=True))
 
 

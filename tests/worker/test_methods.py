@@ -17,13 +17,6 @@ from stylebridge_server.worker import methods
 from stylebridge_server.worker.methods import Methods
 
 
-class Context:
-    """A request whose client shares the disk."""
-
-    def file(self, path: str) -> Path:
-        return Path(path)
-
-
 def install(name: str, network: str) -> None:
     card = installed.install(
         name, network, {"x": np_tensor()}, ("file", "0"), "none", {"inputs": "torchvision"}
@@ -48,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(folder: Path, word: str) -> style.ChainStyle:
-    return Methods("cpu").find(Context(), str(folder / word))  # type: ignore[arg-type]
+    return Methods("cpu").find(Path, str(folder / word))
 
 
 def test_picture_and_settings_are_styles_of_their_own(folder: Path) -> None:
@@ -73,11 +66,11 @@ def test_best_loss_network_is_taken_or_the_one_named(folder: Path) -> None:
 def test_method_is_kept_until_a_file_of_it_changes(folder: Path) -> None:
     install("judge", "vgg16")
     known = Methods("cpu")
-    first = known.find(Context(), str(folder / "oils.toml"))  # type: ignore[arg-type]
-    assert known.find(Context(), str(folder / "oils.toml")) is first  # type: ignore[arg-type]
+    first = known.find(Path, str(folder / "oils.toml"))
+    assert known.find(Path, str(folder / "oils.toml")) is first
     (folder / "oils.toml").write_text('pictures = ["a.png", "b.png"]\nsteps = 3\n')
     os.utime(folder / "oils.toml", ns=(1, 1))
-    assert known.find(Context(), str(folder / "oils.toml")).id != first.id  # type: ignore[arg-type]
+    assert known.find(Path, str(folder / "oils.toml")).id != first.id
 
 
 def test_without_a_loss_network_it_says_how_to_install_one(folder: Path) -> None:

@@ -71,6 +71,15 @@ def test_a_shot_that_is_worked_with_is_closed_afterwards(shots: Shots, closed: l
     assert closed == ["a"]
 
 
+def test_a_shot_opened_for_a_session_that_ended_meanwhile_is_closed(shots: Shots, closed: list[str]) -> None:
+    shots.end("one")
+    shot = toy("a")
+    with pytest.raises(StylebridgeError) as caught:
+        shots.add("one", shot)
+    assert caught.value.code == Code.CANCELLED
+    assert shot.closed and len(shots) == 0
+
+
 def test_the_one_used_longest_ago_makes_room(
     shots: Shots, closed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,24 +52,25 @@ def test_words(context: Context, engine: style.Engine, tmp_path: Path) -> None:
     styles = Styles(engine, "cpu")
     media.save_image(tmp_path / "root" / "it.png", np.zeros((16, 16, 3), np.uint8))
     picture = str(tmp_path / "root" / "it.png")
-    assert isinstance(styles.find(context, {}, "starry-night"), style.CodeStyle)
-    assert isinstance(styles.find(context, {}, picture), style.CodeStyle)
+    assert isinstance(styles.find(context.file, {}, "starry-night"), style.CodeStyle)
+    assert isinstance(styles.find(context.file, {}, picture), style.CodeStyle)
     candy, micro = install("candy", kinds.JOHNSON), install("micro", kinds.MICROAST)
-    one = styles.find(context, {}, "candy")
+    one = styles.find(context.file, {}, "candy")
     assert isinstance(one, style.FrameStyle) and one.version == candy.version
-    after = styles.find(context, {}, f"micro:{picture}")
+    after = styles.find(context.file, {}, f"micro:{picture}")
     assert isinstance(after, style.FrameStyle) and after.model == "micro" and after.version == micro.version
-    assert styles.find(context, {}, f"micro:{picture}") is after
+    assert styles.find(context.file, {}, f"micro:{picture}") is after
 
 
 def test_a_look_keeps_the_version_that_it_was_made_with(context: Context, engine: style.Engine) -> None:
     styles = Styles(engine, "cpu")
     old, new = install("candy", kinds.JOHNSON, 0.1), install("candy", kinds.JOHNSON, 0.2)
-    kept, now = styles.find(context, {"candy": old.version}, "candy"), styles.find(context, {}, "candy")
+    kept = styles.find(context.file, {"candy": old.version}, "candy")
+    now = styles.find(context.file, {}, "candy")
     assert isinstance(kept, style.FrameStyle) and kept.version == old.version
     assert isinstance(now, style.FrameStyle) and now.version == new.version and now.id != kept.id
     with pytest.raises(StylebridgeError, match="not installed in version") as caught:
-        styles.find(context, {"candy": "0" * 16}, "candy")
+        styles.find(context.file, {"candy": "0" * 16}, "candy")
     assert caught.value.code == Code.NOT_FOUND
 
 
@@ -88,7 +89,7 @@ def test_what_is_refused(context: Context, engine: style.Engine, tmp_path: Path)
         (f"micro:{tmp_path / 'secret.png'}", Code.DENIED),
     ):
         with pytest.raises(StylebridgeError) as caught:
-            styles.find(context, {}, word)
+            styles.find(context.file, {}, word)
         assert caught.value.code == code, word
 
 

@@ -34,6 +34,8 @@ def main() -> int:
     parser.add_argument(
         "--grace", type=float, default=Options.grace, help="seconds that requests have to end when it stops"
     )
+    parser.add_argument("--results-mb", type=int, metavar="MIB", help="memory for finished tiles")
+    parser.add_argument("--work-mb", type=int, metavar="MIB", help="memory for what tiles are made from")
     parser.add_argument(
         "--patience",
         nargs=2,

@@ -103,7 +103,7 @@ class Broker:
             self._emit(routing, "error", number, told(error), version=version)
         except Exception as error:
             event(log, "failed", logging.ERROR, error, id=number, session=session.name if session else None)
-            self._emit(routing, "error", number, told(failure(error)))
+            self._emit(routing, "error", number, told(failure(error, owner=bool(session and session.owner))))
 
     def _welcome(self, routing: bytes, user: str, message: Message) -> Session:
         check_session(self._sessions.values(), user == self._owner)

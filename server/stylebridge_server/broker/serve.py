@@ -66,6 +66,8 @@ class Options:
         log_file: a file for the log, kept small, in place of standard error.
         metrics: port of this machine where counters for Prometheus are shown, None for none.
         grace: seconds that running requests have to end when the server is told to stop.
+        results_mb, work_mb: memory for finished tiles, and for what they are made from, in MiB; None for what the
+            environment says (STYLEBRIDGE_RESULTS_MB, STYLEBRIDGE_WORK_MB), or the usual.
     """
 
     bind: str = "tcp://127.0.0.1:*"
@@ -80,6 +82,14 @@ class Options:
     log_file: str = ""
     metrics: int | None = None
     grace: float = GRACE
+    results_mb: int | None = None
+    work_mb: int | None = None
+
+    @property
+    def caches(self) -> dict[str, int]:
+        """The sizes that are given, by the names of the worker's environment."""
+        sizes = {"STYLEBRIDGE_RESULTS_MB": self.results_mb, "STYLEBRIDGE_WORK_MB": self.work_mb}
+        return {name: size for name, size in sizes.items() if size is not None}
 
 
 def serve(options: Options, on_ready: Any = None) -> None:
@@ -112,7 +122,8 @@ def serve(options: Options, on_ready: Any = None) -> None:
                 launch.announce(replace(address, fingerprint=fingerprint))
 
         def start_worker() -> WorkerProcess:
-            return WorkerProcess(context, options.jobs, options.roots, options.patience, options.log)
+            given = (options.jobs, options.roots, options.patience, options.log, options.caches)
+            return WorkerProcess(context, *given)
 
         broker = Broker(front, owner, start_worker, tell, allowed_keys)
         stack.callback(broker.stop)

@@ -170,6 +170,7 @@ class Sharing:
         elif message.op == "shared" and self._arena.seen(bytes.fromhex(message.fields["nonce"])):
             self._arena.hide()
             self._lending = True
+            self._worker.send("free", 0, {"session": BROKER, "regions": list(self._arena.downward)})
         else:
             log.info("pixels go to the worker in messages: %s", message.fields.get("message"))
             self._arena.close()

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import zmq
@@ -48,6 +49,7 @@ class WorkerProcess:
         jobs, roots: see `worker.process.Orders`.
         patience: how long it may be silent.
         form: of its log lines, see `worker.logs`.
+        caches: sizes of its caches in MiB, by the names that its environment knows them by.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class WorkerProcess:
         roots: tuple[str, ...],
         patience: Patience,
         form: str = "text",
+        caches: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         ours, theirs = KeyPair.make(), KeyPair.make()
         self.key = theirs.public
@@ -85,7 +88,11 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
             # Threads that wait for work by spinning take a busy machine's time from those that have some.
-            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+            env={
+                "OMP_WAIT_POLICY": "PASSIVE",
+                **os.environ,
+                **{name: str(size) for name, size in caches.items()},
+            },
         )
         assert self._process.stdin is not None
         self._pipe = self._process.stdin

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import zmq
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import PART_BYTES
 from stylebridge.protocol import UPLOAD_WINDOW, Message
@@ -27,6 +29,8 @@ log = logging.getLogger("stylebridge.broker")
 UPLOADS = {"put_frame": "part", "put": "put"}
 #: Workers in a row that die before they are ready, after which no other is started.
 FALSE_STARTS = 3
+#: Seconds between two attempts to start a worker where the system lets none start.
+REPLACE_EVERY = 2.0
 
 
 class Work:
@@ -67,6 +71,7 @@ class Work:
         self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
         self._numbers = itertools.count(1)
         self._false_starts = 0
+        self._replace_at = 0.0
         self.worker: WorkerProcess | None
         self._start()
 
@@ -168,7 +173,9 @@ class Work:
             job.lost = True
             return False
         self.books.take(job, message.length)
-        job.ahead += message.length
+        job.ahead += memoryview(
+            message.payload
+        ).nbytes  # what lies in shared memory is bounded by its regions
         if job.ahead > UPLOAD_WINDOW + PART_BYTES:
             window = StylebridgeError(
                 Code.TOO_LARGE, f"More than {UPLOAD_WINDOW} bytes were sent without credit: wait for it."
@@ -318,6 +325,8 @@ class Work:
         """Looks after the worker: called several times a second."""
         worker = self.worker
         if worker is None:
+            if self.failure is None and time.monotonic() > self._replace_at:
+                self._replace()
             return
         why = "" if worker.dead else worker.hung()
         if why:
@@ -365,8 +374,17 @@ class Work:
                 )
             )
         if self.failure is None:
-            self.restarts += 1
+            self._replace()
+
+    def _replace(self) -> None:
+        """Starts a worker in the place of a dead one; where the system lets none start now, a little later."""
+        try:
             self._start()
+        except (OSError, zmq.ZMQError) as error:  # too many open files or processes
+            event(log, "no worker can be started now", logging.ERROR, why=str(error))
+            self._replace_at = time.monotonic() + REPLACE_EVERY
+        else:
+            self.restarts += 1
 
     def _give_up(self, failure: StylebridgeError) -> None:
         """No worker can be had: says so to everybody who waits or will ask."""

@@ -228,7 +228,7 @@ def _network(job: Job) -> tuple[styles_room.Engine, styles_room.Style] | None:
     if not job.noise or job.style is None:
         return None
     engine = styles_room.load()
-    return engine, Styles(engine, engine.device).find(_Here(), {}, job.style)
+    return engine, Styles(engine, engine.device).find(Path, {}, job.style)
 
 
 def _judge(job: Job, report: Report) -> tuple[Judge | None, Seen | None]:
@@ -352,10 +352,3 @@ def _scaled(picture: Rgb8, size: tuple[int, int]) -> Rgb8:
         return picture
     way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=way))
-
-
-class _Here:
-    """Reads the user's own files."""
-
-    def file(self, path: str) -> Path:
-        return Path(path)

@@ -26,6 +26,9 @@ from stylebridge_server.values import Frame, Instance, Rgb8, SourceInfo
 # What the command line can set without a look: parameters of the whole picture and of the shot.
 OPTIONS = effect.scoped(effect.LAYER, effect.SHOT)
 
+#: Memory for finished tiles of a server that is started for one render, in MiB.
+RESULTS_MB = 64
+
 
 @dataclass(frozen=True)
 class Job:
@@ -121,7 +124,7 @@ def run(job: Job) -> Outcome:
             nothing behind.
     """
     started = time.monotonic()
-    os.environ.setdefault("STYLEBRIDGE_RESULTS_MB", "64")
+    results = None if "STYLEBRIDGE_RESULTS_MB" in os.environ else RESULTS_MB
     with media.open_source(job.source) as source:
         info = source.info
         first, last = job.frames or (info.first, info.last)
@@ -134,7 +137,7 @@ def run(job: Job) -> Outcome:
         sound = Path(job.source) if info.sound else None
         sink = media.open_sink(job.target, like, first, last, sound_from=sound)
         try:
-            with progress(job.quiet) as report, Client.connect(job.server) as client:
+            with progress(job.quiet) as report, Client.connect(job.server, results_mb=results) as client:
                 problem = _fill(job, client, source, sink, first, last, report)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
@@ -168,7 +171,7 @@ def _fill(
     report: OnProgress,
 ) -> str | None:
     """Write all frames; returns the sentence that says where a truncated source ends, or None."""
-    shot = client.open_shot(job.source)
+    shot = client.open_shot(job.source, progress=report)
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
     analysis = client.analyse(shot, look.get("prompt", []), segmenter, report)

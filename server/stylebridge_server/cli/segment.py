@@ -37,7 +37,7 @@ def run(source: str, out: Path | None, look: Path | None, server: str | None, qu
         progress(quiet) as report,
         Client.connect(server) as client,
     ):
-        shot = client.open_shot(source)
+        shot = client.open_shot(source, progress=report)
         segmenter = data.get("shot", {}).get("segmenter", "auto")
         analysis = client.analyse(shot, data.get("prompt", []), segmenter, report)
         found = instances_of(analysis)

@@ -79,5 +79,8 @@ class Service:
 
 
 def _say_where(address: Address) -> None:
-    print(f"Stylebridge is listening. Clients of this user find it; others need\n  --server '{address.url}'")
+    print(
+        "Stylebridge is listening. Clients of this user find it; others need a key that is let in "
+        f"(`stylebridge keys`) and\n  --server '{address.url}'"
+    )
     sys.stdout.flush()

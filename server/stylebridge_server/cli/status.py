@@ -91,7 +91,7 @@ def _worker(worker: Facts, counters: Facts) -> Iterable[tuple[str, object]]:
     yield "memory", _size(counters.get("memory"))
     yield "most memory", _size(counters.get("peak_memory"))
     runs = counters.get("network", {})
-    yield "network ran", ", ".join(f"{count:,} {part}" for part, count in runs.items())
+    yield "network ran", ", ".join(f"{count:,} {part}" for part, count in runs.items() if count)
     yield "shots open", counters.get("shots")
 
 

@@ -94,7 +94,7 @@ def run(job: Job) -> str:
     with train.by_torchrun(job.device) as (worker, device), progress() as report:
 
         def step(done: int, total: int, row: dict[str, float]) -> None:
-            report(Progress(done, total, f"training, loss {row['loss']:.4g}", 0.0))
+            report(Progress(done, total, "training", 0.0))
 
         make = _johnson if network == JOHNSON else _embedded
         made = make(job, values, path, device, worker, step)

@@ -13,6 +13,9 @@ MAX_PIXELS = MAX_SIDE * MAX_SIDE
 MAX_FILE = 4 * 1024**3
 """Bytes of one picture file; movies are streamed and have no such limit."""
 
+MAX_PROFILE = 16 * 1024**2
+"""Bytes of a colour profile, which is packed in its file and says nothing of its size."""
+
 
 def check_size(name: str, width: int, height: int) -> None:
     """Refuse a picture of width x height pixels that is empty or too large.

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.media.limits import check_size
+from stylebridge_server.media.limits import MAX_PROFILE, check_size
 from stylebridge_server.media.planes import encode_packed, plane_rows
 from stylebridge_server.values import Pixels
 
@@ -82,13 +82,15 @@ def encode_png(pixels: Pixels, chunks: Chunks, text: Mapping[str, str]) -> bytes
 
 
 def icc_of(chunks: Chunks) -> bytes | None:
-    """The ICC profile in the chunks."""
+    """The ICC profile in the chunks; None where there is none, or none that can be one."""
     for kind, body in chunks:
         if kind == b"iCCP":
             try:
-                return zlib.decompress(body[body.index(b"\0") + 2 :])
+                inflating = zlib.decompressobj()
+                profile = inflating.decompress(body[body.index(b"\0") + 2 :], MAX_PROFILE)
             except (ValueError, zlib.error):
                 return None
+            return profile if inflating.eof else None
     return None
 
 

@@ -11,8 +11,9 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import segment, temporal
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import key
+from stylebridge_server.shot.footprint import Estimate, of_analysis
 from stylebridge_server.shot.shot import AnyShot, as_rgb8
-from stylebridge_server.values import Prompt, Rgb8
+from stylebridge_server.values import Prompt, Rgb8, SourceInfo
 
 Progress = Callable[[int, int, str], None]  # done, total, stage
 
@@ -41,6 +42,7 @@ def analyse(
     store: AnalysisStore,
     progress: Progress,
     check_cancelled: Callable[[], None],
+    admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -51,6 +53,7 @@ def analyse(
         store: where analyses are kept.
         progress: called with frames done, frames in all and the stage.
         check_cancelled: raises when the client no longer wants the result.
+        admit: told what making it takes, before any is taken; raises where that is too much.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
@@ -68,6 +71,7 @@ def analyse(
     if found is not None:
         return found
     info = shot.info
+    admit(info, partial(of_analysis, instances=chosen.name != "none"))
     last = info.first - 1
 
     def pictures() -> Iterator[tuple[int, Rgb8]]:

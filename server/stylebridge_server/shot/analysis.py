@@ -83,6 +83,10 @@ class Analysis:
         """(H, W) uint8 coverage of the instance on that frame, 0 where it is not in the picture.
 
         Instance 0 is the background: what all the others leave over.
+
+        Raises:
+            StylebridgeError: need, where the analysis had to make room for others meanwhile; not_readable, where it is
+                damaged.
         """
         matte = np.zeros((self.height, self.width), np.uint8)
         if instance == 0:
@@ -92,9 +96,12 @@ class Analysis:
         span = self._spans.get((instance, number))
         if span is not None:
             offset, length, (x0, y0, x1, y1) = span
-            with (self.folder / MATTES).open("rb") as file:
-                file.seek(offset)
-                packed = file.read(length)
+            try:
+                with (self.folder / MATTES).open("rb") as file:
+                    file.seek(offset)
+                    packed = file.read(length)
+            except FileNotFoundError:
+                raise _lacking(self.id) from None
             try:
                 # Never more than the box holds, whatever the bytes, which may be a client's, inflate to.
                 box = zlib.decompressobj().decompress(packed, (y1 - y0) * (x1 - x0))
@@ -218,10 +225,16 @@ class Builder:
 
 
 class AnalysisStore:
-    """Analyses in a folder, by id; and the index of what they were made from."""
+    """Analyses in a folder, by id; and the index of what they were made from.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: made where it is not there.
+        limit: bytes that are kept. Those unused for longest make room, never the newest.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
+        self._limit = limit
         self._whole: dict[str, object] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{SCRATCH}*"):
@@ -250,6 +263,27 @@ class AnalysisStore:
             # It was made before. What is there is the same, unless it was damaged.
             for name in (MATTES, CONTENTS):
                 (scratch / name).replace(target / name)
+        self._make_room(target)
+
+    def _make_room(self, newest: Path) -> None:
+        """Takes away what was unused for longest, and the entries of the index that led there."""
+        kept = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(OSError):  # another process takes it away
+                if path != newest and path.name.isalnum() and (path / CONTENTS).is_file():
+                    kept.append((path.stat().st_mtime_ns, path, _size(path)))
+        total = _size(newest) + sum(size for _, _, size in kept)
+        gone = set()
+        for _, path, size in sorted(kept):
+            if total <= self._limit:
+                break
+            total -= size
+            gone.add(path.name)
+            shutil.rmtree(path, ignore_errors=True)
+        for entry in self.folder.glob("*.made") if gone else ():
+            with contextlib.suppress(OSError):
+                if entry.read_text() in gone:
+                    entry.unlink()
 
     def builder(self, width: int, height: int) -> Builder:
         """Start a new analysis for a shot of that size."""
@@ -278,12 +312,9 @@ class AnalysisStore:
         """
         folder = self.folder / identifier
         if not identifier.isalnum() or not folder.is_dir():
-            raise StylebridgeError(
-                Code.NEED,
-                f"The server does not have the analysis {identifier}: analyse the shot here, "
-                "or bring the analysis from where it was made.",
-                analysis=identifier,
-            )
+            raise _lacking(identifier)
+        with contextlib.suppress(OSError):
+            os.utime(folder)  # says that it was used
         try:
             content: dict[str, Any] = json.loads(self._text(identifier))
             spans: dict[tuple[int, int], _Span] = {
@@ -335,3 +366,16 @@ class AnalysisStore:
                 raise ValueError("its contents are not what its name says")
             self._whole[identifier] = state
         return text
+
+
+def _lacking(identifier: str) -> StylebridgeError:
+    return StylebridgeError(
+        Code.NEED,
+        f"The server does not have the analysis {identifier}: analyse the shot here, "
+        "or bring the analysis from where it was made.",
+        analysis=identifier,
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum((folder / name).stat().st_size for name in (CONTENTS, MATTES))

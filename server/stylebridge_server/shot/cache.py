@@ -81,13 +81,22 @@ class Cache:
         self.misses += 1
         value = make()
         weight = size(value)
-        if weight <= self.limit:
+        # Making it may have made room for others' turns, and one of them the same value.
+        if weight <= self.limit and name not in self._values:
             self._values[name] = (value, weight)
             self.bytes += weight
-            while self.bytes > self.limit:
-                _, (_, dropped) = self._values.popitem(last=False)
-                self.bytes -= dropped
+            self._drop()
         return value
+
+    def keep(self, limit: int) -> None:
+        """Holds at most so many bytes from now on."""
+        self.limit = limit
+        self._drop()
+
+    def _drop(self) -> None:
+        while self.bytes > self.limit:
+            _, (_, dropped) = self._values.popitem(last=False)
+            self.bytes -= dropped
 
     def clear(self) -> None:
         """Forget everything; counters stay."""

@@ -52,12 +52,12 @@ _INSTANCE = {
 
 
 def piece(analysis: Analysis, offset: int) -> tuple[int, bytes]:
-    """The size of the whole, and at most `PIECE` bytes of it from an offset on."""
+    """The size of the whole, and at most `PIECE` bytes of it from an offset on; none beyond its end."""
     text = (analysis.folder / CONTENTS).read_bytes() + b"\n"
     with (analysis.folder / MATTES).open("rb") as file:
         size = len(text) + file.seek(0, 2)
         part = text[offset : offset + PIECE]
-        file.seek(max(offset - len(text), 0))
+        file.seek(min(max(offset - len(text), 0), size))
         return size, part + file.read(PIECE - len(part))
 
 

@@ -16,6 +16,9 @@ from stylebridge_server.values import Frame, SourceInfo
 
 LIVE_LAST = 2**31  # a camera has no last frame
 
+#: Bytes of the frames that are kept of one camera: 64 of 4K with alpha in half floats.
+LIVE_LIMIT = 4 << 30
+
 
 class PushedShot:
     """A shot of frames that were put into the store, each named by the hash of its bytes.
@@ -46,7 +49,7 @@ class PushedShot:
         self._kind = key(kind)
         rate = None if info.rate is None else (info.rate.numerator, info.rate.denominator)
         self.id = key("pushed", kind, info.first, info.last, rate, list(hashes))
-        self._pins = store.pins()
+        self._store, self._pins = store, store.pins()
         try:
             self._hold(check_cancelled)
         except BaseException:
@@ -56,6 +59,7 @@ class PushedShot:
     def _hold(self, check_cancelled: Callable[[], None]) -> None:
         missing = []
         nbytes = math.prod(self._shape) * np.dtype(self.info.dtype).itemsize
+        self._store.check_room(len(set(self._hashes)) * nbytes)
         for number, name in enumerate(self._hashes, self.info.first):
             check_cancelled()
             try:
@@ -133,6 +137,9 @@ class LiveShot:
     Args:
         info: the declared size and type; its range is every number from 0 to `LIVE_LAST`.
         name: makes the id; no two cameras are the same shot.
+
+    Raises:
+        StylebridgeError: too_large for frames that are too large to keep 64 of.
     """
 
     live = True
@@ -140,6 +147,13 @@ class LiveShot:
 
     def __init__(self, info: SourceInfo, name: str) -> None:
         self.info = info
+        nbytes = math.prod(self._shape) * np.dtype(info.dtype).itemsize
+        if nbytes * self.KEPT > LIVE_LIMIT:
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                f"Live frames of {info.width}x{info.height} in {info.dtype} hold {nbytes >> 20} MiB each; at most "
+                f"{LIVE_LIMIT // self.KEPT >> 20} MiB are possible: send them smaller, or in another type.",
+            )
         self.id = key("live", name)
         self._file = tempfile.TemporaryFile(prefix="stylebridge-live-")  # noqa: SIM115 - closed by `close`
         self._kept: dict[int, tuple[int, str]] = {}  # slot -> number and digest

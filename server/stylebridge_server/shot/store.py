@@ -28,6 +28,7 @@ import platformdirs
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import hash_of
 from stylebridge_server.shot.lock import lock
+from stylebridge_server.steps import step
 
 log = logging.getLogger("stylebridge.store")
 
@@ -74,6 +75,19 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether the blob is here. It may yet prove damaged when it is used."""
         return self._place(name).is_file()
+
+    def check_room(self, size: int) -> None:
+        """Refuses what is used together and can never be here together.
+
+        Raises:
+            StylebridgeError: too_large.
+        """
+        if size > self.limit:
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                f"This shot has {size >> 20} MiB, and the server's store of what clients send holds "
+                f"{self.limit >> 20} MiB: open a shorter shot, or have STYLEBRIDGE_STORE_MB raised on the server.",
+            )
 
     def begin(self, size: int, name: str | None = None) -> Incoming:
         """Starts to receive a blob.
@@ -139,7 +153,7 @@ class Store:
         mark = (name, place.stat().st_ino)
         if mark in self._verified:
             return
-        if hash_of(place) != name:
+        if hash_of(place, step) != name:
             log.error("blob %s is damaged and was thrown away", place)
             place.unlink()
             raise lacking([name])

@@ -229,7 +229,7 @@ class Streams:
                 self._plate(number, size),
                 self._shot.content(number),
                 earlier,
-                lambda done, total: say(done, total, f"optimising frame {number}"),
+                lambda done, total: say(done, total, "optimising"),
             )
             return np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
 

@@ -149,7 +149,7 @@ class Context:
             StylebridgeError: need, with details {"files": [hash]}; denied.
         """
         sent = self.files.get(path)
-        return self.store.path(sent) if sent else self.readable(path)
+        return self.store.path(sent.hash) if sent else self.readable(path)
 
     def readable(self, path: str | Path) -> Path:
         """The path, where this request's client may have it read: the owner everything, others what lies in

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -19,15 +19,18 @@ from stylebridge_server.shot.store import Store
 #: Largest blob that holds a list or a map in place of an envelope's field, in bytes.
 LIST_LIMIT = 64 << 20
 
-#: What a client sent: the paths that it knows the files by, and their hashes.
-Files = Mapping[str, str]
+
+class File(NamedTuple):
+    """A file that a client sent, or would send: its hash, and its bytes by the client's word."""
+
+    hash: str
+    size: int
 
 
-class Reader(Protocol):
-    """Gives the files that a client may have read."""
-
-    def file(self, path: str) -> Path:
-        """Where what the client calls by that path lies. Raises StylebridgeError DENIED or NEED."""
+#: What came with a request, by the paths that the client knows the files by.
+Files = Mapping[str, File]
+#: Gives the file of an input that is named by a path, or raises; see `context.Context.file`.
+Opener = Callable[[str], Path]
 
 
 def files_of(fields: Mapping[str, Any], store: Store) -> Files:
@@ -37,7 +40,7 @@ def files_of(fields: Mapping[str, Any], store: Store) -> Files:
         StylebridgeError: need, where they are listed in a blob that is not here; bad_request.
     """
     named = _whole(fields.get("files") or {}, "files", store)
-    return {path: entry["hash"] for path, entry in named.items()}
+    return {path: File(entry["hash"], entry["size"]) for path, entry in named.items()}
 
 
 def hashes_of(value: Any, store: Store) -> list[str]:

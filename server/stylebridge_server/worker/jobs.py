@@ -28,6 +28,7 @@ from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.footprint import extent, of_render
 from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot
 from stylebridge_server.shot.render import BACKGROUND, render, resolve
 from stylebridge_server.shot.shot import AnyShot
@@ -36,6 +37,7 @@ from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.memory import Memory, available, limit_of_environment
 from stylebridge_server.worker.shots import Shots, open_shot
 from stylebridge_server.worker.styles import Styles
 
@@ -52,12 +54,17 @@ class Jobs:
         device: "cpu", "cuda", "cuda:1", ...
         results: bytes of finished stream tiles to keep; what makes changed keyframes cheap.
         intermediates: bytes of plates, features, flows and styled tiles to keep.
-        analyses: folder of the analyses.
+        analyses: of shots.
         disk: tiles that outlive this process; None for none.
     """
 
     def __init__(
-        self, device: str, results: int, intermediates: int, analyses: Path, disk: DiskStore | None = None
+        self,
+        device: str,
+        results: int,
+        intermediates: int,
+        analyses: AnalysisStore,
+        disk: DiskStore | None = None,
     ) -> None:
         fingerprints.settle_threads()
         self._engine = style.load(device)
@@ -69,10 +76,13 @@ class Jobs:
             intermediates=Cache(intermediates),
             disk=disk,
         )
-        self._store = AnalysisStore(analyses)
+        self._store = analyses
         self._shots = Shots(self._closed)
         self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
         self._styles = Styles(self._engine, device)
+        self._memory = Memory(
+            [self._workshop.intermediates, self._workshop.results], limit_of_environment(), available, _memory
+        )
         self._frames = 0
 
     @property
@@ -131,6 +141,7 @@ class Jobs:
                 self._store,
                 context.progress,
                 context.check_cancelled,
+                partial(self._memory.admit, "Analysing"),
             )
         return _analysis(found)
 
@@ -178,7 +189,8 @@ class Jobs:
                     f"{shot.info.width} x {shot.info.height}: name the analysis of this shot.",
                 )
         said = Look.from_data(request["look"])
-        look = resolve(said, shot, analysis, partial(self._styles.find, context, said.models))
+        look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models))
+        self._memory.admit("Styling", shot.info, partial(of_render, **extent(look, shot.info)))
         streams = self._streams_of(shot, analysis)
         for done, number in enumerate(request["frames"]):
             context.check_cancelled()
@@ -191,7 +203,8 @@ class Jobs:
                 )
             context.progress(done, len(request["frames"]), "styling")
             with steps.followed(context.progress):
-                styled = render(shot, analysis, look, number, streams)
+                work = partial(render, shot, analysis, look, number, streams)
+                styled = self._memory.relieved("Styling", shot.info, work)
             context.frame(number, styled.pixels)
             self._frames += 1
         context.progress(len(request["frames"]), len(request["frames"]), "styling")
@@ -268,11 +281,13 @@ def _jobs() -> Jobs:
     """This process's jobs, as the environment sets them."""
     analyses, tiles = os.environ.get("STYLEBRIDGE_ANALYSES"), os.environ.get("STYLEBRIDGE_CACHE")
     disk_limit = int(os.environ.get("STYLEBRIDGE_CACHE_MB", "10240")) * MEBIBYTE
+    folder = Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses"
+    limit = int(os.environ.get("STYLEBRIDGE_ANALYSES_MB", "16384")) * MEBIBYTE
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
         intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
-        analyses=Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses",
+        analyses=AnalysisStore(folder, limit),
         disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
     )
 
@@ -330,6 +345,8 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
+        "colour": "srgb",
+        "alpha": "straight" if info.channels in (2, 4) else "none",
     }
 
 

@@ -7,6 +7,8 @@ Bytes that lie in shared memory are named by `place` where the client owns it, a
 
 from __future__ import annotations
 
+import errno
+
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import EVENTS, PLACE, REQUESTS, Field, Table
 
@@ -50,8 +52,12 @@ FROM_WORKER: Table = {
 }
 
 
-def failure(error: Exception) -> StylebridgeError:
-    """What the client is told of an exception: its own words, or a sentence for those that nobody foresaw."""
+def failure(error: Exception, owner: bool = True) -> StylebridgeError:
+    """What the client is told of an exception: its own words, or a sentence for those that nobody foresaw.
+
+    Args:
+        owner: whether it is the server's own user; others are not told what may name files.
+    """
     if isinstance(error, StylebridgeError):
         return error
     if isinstance(error, ModuleNotFoundError):
@@ -60,8 +66,13 @@ def failure(error: Exception) -> StylebridgeError:
             f'The server lacks the package "{error.name}": run '
             '`pip install "stylebridge[server]"` for the Python that it runs in.',
         )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StylebridgeError(
+            Code.NOT_WRITABLE,
+            f"The server's disk is full ({error.strerror}): free space there, then ask again.",
+        )
     return StylebridgeError(
         Code.INTERNAL,
-        f"The server failed at this request ({type(error).__name__}: {error}); its log says where. "
-        "Please report it.",
+        f"The server failed at this request ({type(error).__name__}{f': {error}' if owner else ''}); its log "
+        "says where. Please report it.",
     )

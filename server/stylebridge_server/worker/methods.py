@@ -10,7 +10,7 @@ from stylebridge_models import installed
 from stylebridge_models.installed import Card
 from stylebridge_models.loss_networks import LossNetwork, of_card
 from stylebridge_server import colour, media, style
-from stylebridge_server.worker.inputs import Reader, said_as
+from stylebridge_server.worker.inputs import Opener, said_as
 
 _LARGEST = 1 << 16  # bytes of settings
 _KEPT = 4  # methods held in memory
@@ -32,7 +32,7 @@ class Methods:
         self._known: dict[_Mark, style.ChainStyle] = {}
         self._judges: dict[str, LossNetwork] = {}
 
-    def find(self, reader: Reader, word: str | None) -> style.ChainStyle:
+    def find(self, opener: Opener, word: str | None) -> style.ChainStyle:
         """The style of what stands after the colon: a picture, or settings in TOML that name pictures beside them.
 
         Raises:
@@ -46,14 +46,14 @@ class Methods:
             )
         files: list[Path] = []
         if Path(word).suffix.lower() == ".toml":
-            path = _there(reader, word)
+            path = _there(opener, word)
             files.append(path)
             with said_as(word, path):
                 method = style.parse_method(_text(path, word), word)
             words = [str(Path(word).parent / one) for one in method.pictures]
         else:
             method, words = style.Method(pictures=(word,)), [word]
-        pictures = [_there(reader, one) for one in words]
+        pictures = [_there(opener, one) for one in words]
         card = _loss_network(method.loss_network)
         mark: _Mark = (card.version, *(_mark(path) for path in files + pictures))
         if mark not in self._known:
@@ -90,8 +90,8 @@ def _loss_network(name: str) -> Card:
     return known[name] if name else next(iter(known.values()))
 
 
-def _there(reader: Reader, word: str) -> Path:
-    path = reader.file(word)
+def _there(opener: Opener, word: str) -> Path:
+    path = opener(word)
     if not path.is_file():
         raise StylebridgeError(
             Code.NOT_FOUND, f"There is no file {word}, which the style names: check the path."

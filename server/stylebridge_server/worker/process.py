@@ -26,13 +26,14 @@ from typing import IO, Any
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.keys import KeyPair
 from stylebridge.link import Link
-from stylebridge.pixels import Assembly, Bytes, Picture
+from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message, decode, encode
 from stylebridge_server.shot.store import open_store
 
 from . import logs
 from .baton import Baton
 from .context import Context, Handler
+from .frames import Frames
 from .ledger import Pen
 from .messages import TO_WORKER, failure
 from .sharing import Sharing
@@ -40,8 +41,13 @@ from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
 
-#: Threads for jobs; only one of them computes, the others wait for their turn or their client.
-THREADS = 64
+#: Seconds after which a job that runs Python lets the receiving thread go on. Python's own 5 ms are longer than a
+#: small request takes.
+SWITCH_INTERVAL = 0.00005
+
+#: Threads for jobs, as many as the broker gives places; only one of them computes, the others wait for their turn or
+#: their client.
+THREADS = 256
 
 #: Requests that need no turn: what they do is little beside a frame.
 ASIDE = ("probe", "parse_look", "format_look", "read_analysis", "add_analysis")
@@ -87,11 +93,10 @@ class Worker:
         self._pen = Pen(Path(orders.ledger))
         self._roots = tuple(Path(os.path.realpath(root)) for root in orders.roots)
         self._jobs: dict[int, Context] = {}
-        self._assemblies: dict[int, Assembly] = {}
-        self._pictures: dict[int, Picture] = {}
         self._handlers: dict[str, Handler] = {}
         self._status: Callable[[], dict[str, Any]] = dict
         self._sharing = Sharing(self._send)
+        self._frames = Frames(self._sharing)
         self._ended: Callable[[str], None] = lambda session: None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
         self._link = Link(
@@ -109,7 +114,7 @@ class Worker:
         try:
             self._store = open_store()
             _at_end.append(self._store.close)
-            self._uploads = Uploads(self._store, self._send)
+            self._uploads = Uploads(self._store, self._sharing, self._send)
             module = importlib.import_module(self._orders.jobs)
             self._handlers = module.handlers()
             self._status, self._ended = module.status, module.ended
@@ -132,9 +137,9 @@ class Worker:
         if message.op == "run":
             self._run(message)
         elif message.op == "part":
-            self._part(message)
+            self._frames.take(message)
         elif message.op == "put":
-            self._uploads.take(message.id, message.fields, lambda: self._sharing.read(message))
+            self._uploads.take(message)
         elif message.op in ("share", "unshare", "free"):
             self._sharing.receive(message)
         elif message.op == "ended":
@@ -142,33 +147,20 @@ class Worker:
         elif message.op == "beat":
             self._pen.beat()
         elif message.op == "status":
-            self._send("status", message.id, {"value": self._status()})
+            store = {"bytes": self._store.bytes, "limit": self._store.limit}
+            self._send("status", message.id, {"value": {**self._status(), "store": store}})
         elif message.op == "cancel":
-            self._assemblies.pop(message.id, None)
-            self._pictures.pop(message.id, None)
+            self._frames.cancel(message.id)
             self._uploads.cancel(message.id)
             if context:
                 context.cancel()
         elif message.op == "credit" and context and context.attempt == message.fields["attempt"]:
             context.credit.add(message.fields["bytes"])
 
-    def _part(self, message: Message) -> None:
-        assembly = self._assemblies.setdefault(message.id, Assembly())
-        self._send("credit", message.id, {"bytes": message.length})
-        try:
-            part = self._sharing.read(message)
-            data = assembly.add(message.layout, message.fields["offset"], part)
-        except StylebridgeError:
-            del self._assemblies[message.id]  # its `run` will say so
-            return
-        if data is not None:
-            del self._assemblies[message.id]
-            self._pictures[message.id] = Picture(message.fields["number"], message.layout, data)
-
     def _run(self, message: Message) -> None:
         fields = dict(message.fields["fields"])
         if message.fields["request"] == "put_frame":
-            fields["picture"] = self._pictures.pop(message.id, None)
+            fields["picture"] = self._frames.whole(message.id)
         context = Context(
             message, self._send, self._baton, self._pen, self._roots, self._store, self._sharing
         )
@@ -179,6 +171,9 @@ class Worker:
         """In a thread of its own: one job, from its turn to its result."""
         logs.request.set(context.number)
         try:
+            if request == "put_frame":
+                whole = fields["picture"]
+                fields["picture"] = whole.result() if whole else None
             if request == "put_frame" and fields["picture"] is None:
                 raise StylebridgeError(Code.BAD_REQUEST, "A pushed frame came incomplete: send it again.")
             handler = self._handlers.get(request)
@@ -189,7 +184,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, StylebridgeError):
                 logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
-            seen = failure(error)
+            seen = failure(error, context.owner)
             told = {"code": seen.code, "message": seen.message, "details": seen.details}
             answer = encode("error", context.number, told)
         del self._jobs[context.number]
@@ -212,6 +207,7 @@ def leave(why: str) -> None:
 def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
+    sys.setswitchinterval(SWITCH_INTERVAL)
     orders = Orders.read(sys.stdin.buffer)
     logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ log = logging.getLogger("stylebridge.worker")
 
 #: Under this name the broker's own memory is known, beside those of sessions.
 BROKER = ""
+#: Regions that are handed back together: fewer than a client has, or it would wait for ever.
+BACK_AT_ONCE = 3
 
 
 class Sharing:
@@ -27,6 +30,8 @@ class Sharing:
     def __init__(self, send: Callable[[str, int, dict[str, Any]], None]) -> None:
         self._send = send
         self._guests: dict[str, Guest] = {}
+        self._done: dict[str, list[int]] = {}  # regions that were read and not handed back yet
+        self._lock = threading.Lock()  # guards _done
 
     def receive(self, message: Message) -> None:
         """What the broker says of shared memory: `share`, `unshare` or `free`."""
@@ -35,6 +40,8 @@ class Sharing:
             self._open(session, fields)
         elif message.op == "unshare":
             guest = self._guests.pop(session, None)
+            with self._lock:
+                self._done.pop(session, None)
             if guest:
                 guest.close()
         elif session in self._guests:
@@ -51,26 +58,51 @@ class Sharing:
         self._guests[session] = guest
         self._send("shared", 0, {"session": session, "nonce": guest.nonce.hex()})
 
-    def read(self, message: Message) -> Bytes:
-        """The bytes that a message brings, wherever they are. Where they are in shared memory, their region is then
-        free for the next.
+    def read(self, message: Message, into: memoryview | None = None) -> memoryview:
+        """The bytes that a part brings, wherever they are.
+
+        Args:
+            into: where they are to be put; else they may stay where they are.
 
         Raises:
             StylebridgeError: `BAD_REQUEST` for a place that is not, or not any more.
         """
         place = message.place
         if place is None:
-            return message.payload
+            if into is None:
+                return memoryview(message.payload)
+            into[:] = memoryview(message.payload)
+            return into
         session = message.fields["session"] if message.fields.get("place") else BROKER
         guest = self._guests.get(session)
         if guest is None:
             raise StylebridgeError(
                 Code.BAD_REQUEST, "Bytes were sent in memory that is not shared: connect again."
             )
+        into = memoryview(bytearray(place[1])) if into is None else into
         try:
-            return guest.read(*place)
+            guest.read(place[0], into)
         finally:
-            self._send("free", 0, {"session": session, "regions": [place[0]]})
+            if session == BROKER:
+                self._send("free", 0, {"session": BROKER, "regions": place[:1]})
+        return into
+
+    def taken(self, message: Message) -> None:
+        """A part is done with: its client may send as much again. Regions go back a few at a time, but the last one of
+        an upload takes all with it.
+        """
+        place = message.fields.get("place")
+        if not place:
+            self._send("credit", message.id, {"bytes": message.length})
+            return
+        session = message.fields["session"]
+        with self._lock:
+            done = self._done.setdefault(session, [])
+            done.append(place[0])
+            if len(done) < BACK_AT_ONCE and not message.last:
+                return
+            del self._done[session]
+        self._send("free", 0, {"session": session, "regions": done})
 
     def write(self, session: str, data: Bytes) -> tuple[dict[str, Any], Bytes | None]:
         """How a part goes to a session: more fields of its message, and the bytes that the message is to hold."""

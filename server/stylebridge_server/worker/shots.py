@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +47,9 @@ class Shots:
     def __init__(self, on_close: Callable[[str], None]) -> None:
         self._on_close = on_close
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._over: deque[str] = deque(
+            maxlen=1024
+        )  # sessions that ended; one of their jobs may still be opening
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -56,8 +59,14 @@ class Shots:
         """Opens a shot for a session; where an equal one is open, that one, and this is closed.
 
         The shot that a session has not used for longest makes room where it has too many open.
+
+        Raises:
+            StylebridgeError: cancelled, where the session has ended meanwhile.
         """
         with self._lock:
+            if session in self._over:
+                shot.close()
+                raise StylebridgeError(Code.CANCELLED, "The session has ended.")
             held = [opened for opened in self._open.values() if session in opened.sessions]
             for opened in held[: max(0, len(held) + 1 - SHOTS_LIMIT)]:
                 opened.sessions.discard(session)
@@ -100,6 +109,7 @@ class Shots:
     def end(self, session: str) -> None:
         """The session is over."""
         with self._lock:
+            self._over.append(session)
             held = [opened for opened in self._open.values() if session in opened.sessions]
             for opened in held:
                 opened.sessions.discard(session)
@@ -192,23 +202,23 @@ def _of_path(context: Context, path: str) -> Shot:
     return Shot(media.open_source(path))
 
 
-def _sent(path: str, files: Files) -> dict[str, str]:
-    """Of the files that came with a request, those that a path or pattern names: name to hash."""
+def _sent(path: str, files: Files) -> Files:
+    """Of the files that came with a request, those that a path or pattern names, by name."""
     place = Place.of(path)
     if path in files:
         return {place.name: files[path]}
     pattern = parse_pattern(place.name)
     if pattern is None:
         return {}
-    found = {other: name for other, name in files.items() if Place.of(other).folder == place.folder}
-    names = {Place.of(other).name: name for other, name in found.items()}
-    return {name: value for name, value in names.items() if pattern.number(name) is not None}
+    places = [(Place.of(other), file) for other, file in files.items()]
+    beside = {other.name: file for other, file in places if other.folder == place.folder}
+    return {name: file for name, file in beside.items() if pattern.number(name) is not None}
 
 
 class _Sent:
     """Media whose files the client sent: opened in a folder of their own, spoken of as the client names them."""
 
-    def __init__(self, context: Context, path: str, files: Mapping[str, str]) -> None:
+    def __init__(self, context: Context, path: str, files: Files) -> None:
         place = Place.of(path)
         self._folder = place.folder
         self._pins = context.store.pins()
@@ -221,9 +231,10 @@ class _Sent:
             raise
         self.info = self._source.info
 
-    def _hold(self, context: Context, files: Mapping[str, str]) -> None:
+    def _hold(self, context: Context, files: Files) -> None:
+        context.store.check_room(sum({file.hash: file.size for file in files.values()}.values()))
         missing = []
-        for name, blob in files.items():
+        for name, (blob, _) in files.items():
             context.check_cancelled()
             if not context.store.has(blob):
                 missing.append(blob)
@@ -231,7 +242,7 @@ class _Sent:
             self._pins.add(blob, name)
         if missing:
             raise lacking(missing)
-        for done, (name, blob) in enumerate(files.items()):
+        for done, (name, (blob, _)) in enumerate(files.items()):
             context.progress(done, len(files), "checking files")
             know_hash(self._pins.path(blob, name), blob)
 

@@ -12,8 +12,11 @@ from stylebridge.wording import suggestion
 from stylebridge_models import installed
 from stylebridge_models.installed import Card
 from stylebridge_server import media, style
-from stylebridge_server.worker.inputs import Reader, said_as
+from stylebridge_server.worker.inputs import Opener, said_as
 from stylebridge_server.worker.methods import Methods, loss_networks
+
+#: Pictures whose styles are kept; the oldest goes first.
+PICTURES_LIMIT = 256
 
 _Mark = tuple[str, str, int, int]  # a network's version or nothing, and a picture's path, time and size
 
@@ -34,11 +37,11 @@ class Styles:
         self._methods = Methods(device)
         self._pictures: dict[_Mark, style.Style] = {}
 
-    def find(self, reader: Reader, models: Mapping[str, str], word: str) -> style.Style:
+    def find(self, opener: Opener, models: Mapping[str, str], word: str) -> style.Style:
         """The style that a word means.
 
         Args:
-            reader: gives the files that the client may have read; a request's context is one.
+            opener: gives the files of pictures.
             models: the look's versions of models by name; an installed network that it lacks is taken as it is now.
             word: the look's word.
 
@@ -51,7 +54,7 @@ class Styles:
         if picture is None and name in presets:
             return style.CodeStyle(presets[name].code)
         if name == style.OPTIMISE:
-            return self._methods.find(reader, picture)
+            return self._methods.find(opener, picture)
         card = None
         if name is not None:
             card = self._card(name, models.get(name))
@@ -59,7 +62,7 @@ class Styles:
         if picture is None:
             assert card is not None
             return self._networks.style(card)
-        path = reader.file(picture)
+        path = opener(picture)
         with said_as(picture, path):
             return self._of_picture(path, picture, card)
 
@@ -119,6 +122,8 @@ class Styles:
         mark = (card.version if card else "", str(path), state.st_mtime_ns, state.st_size)
         if mark not in self._pictures:
             pixels = media.load_image(path).pixels
+            while len(self._pictures) >= PICTURES_LIMIT:
+                del self._pictures[next(iter(self._pictures))]
             self._pictures[mark] = (
                 style.CodeStyle(self._engine.code(pixels))
                 if card is None

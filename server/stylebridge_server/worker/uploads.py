@@ -7,10 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from stylebridge.errors import StylebridgeError
 from stylebridge.pixels import Bytes
+from stylebridge.protocol import Message
 from stylebridge_server.shot.store import Incoming, Store
 
 from .messages import failure
+from .sharing import Sharing
 
 #: Sends an event: op, job, fields.
 Send = Callable[[str, int, dict[str, Any]], None]
@@ -21,24 +24,28 @@ class Uploads:
 
     Args:
         store: keeps them.
-        send: sends `credit` for each part taken, and one `result` or `error` for each blob.
+        sharing: reads the parts, and is told when they were taken.
+        send: sends one `result` or `error` for each blob.
     """
 
-    def __init__(self, store: Store, send: Send) -> None:
-        self._store, self._send = store, send
+    def __init__(self, store: Store, sharing: Sharing, send: Send) -> None:
+        self._store, self._sharing, self._send = store, sharing, send
         self._coming: dict[int, Incoming] = {}
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="uploads", daemon=True).start()
 
-    def take(self, job: int, fields: dict[str, Any], read: Callable[[], Bytes]) -> None:
-        """Takes one part, soon; from any thread.
-
-        Args:
-            job: the blob that it belongs to.
-            fields: "hash" (None where the sender does not know it), "size" and "offset".
-            read: gives the part's bytes, wherever they are; called once.
+    def take(self, message: Message) -> None:
+        """Takes one part, soon; from the thread that receives. It is read at once, so that reading goes on beside
+        hashing.
         """
-        self._work.put(lambda: self._take(job, fields, read))
+        try:
+            data = self._sharing.read(message)
+        except StylebridgeError as error:
+            failed = error
+            self._sharing.taken(message)
+            self._work.put(lambda: self._refuse(message.id, failed))
+        else:
+            self._work.put(lambda: self._take(message, data))
 
     def cancel(self, job: int) -> None:
         """Forgets a blob that is not whole; from any thread."""
@@ -48,22 +55,25 @@ class Uploads:
         while True:
             self._work.get()()
 
-    def _take(self, job: int, fields: dict[str, Any], read: Callable[[], Bytes]) -> None:
+    def _take(self, message: Message, data: Bytes) -> None:
         try:
-            name = self._add(job, fields, read)
+            name = self._add(message.id, message.fields, data)
         except Exception as error:
-            self._forget(job)
-            seen = failure(error)
-            told = {"code": seen.code, "message": seen.message, "details": seen.details}
-            self._send("error", job, told)
+            self._refuse(message.id, failure(error))
             return
+        finally:
+            self._sharing.taken(message)
         if name is not None:
-            self._coming.pop(job, None)
-            self._send("result", job, {"value": {"hash": name}})
+            self._coming.pop(message.id, None)
+            self._send("result", message.id, {"value": {"hash": name}})
 
-    def _add(self, job: int, fields: dict[str, Any], read: Callable[[], Bytes]) -> str | None:
+    def _refuse(self, job: int, error: StylebridgeError) -> None:
+        self._forget(job)
+        told = {"code": error.code, "message": error.message, "details": error.details}
+        self._send("error", job, told)
+
+    def _add(self, job: int, fields: dict[str, Any], data: Bytes) -> str | None:
         named, offset = fields.get("hash"), fields["offset"]
-        data = read()  # also of what is not needed: the memory that it lies in is to be used again
         if offset == 0:
             self._forget(job)
             if named and self._store.has(named):
@@ -72,9 +82,7 @@ class Uploads:
         incoming = self._coming.get(job)
         if incoming is None:
             return None  # the rest of one that was answered already
-        name = incoming.add(offset, data)
-        self._send("credit", job, {"bytes": memoryview(data).nbytes})
-        return name
+        return incoming.add(offset, data)
 
     def _forget(self, job: int) -> None:
         incoming = self._coming.pop(job, None)

@@ -141,6 +141,18 @@ def messages() -> list[dict[str, Any]]:
         message("requests", 18, "bye", {}),
         message("requests", 19, "read_analysis", {"analysis": "a", "offset": 524288}),
         message("requests", 20, "add_analysis", {"hash": name}),
+        message(
+            "requests",
+            21,
+            "share",
+            {"path": "/dev/shm/plates", "nonce": "5a" * 32, "upward": 8, "downward": 20},
+        ),
+        message("requests", 22, "put", {"size": PART, "offset": 0, "place": [7, PART]}),
+        message("requests", 23, "free", {"regions": [8, 27]}),
+        message("requests", 24, "unshare", {}),
+        message("events", 0, "free", {"regions": [7]}),
+        message("events", 0, "unshare", {}),
+        message("events", 128, "frame", {"number": -1, **red, "place": [8, 6], "attempt": 1, "extra": {}}),
         message("events", 3, "accepted", {}),
         message("events", 3, "credit", {"bytes": 3}),
         message("events", 3, "result", {"value": {"hash": name}}),
@@ -212,6 +224,12 @@ def refused() -> list[dict[str, Any]]:
         ),
         one(
             "an empty blob", "bad_request", pack({"v": 2, "id": 1, "op": "put", "size": 0, "offset": 0}), b""
+        ),
+        one(
+            "a second part beside a place",
+            "bad_request",
+            pack({"v": 2, "id": 1, "op": "put", "size": 1, "offset": 0, "place": [0, 1]}),
+            b"x",
         ),
         one("nested too deep", "bad_request", envelope(of=deep)),
     ]

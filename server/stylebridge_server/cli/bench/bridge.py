@@ -63,17 +63,20 @@ class Row:
         return "" if self.limit is None else "pass" if self.ms <= self.limit else "fail"
 
 
-def measure(rounds: int = 15, requests: int = 500) -> list[Row]:
+def measure(
+    rounds: int = 15, requests: int = 500, frame_of: Layout = FRAME, large: Layout = LARGE
+) -> list[Row]:
     """All figures.
 
     Args:
         rounds: how often each way is gone.
         requests: how many small requests are timed, alone and beside the upload.
+        frame_of, large: the frame that goes there and back, and those of the upload.
     """
-    frame = os.urandom(FRAME.nbytes)
+    frame = Picture(0, frame_of, os.urandom(frame_of.nbytes))
     with tempfile.TemporaryDirectory() as home, _server(home) as url:
         times = _frames(url, frame, rounds)
-        small = [row for way in (SHARED, MESSAGES) for row in _small(url, way, requests)]
+        small = [row for way in (SHARED, MESSAGES) for row in _small(url, way, requests, large.nbytes)]
     return [
         Row("echo with three copies", times["copies"]),
         Row("echo of one encrypted message", times["message"]),
@@ -84,17 +87,17 @@ def measure(rounds: int = 15, requests: int = 500) -> list[Row]:
     ]
 
 
-def _frames(url: str, frame: bytes, rounds: int) -> dict[str, float]:
+def _frames(url: str, frame: Picture, rounds: int) -> dict[str, float]:
     with (
-        shared_echo(frame) as copies,
-        message_echo(frame) as message,
+        shared_echo(bytes(frame.data)) as copies,
+        message_echo(bytes(frame.data)) as message,
         _client(url, SHARED) as near,
         _client(url, MESSAGES) as far,
     ):
         ways: dict[str, Callable[[], object]] = {
             "copies": copies,
             "message": message,
-            "hash": lambda: hashed(frame),
+            "hash": lambda: hashed(bytes(frame.data)),
             SHARED: functools.partial(_through, near, frame),
             MESSAGES: functools.partial(_through, far, frame),
         }
@@ -115,17 +118,17 @@ def _in_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, f
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def _through(client: Client, frame: bytes) -> Picture:
-    client.put_frame(SHOT, Picture(0, FRAME, frame))
-    return next(iter(client.render(SHOT, {}, [0])))
+def _through(client: Client, frame: Picture) -> Picture:
+    client.put_frame(SHOT, frame)
+    return next(iter(client.render(SHOT, {}, [frame.number])))
 
 
-def _small(url: str, way: str, requests: int) -> list[Row]:
+def _small(url: str, way: str, requests: int, size: int) -> list[Row]:
     """A small request alone, and while another client sends large frames."""
     with _client(url, way) as client:
         alone = _latencies(client, requests)
         stop, going = CONTEXT.Event(), CONTEXT.Event()
-        uploader = CONTEXT.Process(target=_upload, args=(url, way, going, stop), daemon=True)
+        uploader = CONTEXT.Process(target=_upload, args=(url, way, size, going, stop), daemon=True)
         uploader.start()
         try:
             going.wait(60)
@@ -135,8 +138,8 @@ def _small(url: str, way: str, requests: int) -> list[Row]:
             uploader.join()
     limit = SMALL_FACTOR * statistics.median(alone)
     return [
-        Row("small request alone", statistics.median(alone)),
-        Row("small request alone, 99th percentile", _percentile(alone, 99)),
+        Row(f"small request alone ({way})", statistics.median(alone)),
+        Row(f"small request alone ({way}), 99th percentile", _percentile(alone, 99)),
         Row(f"small request beside an 8K upload ({way})", statistics.median(beside)),
         Row(f"small request beside an 8K upload ({way}), 99th percentile", _percentile(beside, 99), limit),
     ]
@@ -156,12 +159,14 @@ def _percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100)[percent - 1]
 
 
-def _upload(url: str, way: str, going: Event, stop: Event) -> None:
+def _upload(url: str, way: str, size: int, going: Event, stop: Event) -> None:
     """A client of its own, in a process of its own."""
+    rest = bytes(size - 64)
     with _client(url, way) as client:
         while not stop.is_set():
+            blob = os.urandom(64) + rest  # another each time
             going.set()
-            client.put(os.urandom(1 << 20) * (LARGE.nbytes >> 20))
+            client.put(blob)
 
 
 @contextmanager
