@@ -119,7 +119,7 @@ class WorkerProcess:
         return self._process.poll()
 
     def send(self, op: str, job: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
-        with contextlib.suppress(zmq.Again):  # it is gone, and will be buried
+        with contextlib.suppress(zmq.ZMQError):  # it is gone, and will be buried or was
             self.socket.send_multipart(encode(op, job, fields, payload), zmq.NOBLOCK, copy=False)
 
     def messages(self) -> Iterator[Message]:
