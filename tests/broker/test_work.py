@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import zmq
 
 from stylebridge.protocol import Message
+from stylebridge_server.broker import supervisor
 from stylebridge_server.broker import work as module
 from stylebridge_server.broker.sessions import Session
+from stylebridge_server.broker.watch import Patience
 from stylebridge_server.broker.work import Work
 
 
@@ -48,6 +54,23 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch: pytes
     assert work.worker is None
     work.tick()
     assert work.worker is not None and work.restarts == 1
+
+
+@pytest.mark.parametrize("lacking", ["process", "room"])
+def test_a_worker_that_cannot_be_started_leaves_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    """It is tried again every few seconds, for as long as it takes."""
+
+    def refuse(*words: Any, **more: Any) -> Any:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(*((subprocess, "Popen") if lacking == "process" else (os, "write")), refuse)
+    context: zmq.Context[Any] = zmq.Context()
+    with pytest.raises(OSError, match="temporarily"):
+        supervisor.WorkerProcess(context, "toy_jobs", (), Patience())
+    assert list((home / "run").glob("ledger-*")) == []
+    context.term()  # which waits for every socket to be closed
 
 
 def test_a_client_that_is_gone_when_its_worker_dies_costs_nobody_else(

@@ -380,7 +380,7 @@ class Work:
         """Starts a worker in the place of a dead one; where the system lets none start now, a little later."""
         try:
             self._start()
-        except (OSError, zmq.ZMQError) as error:  # too many open files or processes
+        except (OSError, zmq.ZMQError, StylebridgeError) as error:  # too many open files or processes, a full disk
             event(log, "no worker can be started now", logging.ERROR, why=str(error))
             self._replace_at = time.monotonic() + REPLACE_EVERY
         else:

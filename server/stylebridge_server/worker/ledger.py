@@ -40,7 +40,11 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._handle, name = tempfile.mkstemp(prefix="ledger-", dir=folder)
         self.path = Path(name)
-        os.write(self._handle, _SIGNS.pack(*Signs()))
+        try:
+            os.write(self._handle, _SIGNS.pack(*Signs()))
+        except OSError:
+            self.close()
+            raise
 
     def read(self) -> Signs:
         """What was noted last."""
