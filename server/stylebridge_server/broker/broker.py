@@ -17,8 +17,8 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unpack, version_error
 
 from ..worker.logs import Seldom, event
-from ..worker.messages import failure
-from .answers import revoked, stopping, told
+from ..worker.messages import failure, told
+from .answers import revoked, stopping
 from .limits import check_request, check_session
 from .sessions import QUESTIONS_LIMIT, Session
 from .status import Status

@@ -13,8 +13,8 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message
 
+from ..worker.messages import told
 from ..worker.sharing import BROKER
-from .answers import told
 from .sessions import Session
 from .supervisor import WorkerProcess
 

@@ -12,7 +12,7 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message
 from stylebridge_server.shot.store import Incoming, Store
 
-from .messages import failure
+from .messages import failure, told
 from .sharing import Sharing
 
 #: Sends an event: op, job, fields.
@@ -69,8 +69,7 @@ class Uploads:
 
     def _refuse(self, job: int, error: StylebridgeError) -> None:
         self._forget(job)
-        told = {"code": error.code, "message": error.message, "details": error.details}
-        self._send("error", job, told)
+        self._send("error", job, told(error))
 
     def _add(self, job: int, fields: dict[str, Any], data: Bytes) -> str | None:
         named, offset = fields.get("hash"), fields["offset"]
