@@ -261,10 +261,12 @@ class Incoming:
     def abandon(self) -> None:
         """Forgets the blob, unless it is whole."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a disk that is gone: what is left there is swept away later
+                self._file.close()
             self._file = None
-            self._part.unlink(missing_ok=True)
             self._store._arrived(self._size)
+            with contextlib.suppress(OSError):
+                self._part.unlink()
 
     def _write(self, data: memoryview) -> None:
         assert self._file is not None
