@@ -112,7 +112,8 @@ class Broker:
             raise stopping(self.leaving)
         if bytes.fromhex(user) not in self._allowed():  # revoked since the connection was made
             raise revoked()
-        if before := self._sessions.get(routing):  # a name that a client chose, and another took when it was gone
+        # A name that a client chose, and another took when it was gone.
+        if before := self._sessions.get(routing):
             self._forget(before, "its connection's name is another's now")
         session = Session(routing, user, message.fields["client"], owner=user == self._owner)
         self._sessions[routing] = session
