@@ -66,9 +66,8 @@ class WorkerProcess:
         self.fingerprint = ""
         self.begun = self._beat = time.monotonic()
         self._patience, self._watch = patience, Watch(patience, self.begun)
-        with (
-            contextlib.ExitStack() as undo
-        ):  # where the system has too little left for a process, nothing stays
+        # Where the system has too little left for a process, nothing stays.
+        with contextlib.ExitStack() as undo:
             self.socket = context.socket(zmq.DEALER)
             undo.callback(self.socket.close)
             self._ledger = Ledger(private_folder("run"))
@@ -76,6 +75,7 @@ class WorkerProcess:
             orders = self._listen(ours, theirs, jobs, roots, form)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "stylebridge_server.worker"],
+                pass_fds=self._ledger.inherited,
                 stdin=subprocess.PIPE,
                 stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
                 # Threads that wait for work by spinning take a busy machine's time from those that have some.
@@ -146,7 +146,6 @@ class WorkerProcess:
                 continue
             if message.op == "ready":
                 self.fingerprint = message.fields["fingerprint"]
-                self._ledger.hide()
             yield message
 
     def computing(self) -> int:

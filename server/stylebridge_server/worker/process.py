@@ -10,6 +10,8 @@ The module that does the work is named when the process starts and has these fun
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import json
 import logging
@@ -40,6 +42,8 @@ from .sharing import Sharing
 from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
+
+_PR_SET_PDEATHSIG = 1
 
 #: Seconds after which a job that runs Python lets the receiving thread go on. Python's own 5 ms are longer than a
 #: small request takes.
@@ -206,6 +210,7 @@ def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
     sys.setswitchinterval(SWITCH_INTERVAL)
+    _end_with_parent()
     orders = Orders.read(sys.stdin.buffer)
     logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
@@ -217,3 +222,10 @@ def _outlive_nobody() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     leave("the broker closed the pipe")
+
+
+def _end_with_parent() -> None:
+    """Has the system end this process with the broker, where it can: one that hangs does not notice by itself."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
