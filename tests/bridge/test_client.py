@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stylebridge import connection
+from stylebridge import connection, memory
 from stylebridge.client import Progress
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.passage import Passage
@@ -118,6 +118,15 @@ def test_a_server_of_another_protocol(serve: Any) -> None:
     with pytest.raises(StylebridgeError, match="update the older") as caught:
         serve(hello=[({"v": PROTOCOL + 1, "op": "result", "value": {}}, None)])
     assert caught.value.code == Code.VERSION
+
+
+@pytest.mark.skipif(not memory.POSSIBLE, reason="this system shares no memory by files")
+def test_memory_is_offered_again_to_a_server_whose_worker_was_started_anew(serve: Any) -> None:
+    answers = iter([error(Code.NEED), error(Code.DENIED), error(Code.DENIED)])
+    client, peer = serve(share=answers, put=result(hash="0" * 64))
+    for _ in range(3):
+        client.put(b"bytes")
+    assert [named["op"] for named in peer.asked].count("share") == 2
 
 
 def test_nobody_asks_a_server_before_it_was_greeted(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
