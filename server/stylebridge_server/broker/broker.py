@@ -17,8 +17,8 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unpack, version_error
 
 from ..worker.logs import Seldom, event
-from ..worker.messages import failure
-from .answers import revoked, stopping, told
+from ..worker.messages import failure, told
+from .answers import revoked, stopping
 from .limits import check_request, check_session
 from .sessions import QUESTIONS_LIMIT, Session
 from .status import Status
@@ -112,6 +112,9 @@ class Broker:
             raise stopping(self.leaving)
         if bytes.fromhex(user) not in self._allowed():  # revoked since the connection was made
             raise revoked()
+        # A name that a client chose, and another took when it was gone.
+        if before := self._sessions.get(routing):
+            self._forget(before, "its connection's name is another's now")
         session = Session(routing, user, message.fields["client"], owner=user == self._owner)
         self._sessions[routing] = session
         event(
@@ -164,7 +167,11 @@ class Broker:
             raise stopping(self.leaving)
         else:
             if message.id not in session.jobs:
-                check_request(self._sessions.values(), session, message, size)
+                try:
+                    check_request(self._sessions.values(), session, message, size)
+                except StylebridgeError:
+                    self.work.sharing.leave(session, message)
+                    raise
             self.work.accept(session, message)
 
     # What clients are told.

@@ -44,10 +44,14 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._handle, name = tempfile.mkstemp(prefix="ledger-", dir=folder)
         self._name, self.path, self.inherited = Path(name), Path(name), tuple[int, ...]()
+        try:
+            os.write(self._handle, _SIGNS.pack(*Signs()))
+        except OSError:
+            self.close()
+            raise
         if sys.platform != "win32":
             self._name.unlink()
             self.path, self.inherited = Path(f"/dev/fd/{self._handle}"), (self._handle,)
-        os.write(self._handle, _SIGNS.pack(*Signs()))
 
     def read(self) -> Signs:
         """What was noted last."""

@@ -37,7 +37,7 @@ from .baton import Baton
 from .context import Context, Handler
 from .frames import Frames
 from .ledger import Pen
-from .messages import TO_WORKER, failure
+from .messages import TO_WORKER, failure, refusal, told
 from .sharing import Sharing
 from .uploads import Uploads
 
@@ -125,8 +125,8 @@ class Worker:
             fingerprint = module.fingerprint()
         except Exception as error:
             log.exception("the work's module %s does not load", self._orders.jobs)
-            seen = failure(error)
-            self._send("failed", 0, {"code": seen.code, "message": seen.message})
+            seen = told(failure(error))
+            self._send("failed", 0, {"code": seen["code"], "message": seen["message"]})
             self._link.close()
             raise SystemExit(1) from None
         self._send("ready", 0, {"fingerprint": fingerprint})
@@ -188,9 +188,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, StylebridgeError):
                 logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
-            seen = failure(error, context.owner)
-            told = {"code": seen.code, "message": seen.message, "details": seen.details}
-            answer = encode("error", context.number, told)
+            answer = refusal(context.number, failure(error, context.owner))
         del self._jobs[context.number]
         self._link.send(answer)
 
