@@ -208,7 +208,13 @@ class Broker:
     def _changed(self) -> None:
         """A worker is ready, or none can be had."""
         if self.work.ready and not self.leaving:
-            self._on_ready(self.work.fingerprint)
+            try:
+                self._on_ready(self.work.fingerprint)
+            except (
+                OSError,
+                StylebridgeError,
+            ) as error:  # a full disk: clients find what was announced before
+                event(log, "not announced", logging.WARNING, why=str(error))
         self._greet()
 
     def _greet(self) -> None:
