@@ -25,8 +25,9 @@ from .requests import STREAMS, Lost, Progress, Request
 OnProgress = Callable[[Progress], None]
 #: Gives the messages of a request that is sent in parts, from the first one: the fields and the bytes of each.
 Parts = Callable[[], Iterable["tuple[dict[str, Any], Bytes]"]]
-#: Gives the server what it answered that it lacks; whether it could. It must not say so for ever.
-Supply = Callable[[StylebridgeError], bool]
+#: Gives the server what it answered that it lacks, told whether pictures came in this attempt; whether it could. It
+#: must not say so for ever.
+Supply = Callable[[StylebridgeError, bool], bool]
 
 #: Bytes of one upload on their way to a server on this machine, in place of the protocol's window: more would only keep
 #: the cores busy that both sides share, and small requests waiting.
@@ -142,7 +143,7 @@ class Connection:
                 if error.code in (Code.INTERNAL, Code.POISONED) and self._finder.log:
                     error.message += f" The log is {self._finder.log}."
                     error.args = (error.message,)
-                if error.code != Code.NEED or not (supply and supply(error)):
+                if error.code != Code.NEED or not (supply and supply(error, request.frames > 0)):
                     raise
                 if self._cancels != cancels:
                     raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None

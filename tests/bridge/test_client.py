@@ -55,6 +55,13 @@ def test_a_shot_that_the_server_forgot_is_opened_again(serve: Any) -> None:
     assert [named["frames"] for named in peer.asked if named["op"] == "render"] == [[0, 1], [1]]
 
 
+def test_a_server_may_forget_a_shot_any_number_of_times_while_frames_come(serve: Any) -> None:
+    answers = iter([[frame(number), *error(Code.NEED, shot="id")] for number in range(9)] + [result()])
+    client, _ = serve(open_shot=result(**SHOT), render=answers)
+    shot = client.open_shot("plate.mp4")
+    assert [p.number for p in client.render(shot, {}, range(9))] == list(range(9))
+
+
 def test_a_connection_that_breaks_is_made_again(serve: Any) -> None:
     answers = iter([None, None, result(styles=[])])
     client, peer = serve(describe=answers)
