@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stylebridge_server.broker import work as module
+from stylebridge_server.broker.books import Books
 from stylebridge_server.broker.work import Work
 
 
@@ -39,7 +40,7 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch: pytes
             raise started
         return started
 
-    work = Work(start, lambda *words: None, lambda: None, lambda counters: None)
+    work = Work(start, lambda *words: None, lambda work: None, lambda *words: None, Books(), "cpu")
     work.tick()
     assert work.worker is None and work.failure is None and work.restarts == 0
     work.tick()
