@@ -1,5 +1,6 @@
 """`make bench`: what a render costs, as ratios within one run, for machines are shared and noisy.
 
+    styles      the embedded style network, beside MicroAST where STYLEBRIDGE_MICROAST names the folder of its weights
     rooms       each step of a frame at 640x360, beside the sum of a frame
     keyframes   a first render, the same with other strengths, and one styled frame by frame
     disk        a render without, into and out of the disk cache, each by a server of its own
@@ -12,11 +13,9 @@ Prints tables, and writes them to out/bench.md.
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -33,21 +32,13 @@ from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
 
+from . import styles
+from .timing import median_ms
+
 ROOT = Path(__file__).resolve().parent.parent
 PLATE = ROOT / "examples/shot/plate.mp4"
 LOOK = ROOT / "examples/demo.toml"
 WINDOW = 8
-
-
-def median_ms(action: Callable[[], object], repeats: int = 5) -> float:
-    """Milliseconds that the action takes, the median after one warm-up."""
-    action()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
 
 
 def rooms() -> list[str]:
@@ -194,7 +185,14 @@ def bridge() -> list[str]:
 
 def main() -> int:
     """Run everything, or the parts named on the command line."""
-    parts = {"rooms": rooms, "keyframes": keyframes, "disk": disk, "memory": memory, "bridge": bridge}
+    parts = {
+        "styles": lambda: styles.report(settle_threads()),
+        "rooms": rooms,
+        "keyframes": keyframes,
+        "disk": disk,
+        "memory": memory,
+        "bridge": bridge,
+    }
     chosen = sys.argv[1:] or list(parts)
     # Keys and analyses of its own: a server that is warm already would spoil the figures.
     scratch = tempfile.TemporaryDirectory()

@@ -19,6 +19,7 @@ PICTURES = Path(__file__).resolve().parent / "pictures"
 PLATE = ROOT / "examples/shot/plate.mp4"
 BEFORE_AFTER = 84  # the balloon is all paint and the bird well away from it
 STYLES = 58
+MIXED = ("starry-night", "fauve")
 COLUMNS, WIDTH = 4, 400
 PAPER, INK = (24, 25, 28), (236, 236, 232)
 
@@ -54,7 +55,33 @@ def styles() -> None:
     page.save(PICTURES / "styles.jpg", quality=88)
 
 
+def mixes() -> None:
+    """One frame in two styles and at three places between their codes."""
+    engine = style.load()
+    with media.open_source(PLATE) as source:
+        plate = colour.to_working(source.read(STYLES).pixels)
+    height, width = plate.shape[:2]
+    features, scene = engine.features(plate), engine.statistics([plate])
+    first, second = (engine.presets()[name].code for name in MIXED)
+    size = (WIDTH * 3 // 4, round(WIDTH * 3 / 4 * height / width))
+    page = Image.new("RGB", (5 * (size[0] + 8) + 8, size[1] + 42), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    for place in range(5):
+        share = place / 4
+        code = (1 - share) * first + share * second
+        canvas = np.zeros_like(plate)
+        for tile in style.tiles(height, width):
+            canvas[tile.slices] = engine.decode(features, scene, code, tile)
+        small = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
+        x = 8 + place * (size[0] + 8)
+        page.paste(Image.fromarray(colour.from_working(small, np.uint8)), (x, 8))
+        name = {0: MIXED[0], 4: MIXED[1]}.get(place, f"{share:g}")
+        pen.text((x, size[1] + 14), name, INK, font)
+    page.save(PICTURES / "mixes.jpg", quality=88)
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     before_after(Path(sys.argv[1]))
     styles()
+    mixes()

@@ -140,6 +140,7 @@ class Guest:
     Attributes:
         downward: the regions that this side fills: none before the owner gives them, who knows then that both see
             the same memory.
+        upward: how many regions the owner fills.
         nonce: what this side wrote, for the owner to compare.
 
     Args:
@@ -152,7 +153,7 @@ class Guest:
     """
 
     def __init__(self, path: str, nonce: bytes, upward: int, downward: int) -> None:
-        self._count = upward + downward
+        self.upward, self._count = upward, upward + downward
         if not 0 < self._count <= REGIONS_LIMIT:
             raise StylebridgeError(
                 Code.TOO_LARGE,
@@ -215,9 +216,12 @@ class _File:
         if self._memory is not None:
             into[:] = self._memory[start : start + into.nbytes]
             return True
-        if hasattr(os, "preadv"):
-            return os.preadv(self._handle, [into], start) == into.nbytes
-        data = os.pread(self._handle, into.nbytes, start)
+        try:
+            if hasattr(os, "preadv"):
+                return os.preadv(self._handle, [into], start) == into.nbytes
+            data = os.pread(self._handle, into.nbytes, start)
+        except OSError:
+            return False
         into[: len(data)] = data
         return len(data) == into.nbytes
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,7 +19,7 @@ from .finder import Finder
 from .keys import client_key
 from .link import Link
 from .passage import Loan, Passage
-from .pixels import Bytes, Picture
+from .pixels import PART_BYTES, Bytes, Picture
 from .requests import STREAMS, Lost, Progress, Request
 
 OnProgress = Callable[[Progress], None]
@@ -27,6 +28,9 @@ Parts = Callable[[], Iterable["tuple[dict[str, Any], Bytes]"]]
 #: Gives the server what it answered that it lacks; whether it could. It must not say so for ever.
 Supply = Callable[[StylebridgeError], bool]
 
+#: Bytes of one upload on their way to a server on this machine, in place of the protocol's window: more would only keep
+#: the cores busy that both sides share, and small requests waiting.
+UPLOAD_NEAR = PART_BYTES
 #: Seconds without a sign of life after which a server counts as gone. It pings every few seconds.
 SILENCE_LIMIT = 30.0
 #: How often one request is made again after the server died or forgot what it knew.
@@ -65,6 +69,7 @@ class Connection:
         self._connecting = threading.Lock()
         self._link: Link | None = None
         self._passage = Passage(self._tell, share)
+        self._ahead = protocol.UPLOAD_WINDOW  # bytes that an upload may be ahead of the server
         self._closed = False
         self._cancels = 0
 
@@ -158,7 +163,7 @@ class Connection:
             while True:
                 while piece:
                     more, payload = piece
-                    way = self._passage.send(payload, sent - request.taken < protocol.UPLOAD_WINDOW)
+                    way = self._passage.send(payload, sent - request.taken < self._ahead)
                     if way is None:
                         break
                     place, inside = way
@@ -248,6 +253,8 @@ class Connection:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
         address, before = self._finder.find(), self._link
+        near = re.match(r"tcp://(127\.|localhost:|\[::1\])", address.endpoint)
+        self._ahead = UPLOAD_NEAR if near else protocol.UPLOAD_WINDOW
         link = Link(address.endpoint, address.key, client_key(), self._receive, self._lost)
         link.open(min(self._timeout, 10.0))
         self._link = link

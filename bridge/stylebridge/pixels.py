@@ -305,10 +305,10 @@ class Assembly:
     as the parts come: what was only promised costs nothing.
 
     Args:
-        take: gives memory of so many bytes, for usual pictures.
+        take: gives memory of so many bytes, which costs nothing before it is filled: for a picture of any size at once.
     """
 
-    def __init__(self, take: Callable[[int], Bytes] = bytearray) -> None:
+    def __init__(self, take: Callable[[int], memoryview] | None = None) -> None:
         self._take = take
         self._layout: Layout | None = None
         self._data: Bytes = b""
@@ -326,9 +326,9 @@ class Assembly:
     def room(self, layout: Layout, offset: int, size: int) -> memoryview:
         """Where the next part's bytes belong, for those who fill it themselves; raises as `add`."""
         if offset == 0:
-            usual = layout.nbytes <= PROMISED_BYTES
-            self._data = self._take(layout.nbytes) if usual else bytearray(PROMISED_BYTES)
             self._layout, self._filled = layout, 0
+            first = min(layout.nbytes, PROMISED_BYTES)
+            self._data = self._take(layout.nbytes) if self._take else bytearray(first)
         if layout != self._layout or offset != self._filled or not 0 < size <= layout.nbytes - offset:
             self._layout = None
             raise StylebridgeError(

@@ -192,11 +192,19 @@ class StyleEncoder(nn.Module):
         self.norm = nn.LayerNorm(pooled)
         self.hidden = nn.Linear(pooled, 256)
         self.code = nn.Linear(256, LEARNT)
+        self.direct = nn.Linear(pooled, LEARNT, bias=False)
         for layer in (self.hidden, self.code):  # codes of about unit deviation from the start
             nn.init.kaiming_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.direct.weight)
 
     def forward(self, rgb: Tensor) -> Tensor:
+        pooled = self.pooled(rgb)
+        learnt = self.code(F.relu(self.hidden(pooled))) + self.direct(pooled)
+        return torch.cat([learnt.float(), colours_of(rgb)], 1)
+
+    def pooled(self, rgb: Tensor) -> Tensor:
+        """Means and deviations of the features of all sizes, normalised together, (N, 470)."""
         x = (rgb - 0.5) * 4
         pooled = [moments(x)]
         x = F.relu(self.stem(x, True))
@@ -205,8 +213,7 @@ class StyleEncoder(nn.Module):
             assert isinstance(conv, Conv)
             x = F.relu(conv.apply_to(self.down(x, True), True))
             pooled.append(moments(x))
-        learnt = self.code(F.relu(self.hidden(self.norm(torch.cat(pooled, 1)))))
-        return torch.cat([learnt.float(), colours_of(rgb)], 1)
+        return self.norm(torch.cat(pooled, 1))
 
 
 class Decoder(nn.Module):
@@ -267,11 +274,10 @@ class Decoder(nn.Module):
         gain = films[0].gain / torch.maximum(deviation, self.floor)
         matrix, offset = transfer(statistics[:, 2 * CHANNELS :], code[:, LEARNT:])
         cells = features[:, CHANNELS:].float()
-        if len(matrix) == 1:
-            cells = cells.contiguous(memory_format=torch.channels_last)
-            ground = F.conv2d(cells, matrix[0, :, :, None, None], offset[0])
-        else:
-            ground = torch.einsum("nij,njhw->nihw", matrix, cells) + offset[:, :, None, None]
+        # Sum by sum: a matrix product would round by sizes and threads.
+        ground = offset[:, :, None, None]
+        for i in range(3):
+            ground = ground + matrix[:, :, i, None, None] * cells[:, i : i + 1]
         ground = ground.clamp(0, 1)
         x = (
             features[:, :CHANNELS] * gain[:, :, None, None]

@@ -9,6 +9,7 @@ import pytest
 
 from stylebridge import inputs
 from stylebridge.client import Progress
+from stylebridge.connection import UPLOAD_NEAR
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse, hash_of, same
 from stylebridge.inputs import mattes_of, pictures_of
@@ -95,13 +96,15 @@ def test_a_need_that_repeats_for_ever_ends(serve: Any, plate: Path) -> None:
     assert peer.ops().count("open_shot") == 5
 
 
-def test_an_upload_waits_for_credit(serve: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("window", [UPLOAD_NEAR, UPLOAD_WINDOW], ids=["here", "elsewhere"])
+def test_an_upload_waits_for_credit(serve: Any, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    monkeypatch.setattr("stylebridge.connection.UPLOAD_NEAR", window)
     held: list[int] = []
 
     def reluctant(named: dict[str, Any]) -> Answers:
         """Gives credit for nothing until the window is full, and then for all of it."""
         held.append(1)
-        if sum(held) * PART_BYTES < UPLOAD_WINDOW and named["offset"] + PART_BYTES < named["size"]:
+        if sum(held) * PART_BYTES < window and named["offset"] + PART_BYTES < named["size"]:
             return []
         size = sum(held) * PART_BYTES
         most.append(size)
@@ -112,7 +115,7 @@ def test_an_upload_waits_for_credit(serve: Any, tmp_path: Path) -> None:
     most: list[int] = []
     client, _ = serve(put=reluctant)
     assert client.put(bytes(10 * PART_BYTES)) == "a" * 64
-    assert most == [UPLOAD_WINDOW, UPLOAD_WINDOW, 2 * PART_BYTES]
+    assert most[:-1] == [window] * len(most[:-1]) and sum(most) == 10 * PART_BYTES
 
 
 def test_a_blob_that_the_server_has_already_is_not_sent_whole(serve: Any) -> None:

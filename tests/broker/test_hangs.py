@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from stylebridge import launch
 from stylebridge.client import Client
 from stylebridge.errors import Code, StylebridgeError
 
-from .conftest import TOY, alive
+from .conftest import TOY, alive, until
 
 HASTY = ("--patience", "1.5", "1.5")
 
@@ -83,3 +84,11 @@ def test_a_stopped_broker_does_not_blame_its_worker(client: Client) -> None:
     os.kill(worker, signal.SIGCONT)
     assert [frame.number for frame in stream] == list(range(1, 60))
     assert client.status()["workers"][0] == {**client.status()["workers"][0], "restarts": 0, "pid": worker}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_stopped_worker_ends_with_a_killed_broker(client: Client) -> None:
+    worker = client.status()["workers"][0]["pid"]
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(client.server["pid"], signal.SIGKILL)
+    until(lambda: not alive(worker))

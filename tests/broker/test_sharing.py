@@ -90,6 +90,13 @@ def test_frames_are_the_same_either_way(
     assert not left_behind()
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_a_picture_of_many_parts(server: StartedServer, share: bool) -> None:
+    """More than what is taken at once for a picture that is coming."""
+    with Client.connect(server.address.url, share=share) as client:
+        there_and_back(client, [random_picture(1, "float32", (1500, 1500))])
+
+
 def test_memory_in_a_file(server: StartedServer, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As where memory cannot be sealed."""
     monkeypatch.setattr(memory, "SEALABLE", False)

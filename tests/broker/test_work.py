@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import zmq
 
+from stylebridge.protocol import Message
+from stylebridge_server.broker import supervisor
 from stylebridge_server.broker import work as module
 from stylebridge_server.broker.books import Books
+from stylebridge_server.broker.sessions import Session
+from stylebridge_server.broker.watch import Patience
 from stylebridge_server.broker.work import Work
 
 
@@ -47,3 +55,44 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch: pytes
     assert work.worker is None
     work.tick()
     assert work.worker is not None and work.restarts == 1
+
+
+@pytest.mark.parametrize("lacking", ["process", "room"])
+def test_a_worker_that_cannot_be_started_leaves_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    """It is tried again every few seconds, for as long as it takes."""
+
+    def refuse(*words: Any, **more: Any) -> Any:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(*((subprocess, "Popen") if lacking == "process" else (os, "write")), refuse)
+    context: zmq.Context[Any] = zmq.Context()
+    with pytest.raises(OSError, match="temporarily"):
+        supervisor.WorkerProcess(context, "cpu", "toy_jobs", (), Patience())
+    assert list((home / "run").glob("ledger-*")) == []
+    context.term()  # which waits for every socket to be closed
+
+
+def test_a_client_that_is_gone_when_its_worker_dies_costs_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both were killed: the first that is heard of the client's end is that it cannot be told of the worker's."""
+    starts = iter([worker(dead=True), worker(dead=False)])
+    told: list[tuple[str, str]] = []
+
+    def emit(session: Session, op: str, *words: Any) -> None:
+        told.append((session.name, op))
+        if session is gone and op == "unshare":
+            work.drop(session)
+
+    work = Work(lambda: next(starts), emit, lambda work: None, lambda *words: None, Books(), "cpu")
+    gone, there = (Session(name.encode(), "user", name, owner=True, name=name) for name in ("gone", "there"))
+    for session in (gone, there):
+        offer = {"path": "/x", "nonce": "", "upward": 1, "downward": 1}
+        work.sharing.ask(session, Message("share", 1, offer))
+        work.sharing.heard(Message("shared", 0, {"session": session.name, "nonce": "00"}))
+    told.clear()
+    work.tick()
+    assert told == [("gone", "unshare"), ("there", "unshare")]
+    assert work.restarts == 1 and work.sharing.state["clients"] == 0

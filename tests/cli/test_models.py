@@ -65,7 +65,7 @@ def test_microast_says_how_it_is_used(tmp_path: Path) -> None:
 
 
 def test_what_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    for name in ("starry-night", "style", "Candy", "a.b"):
+    for name in ("starry-night", "style", "optimise", "Candy", "a.b"):
         assert refused(checkpoint, name).code == Code.BAD_VALUE
     assert "leave --input out" in refused(checkpoint, "rain", "0-255").message
     assert refused(tmp_path / "gone.onnx", "gone").code == Code.NOT_FOUND

@@ -85,6 +85,7 @@ def test_a_damaged_disk_cache(home: Path, plate: Path, undisturbed: Undisturbed)
         assert found["damaged"] > 40 and found["hits"] > 10
 
 
+@pytest.mark.long
 def test_a_damaged_store(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
     """The worker that took the client's frames is killed, and the next one finds them damaged: it asks for them."""
     dice = random.Random(4)

@@ -63,6 +63,7 @@ def test_a_server_that_stops_without_dying(
         assert client.status()["workers"][0]["restarts"] == 0
 
 
+@pytest.mark.long
 def test_a_killed_server_that_its_client_started(home: Path, plate: Path, undisturbed: Undisturbed) -> None:
     with Client.connect() as client:
         rendering = Rendering(client, plate).take(1)

@@ -52,7 +52,7 @@ def test_tiles_fit_without_a_seam(engine: style.Engine) -> None:
     rgb = picture(300, 520)
     code = preset(engine, "great-wave")
     one = engine.decode(engine.features(rgb), engine.statistics([rgb]), code, Tile(0, 0, 520, 300))
-    assert np.abs(whole(engine, rgb, code) - one).max() <= 1e-4
+    assert np.array_equal(whole(engine, rgb, code), one)
 
 
 def test_tile_that_begins_inside_a_cell(engine: style.Engine) -> None:
@@ -134,6 +134,16 @@ def test_styling_changes_a_picture_and_styles_differ(engine: style.Engine) -> No
     assert np.abs(night - wave).mean() > 0.08
     # Neither a flat colour nor a picture lost in white or black.
     assert 0.05 < night.mean() < 0.95 and night.std() > 0.05 and wave.std() > 0.05
+
+
+def test_mixing_two_codes_changes_the_picture_evenly(engine: style.Engine) -> None:
+    rgb = picture(128, 192)
+    night, fauve = preset(engine, "starry-night"), preset(engine, "fauve")
+    mixed = [whole(engine, rgb, (1 - share) * night + share * fauve) for share in (0, 0.25, 0.5, 0.75, 1)]
+    steps = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(mixed)]
+    assert min(steps) > 0.005 and max(steps) < 2.5 * min(steps)
+    # And it leads from the one to the other: no detour.
+    assert sum(steps) < 1.5 * float(np.abs(mixed[-1] - mixed[0]).mean())
 
 
 def test_noise_is_not_blown_up_in_a_smooth_scene(engine: style.Engine) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.shot.shot import Shot
+from stylebridge_server.values import SourceInfo
 from stylebridge_server.worker import shots as module
 from stylebridge_server.worker.shots import Shots
 
@@ -95,3 +97,28 @@ def test_the_one_used_longest_ago_makes_room(
     assert closed == ["c"]
     with pytest.raises(StylebridgeError):
         shots.close("one", "b")
+
+
+def test_who_lets_go_late_does_not_close_the_next(shots: Shots, closed: list[str]) -> None:
+    """Two jobs of a session that ended, done at once: one finds that nobody is left after a new opening."""
+    shots.add("one", toy("a"))
+    opened = shots._open["a"]
+    shots.end("one")
+    shot = shots.add("two", toy("a"))
+    shots._let_go(opened)
+    with shots.use("two", "a") as found:
+        assert found is shot and not shot.closed
+    assert closed == ["a"]
+
+
+def test_media_whose_contents_cannot_be_read_are_closed() -> None:
+    class Source(Toy):
+        info = SourceInfo("movie", 4, 4, 0, 9, 3, "uint8")
+
+        def content_hash(self) -> str:
+            raise StylebridgeError(Code.CANCELLED, "The request was cancelled.")
+
+    source: Any = Source("a")
+    with pytest.raises(StylebridgeError):
+        Shot(source)
+    assert source.closed

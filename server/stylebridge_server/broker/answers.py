@@ -1,17 +1,10 @@
-"""What the broker itself answers to requests that fail: the sentences, and how an error is put into an event."""
+"""What the broker itself answers to requests that fail."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
 
 from .sessions import Job
-
-
-def told(error: StylebridgeError) -> dict[str, Any]:
-    """The fields of the event `error`."""
-    return {"code": error.code, "message": error.message, "details": error.details}
 
 
 def cancelled() -> StylebridgeError:

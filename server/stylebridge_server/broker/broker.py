@@ -17,8 +17,8 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unpack, version_error
 
 from ..worker.logs import Seldom, event
-from ..worker.messages import failure
-from .answers import revoked, stopping, told
+from ..worker.messages import failure, told
+from .answers import revoked, stopping
 from .crew import Crew
 from .limits import check_request, check_session
 from .sessions import QUESTIONS_LIMIT, Session
@@ -69,6 +69,7 @@ class Broker:
         self._seldom = Seldom(most=100)
         self._used = time.monotonic()
         self._sessions: dict[bytes, Session] = {}
+        self._gone: set[bytes] = set()
         self._hellos: list[tuple[Session, int]] = []
         self._pinged = self._keys_seen = time.monotonic()
         self.crew = Crew(
@@ -117,6 +118,9 @@ class Broker:
             raise stopping(self.leaving)
         if bytes.fromhex(user) not in self._allowed():  # revoked since the connection was made
             raise revoked()
+        # A name that a client chose, and another took when it was gone.
+        if before := self._sessions.get(routing):
+            self._forget(before, "its connection's name is another's now")
         session = Session(routing, user, message.fields["client"], owner=user == self._owner)
         self._sessions[routing] = session
         event(
@@ -169,7 +173,11 @@ class Broker:
             raise stopping(self.leaving)
         else:
             if message.id not in session.jobs:
-                check_request(self._sessions.values(), session, message, size)
+                try:
+                    check_request(self._sessions.values(), session, message, size)
+                except StylebridgeError:
+                    self.crew.of(session).sharing.leave(session, message)
+                    raise
             self.crew.accept(session, message)
 
     # What clients are told.
@@ -183,7 +191,9 @@ class Broker:
         payload: Bytes | None = None,
         version: int = PROTOCOL,
     ) -> None:
-        """Sends an event; a client that is gone, or has long stopped reading, is forgotten."""
+        """Sends an event. A client that is gone, or has long stopped reading, is forgotten at the next tick: whoever
+        tells several is not to find another list of them in the middle.
+        """
         try:
             parts = encode(op, number, fields, payload, version)
         except StylebridgeError as error:
@@ -191,9 +201,7 @@ class Broker:
         try:
             self._front.send_multipart([routing, *parts], zmq.NOBLOCK, copy=False)
         except zmq.ZMQError:
-            session = self._sessions.get(routing)
-            if session:
-                self._forget(session, "is gone")
+            self._gone.add(routing)
 
     def _event(
         self, session: Session, op: str, number: int, fields: dict[str, Any], payload: Bytes | None
@@ -241,6 +249,9 @@ class Broker:
 
     def tick(self) -> None:
         """What is due: called several times a second."""
+        gone, self._gone = self._gone, set()
+        for session in [self._sessions[one] for one in gone if one in self._sessions]:
+            self._forget(session, "is gone")
         self.crew.tick()
         self._status.tick()
         now = time.monotonic()

@@ -13,8 +13,8 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message
 
+from ..worker.messages import told
 from ..worker.sharing import BROKER
-from .answers import told
 from .sessions import Session
 from .supervisor import WorkerProcess
 
@@ -42,6 +42,7 @@ class Sharing:
         self._arena: Arena | None = None
         self._lending = False
         self._offered = False
+        self._ended = False
 
     @property
     def state(self) -> dict[str, Any]:
@@ -58,12 +59,15 @@ class Sharing:
         """A client offers memory.
 
         Raises:
-            StylebridgeError: `DENIED` to all but the owner, `BAD_REQUEST` where it shares some already.
+            StylebridgeError: `DENIED` to all but the owner, `BAD_REQUEST` where it shares some already, `NEED` where
+                there is no worker.
         """
         if not session.owner:
             raise StylebridgeError(Code.DENIED, "Only the server's own user shares memory with it.")
         if self.has(session):
             raise StylebridgeError(Code.BAD_REQUEST, "This session shares memory already.")
+        if self._ended:
+            raise _gone()
         self._asked[session.name] = session, message.id
         self._worker.send("share", 0, {**message.fields, "session": session.name})
 
@@ -97,13 +101,18 @@ class Sharing:
 
     def end(self) -> None:
         """The worker is gone: clients must offer their memory to the next."""
-        for session in self._sessions.values():
-            self._emit(session, "unshare", 0, {}, None)
-        for session, number in self._asked.values():
-            gone = StylebridgeError(Code.NEED, "The server's worker was started anew: offer memory again.")
-            self._emit(session, "error", number, told(gone), None)
+        self._ended, self._lending = True, False
+        sessions, self._sessions = (
+            self._sessions,
+            {},
+        )  # a client that cannot be told is dropped, which comes back here
+        asked, self._asked = self._asked, {}
         if self._arena:
             self._arena.close()
+        for session in sessions.values():
+            self._emit(session, "unshare", 0, {}, None)
+        for session, number in asked.values():
+            self._emit(session, "error", number, told(_gone()), None)
 
     # Bytes on their way.
 
@@ -179,3 +188,7 @@ class Sharing:
             log.info("pixels go to the worker in messages: %s", message.fields.get("message"))
             self._arena.close()
             self._arena = None
+
+
+def _gone() -> StylebridgeError:
+    return StylebridgeError(Code.NEED, "The server's worker was started anew: offer memory again.")

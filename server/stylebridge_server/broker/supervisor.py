@@ -68,15 +68,43 @@ class WorkerProcess:
         self.fingerprint = ""
         self.begun = self._beat = time.monotonic()
         self._patience, self._watch = patience, Watch(patience, self.begun)
-        self.socket = context.socket(zmq.DEALER)
+        # Where the system has too little left for a process, nothing stays.
+        with contextlib.ExitStack() as undo:
+            self.socket = context.socket(zmq.DEALER)
+            undo.callback(self.socket.close)
+            self._ledger = Ledger(private_folder("run"))
+            undo.callback(self._ledger.close)
+            orders = self._listen(ours, theirs, jobs, roots, form)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "stylebridge_server.worker"],
+                pass_fds=self._ledger.inherited,
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
+                # Threads that wait for work by spinning take a busy machine's time from those that have some.
+                env={
+                    "OMP_WAIT_POLICY": "PASSIVE",
+                    **os.environ,
+                    **{name: str(size) for name, size in caches.items()},
+                    "STYLEBRIDGE_DEVICE": device,
+                },
+            )
+            undo.pop_all()
+        assert self._process.stdin is not None
+        self._pipe = self._process.stdin
+        with contextlib.suppress(OSError):  # it may be dead already, which `dead` will say
+            self._pipe.write(orders.line())
+            self._pipe.flush()
+        event(log, "worker started", pid=self.pid, device=device)
+
+    def _listen(self, ours: KeyPair, theirs: KeyPair, jobs: str, roots: tuple[str, ...], form: str) -> Orders:
+        """Binds the socket, and says in orders where."""
         prepare(self.socket)
         self.socket.heartbeat_ivl = 0  # the process and its ledger say more: a stopped broker loses no worker
         self.socket.curve_server = True
         self.socket.curve_secretkey = z85.encode(ours.secret)
         self.socket.zap_domain = WORKERS.encode()
         port = self.socket.bind_to_random_port("tcp://127.0.0.1")
-        self._ledger = Ledger(private_folder("run"))
-        orders = Orders(
+        return Orders(
             endpoint=f"tcp://127.0.0.1:{port}",
             broker=ours.public.hex(),
             secret=theirs.secret.hex(),
@@ -85,24 +113,6 @@ class WorkerProcess:
             roots=roots,
             log=form,
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "stylebridge_server.worker"],
-            stdin=subprocess.PIPE,
-            stdout=sys.stderr.fileno(),  # standard output is the broker's, to say where it is
-            # Threads that wait for work by spinning take a busy machine's time from those that have some.
-            env={
-                "OMP_WAIT_POLICY": "PASSIVE",
-                **os.environ,
-                **{name: str(size) for name, size in caches.items()},
-                "STYLEBRIDGE_DEVICE": device,
-            },
-        )
-        assert self._process.stdin is not None
-        self._pipe = self._process.stdin
-        with contextlib.suppress(OSError):  # it may be dead already, which `dead` will say
-            self._pipe.write(orders.line())
-            self._pipe.flush()
-        event(log, "worker started", pid=self.pid, device=device)
 
     @property
     def pid(self) -> int:
@@ -122,7 +132,7 @@ class WorkerProcess:
         return self._process.poll()
 
     def send(self, op: str, job: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
-        with contextlib.suppress(zmq.Again):  # it is gone, and will be buried
+        with contextlib.suppress(zmq.ZMQError):  # it is gone, and will be buried or was
             self.socket.send_multipart(encode(op, job, fields, payload), zmq.NOBLOCK, copy=False)
 
     def messages(self) -> Iterator[Message]:
@@ -139,7 +149,6 @@ class WorkerProcess:
                 continue
             if message.op == "ready":
                 self.fingerprint = message.fields["fingerprint"]
-                self._ledger.hide()
             yield message
 
     def computing(self) -> int:

@@ -15,7 +15,8 @@ from stylebridge.protocol import UPLOAD_WINDOW, Message
 from stylebridge.requests import STREAMS
 
 from ..worker.logs import event
-from .answers import cancelled, poisoned, superseded, told, upload_lost
+from ..worker.messages import told
+from .answers import cancelled, poisoned, superseded, upload_lost
 from .books import Books
 from .queue import Queue
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
@@ -378,7 +379,11 @@ class Work:
         """Starts a worker in the place of a dead one; where the system lets none start now, a little later."""
         try:
             self._start()
-        except (OSError, zmq.ZMQError) as error:  # too many open files or processes
+        except (
+            OSError,
+            zmq.ZMQError,
+            StylebridgeError,
+        ) as error:  # too many open files or processes, a full disk
             event(log, "no worker can be started now", logging.ERROR, device=self.device, why=str(error))
             self._replace_at = time.monotonic() + REPLACE_EVERY
         else:

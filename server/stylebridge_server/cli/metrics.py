@@ -34,6 +34,7 @@ CUT_LINES = 144  # short side at which cuts are looked for
 DISTANCE_LINES = 512  # short side at which content and style are compared
 DISTANCES = (1, 10)  # frames between the two of a pair
 SAMPLES = 24  # frames that content and style are compared on, evenly spaced
+NOISY = 5  # frames that noise is added to, evenly spaced
 _ASPECT = 0.02  # how far the aspect of two clips may be apart
 
 FLOWS: dict[str, Callable[[Rgb8, Rgb8], FlowPair]] = {
@@ -108,6 +109,7 @@ def measure(job: Job) -> Report:
         )
     with media.open_source(job.source) as source, media.open_source(job.styled) as styled:
         pairs = _paired(job, source, styled)
+        network = _network(job)  # so that what cannot be found is said before the work
         report = Report(job.source, job.styled, (pairs[0][0], pairs[-1][0]), job.flow)
         judge, painting = _judge(job, report)
         if judge is not None and min(source.info.width, source.info.height) < SMALLEST:
@@ -124,12 +126,9 @@ def measure(job: Job) -> Report:
             _over_time(source, styled, pairs, cuts, report, step)
             if judge is not None:
                 _compared(source, styled, _spread(pairs, SAMPLES), judge, painting, report)
-            if job.noise:
-                assert job.style is not None
-                engine = styles_room.load()
-                chosen = Styles(engine, engine.device).find(Path, {}, job.style)
+            if network is not None:
                 report.noise = noise_response(
-                    engine, chosen, [source.read(number) for number, _ in _spread(pairs, 5)]
+                    *network, [source.read(number) for number, _ in _spread(pairs, NOISY)]
                 )
     return report
 
@@ -222,6 +221,14 @@ def _check_aspect(job: Job, a: tuple[int, int], b: tuple[int, int]) -> None:
             f"{job.styled} is {b[0]}x{b[1]} and {job.source} is {a[0]}x{a[1]}: pictures of another shape cannot be "
             "compared pixel by pixel, so cut or scale one to the other's shape.",
         )
+
+
+def _network(job: Job) -> tuple[styles_room.Engine, styles_room.Style] | None:
+    """What `--noise` runs."""
+    if not job.noise or job.style is None:
+        return None
+    engine = styles_room.load()
+    return engine, Styles(engine, engine.device).find(Path, {}, job.style)
 
 
 def _judge(job: Job, report: Report) -> tuple[Judge | None, Seen | None]:

@@ -21,8 +21,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
-# What looks and `describe` call the network that ships.
-_RESERVED = {"style", "embedded"}
+# What looks and `describe` call the network that ships, and the method that is no network.
+_RESERVED = {"style", "embedded", "optimise"}
 
 
 @app.command("list")

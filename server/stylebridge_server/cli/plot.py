@@ -79,7 +79,7 @@ def _panel(pen: ImageDraw.ImageDraw, top: int, panel: Panel, span: tuple[float, 
     digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
     for value in ticks:
         _stroke(pen, [(LEFT, down(value)), (WIDTH - RIGHT, down(value))], GRID, 1)
-        _text(pen, (LEFT - 10, down(value)), f"{value:.{digits}f}", FAINT, 13, "rm")
+        _text(pen, (LEFT - 10, down(value)), f"{value:.{digits}f}" if value else "0", FAINT, 13, "rm")
     _text(pen, (LEFT, top + 6), panel.title, INK, 16)
     at = WIDTH - RIGHT
     for line, colour in reversed(list(zip(panel.lines, COLOURS, strict=False))):

@@ -47,7 +47,11 @@ class Shot:
         self._source = source
         self._recent: OrderedDict[int, Frame] = OrderedDict()
         self.info = source.info
-        self.id = key("shot", source.content_hash(), self.info.first, self.info.last)
+        try:
+            self.id = key("shot", source.content_hash(), self.info.first, self.info.last)
+        except BaseException:
+            source.close()
+            raise
 
     def read(self, number: int) -> Frame:
         """The frame of that number, bit for bit as decoded.

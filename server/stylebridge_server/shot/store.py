@@ -36,6 +36,8 @@ log = logging.getLogger("stylebridge.store")
 SPARE = 256 << 20
 #: How full an eviction leaves the store, as a part of the limit.
 EVICT_TO = 0.9
+#: Lacking blobs that are named at once: a message has no room for all the files of a long sequence.
+NAMED = 4096
 #: Writes of so much, as a part of the limit, after which the folder is looked through again: other processes
 #: write there too.
 LOOK_EVERY = 1 / 16
@@ -259,10 +261,12 @@ class Incoming:
     def abandon(self) -> None:
         """Forgets the blob, unless it is whole."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a disk that is gone: what is left there is swept away later
+                self._file.close()
             self._file = None
-            self._part.unlink(missing_ok=True)
             self._store._arrived(self._size)
+            with contextlib.suppress(OSError):
+                self._part.unlink()
 
     def _write(self, data: memoryview) -> None:
         assert self._file is not None
@@ -343,9 +347,9 @@ def open_store() -> Store:
 
 
 def lacking(names: list[str]) -> StylebridgeError:
-    """What is answered where blobs are not here."""
+    """What is answered where blobs are not here. Of very many only the first are named: the others next time."""
     what = f"the file {names[0]}" if len(names) == 1 else f"{len(names)} files, the first is {names[0]}"
-    return StylebridgeError(Code.NEED, f"The server lacks {what}: put it and ask again.", files=names)
+    return StylebridgeError(Code.NEED, f"The server lacks {what}: put it and ask again.", files=names[:NAMED])
 
 
 def _own_folder(run: Path) -> tuple[Path, IO[bytes]]:

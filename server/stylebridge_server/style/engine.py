@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -143,9 +144,11 @@ class Engine:
         stride, margin = network.STRIDE, network.DECODER_MARGIN
         x, y = tile.x0 // stride, tile.y0 // stride
         rows, columns = features.cells.shape[2:]
-        down = _cells(y - margin, -(-tile.y1 // stride) + margin, rows)
-        across = _cells(x - margin, -(-tile.x1 // stride) + margin, columns)
-        cells = features.cells.index_select(2, down.to(self.device)).index_select(3, across.to(self.device))
+        down, above, below = _within(y - margin, -(-tile.y1 // stride) + margin, rows)
+        across, left, right = _within(x - margin, -(-tile.x1 // stride) + margin, columns)
+        cells = features.cells[:, :, down, across]
+        if above or below or left or right:
+            cells = F.pad(cells, (left, right, above, below), mode="replicate")
         output = self._network.decoder(
             cells.contiguous(memory_format=torch.channels_last),
             self._row(statistics),
@@ -172,9 +175,10 @@ def _replicated(first: int, last: int, size: int) -> NDArray[np.intp]:
     return np.clip(np.arange(first * network.STRIDE, last * network.STRIDE), 0, size - 1)
 
 
-def _cells(first: int, last: int, size: int) -> Tensor:
-    """Cell numbers `first` to `last`, the edge replicated outwards."""
-    return torch.arange(first, last).clamp_(0, size - 1)
+def _within(first: int, last: int, size: int) -> tuple[slice, int, int]:
+    """Of cells `first` to `last`: those that exist, and how many are missing before and after."""
+    inside = slice(min(max(first, 0), size - 1), max(min(last, size), 1))
+    return inside, inside.start - first, last - inside.stop
 
 
 def load(device: str = "cpu") -> Engine:

@@ -25,8 +25,8 @@ from . import pixels
 from .onnx import OnnxNetwork
 from .styles import FrameStyle
 
-# A frame of more pixels is refused: a Johnson network holds three times 32 channels of it, 1.6 GB.
-MOST_PIXELS = 2560 * 1600
+# A frame of more pixels is refused: a Johnson network needs about 1 kB of memory for each, so this is 2.3 GB.
+MOST_PIXELS = 1920 * 1200
 _STYLE_SIDE = 512  # longest short side at which MicroAST looks at a style picture: what it was trained with
 _KEPT = 8  # networks held in memory
 

@@ -59,6 +59,7 @@ class Recipe(Schedule):
     plain_styles: float = 0.3
     mixed_styles: float = 0.0
     extra_styles: int = 0
+    fitted_styles: int = 64
     # steps
     pairs: int = 48
     uses: int = 8

@@ -21,6 +21,7 @@ from stylebridge_models.network import CHANNELS, StyleNetwork
 from . import losses
 from .batches import Batch, Batches, Materials
 from .calibration import calibrate
+from .codes import settle_codes
 from .hints import Hints
 from .recipe import Recipe
 from .run import ALONE, Progress, Run, Worker
@@ -38,7 +39,7 @@ PARTS = (
     "style",
 )
 FIELDS = ("step", "seconds", "rate", "loss", *PARTS)
-_SETTLED = 64  # style variants that the scale of the teacher's signals comes from
+_FITTED_LEAST = 64  # with fewer style variants the encoder is not fitted to the teacher's signals
 _CALIBRATED = 16  # scenes that the least deviations come from while training goes on
 
 
@@ -64,9 +65,19 @@ class Trainer(Run[StyleNetwork]):
             begin_from(self.network, start)
             self.average.load_state_dict(self.network.state_dict())
         if materials.teacher and self.step == 0:
-            count = min(_SETTLED, materials.styles.count)
-            signals = [self.batches.style(number).signals for number in range(count)]
-            self.hints.settle(torch.cat([s for s in signals if s is not None]))
+            self._settle_styles()
+
+    def _settle_styles(self) -> None:
+        """What comes from the teacher's signals before the first step, alike in every worker."""
+        numbers = list(range(min(self.recipe.fitted_styles, self.materials.styles.count)))
+        found = [self.batches.style(number).signals for number in numbers]
+        signals = torch.cat([row for row in found if row is not None])
+        self.hints.settle(signals)
+        if len(numbers) >= _FITTED_LEAST:
+            parts = [numbers[i : i + 8] for i in range(0, len(numbers), 8)]
+            pictures = [_fast(self.batches.style_pictures(part)) for part in parts]
+            settle_codes(self.network, pictures, signals)
+            self.average.load_state_dict(self.network.state_dict())
 
     def settle(self) -> None:
         if self.step in (0, 10) or self.step % self.recipe.calibrate_every == 0:
@@ -137,6 +148,10 @@ class Trainer(Run[StyleNetwork]):
         }
 
 
+# What earlier networks lack, or what is measured anew.
+_NEW = ("decoder.floor", "style.direct.weight")
+
+
 @torch.no_grad()
 def begin_from(network: StyleNetwork, weights: dict[str, Tensor]) -> None:
     """Takes over the weights of an earlier network, in place: what has grown since begins with rows of nought, so that
@@ -147,7 +162,7 @@ def begin_from(network: StyleNetwork, weights: dict[str, Tensor]) -> None:
     """
     for name, own in network.state_dict().items():
         old = weights.get(name)
-        if name == "decoder.floor":
+        if name in _NEW and old is None:
             continue
         if old is None or old.shape[1:] != own.shape[1:] or len(old) > len(own):
             raise StylebridgeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -56,10 +57,13 @@ class _Frame:
         """Puts a part where it belongs; None where it belongs nowhere, or is not to be had."""
         try:
             room = self._assembly.room(message.layout, message.fields["offset"], message.length)
-            return sharing.read(message, room)
-        except StylebridgeError:
-            self._assembly = Assembly(_unfilled)
-            return None
+        except (StylebridgeError, MemoryError):
+            sharing.skip(message)
+        else:
+            with contextlib.suppress(StylebridgeError):
+                return sharing.read(message, room)
+        self._assembly = Assembly(_unfilled)
+        return None
 
     def hash(self, part: memoryview | None, message: Message) -> Picture | None:
         """Hashes a part; the picture, where it was the last one and none is missing."""

@@ -6,6 +6,7 @@ import contextlib
 import mmap
 import os
 import struct
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -30,31 +31,37 @@ class Signs(NamedTuple):
 
 
 class Ledger:
-    """The broker's side, which makes the file. The name goes as soon as the worker has it open, so that a killed
-    broker leaves nothing behind.
+    """The broker's side, which makes the file.
+
+    Where open files can lose their names it has none from the beginning, so that nothing is left behind however the
+    broker ends; the worker inherits it. Elsewhere the name goes with `close`.
 
     Attributes:
         path: where the worker finds it.
+        inherited: what the worker's process must be given.
     """
 
     def __init__(self, folder: Path) -> None:
         self._handle, name = tempfile.mkstemp(prefix="ledger-", dir=folder)
-        self.path = Path(name)
-        os.write(self._handle, _SIGNS.pack(*Signs()))
+        self._name, self.path, self.inherited = Path(name), Path(name), tuple[int, ...]()
+        try:
+            os.write(self._handle, _SIGNS.pack(*Signs()))
+        except OSError:
+            self.close()
+            raise
+        if sys.platform != "win32":
+            self._name.unlink()
+            self.path, self.inherited = Path(f"/dev/fd/{self._handle}"), (self._handle,)
 
     def read(self) -> Signs:
         """What was noted last."""
         os.lseek(self._handle, 0, os.SEEK_SET)
         return Signs(*_SIGNS.unpack(os.read(self._handle, _SIGNS.size)))
 
-    def hide(self) -> None:
-        """Takes the name away; where open files cannot lose theirs, `close` does."""
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-
     def close(self) -> None:
         os.close(self._handle)
-        self.hide()
+        with contextlib.suppress(OSError):
+            self._name.unlink()
 
 
 class Pen:

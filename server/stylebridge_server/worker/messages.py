@@ -8,9 +8,11 @@ Bytes that lie in shared memory are named by `place` where the client owns it, a
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.protocol import EVENTS, PLACE, REQUESTS, Field, Table
+from stylebridge.pixels import Bytes
+from stylebridge.protocol import EVENTS, PLACE, REQUESTS, Field, Table, encode
 
 _COUNT = Field("int", least=0)
 _SESSION = Field("text", most=50)  # empty for the broker's own memory
@@ -50,6 +52,21 @@ FROM_WORKER: Table = {
     "failed": {"code": Field("text", most=50), "message": Field("text", most=20_000)},
     "status": {"value": Field("map")},
 }
+
+
+def told(error: StylebridgeError) -> dict[str, Any]:
+    """The fields of the event `error`; a sentence that is too long for it is cut."""
+    most = int(EVENTS["error"]["message"].most or 0)
+    message = error.message if len(error.message) <= most else f"{error.message[: most - 1]}…"
+    return {"code": error.code, "message": message, "details": error.details}
+
+
+def refusal(job: int, error: StylebridgeError) -> list[Bytes]:
+    """The event `error` of a job: every request is answered, also one whose error no message can hold."""
+    try:
+        return encode("error", job, told(error))
+    except StylebridgeError as unsaid:
+        return encode("error", job, told(unsaid))
 
 
 def failure(error: Exception, owner: bool = True) -> StylebridgeError:

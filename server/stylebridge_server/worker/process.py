@@ -10,6 +10,8 @@ The module that does the work is named when the process starts and has these fun
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import json
 import logging
@@ -35,11 +37,13 @@ from .baton import Baton
 from .context import Context, Handler
 from .frames import Frames
 from .ledger import Pen
-from .messages import TO_WORKER, failure
+from .messages import TO_WORKER, failure, refusal, told
 from .sharing import Sharing
 from .uploads import Uploads
 
 log = logging.getLogger("stylebridge.worker")
+
+_PR_SET_PDEATHSIG = 1
 
 #: Seconds after which a job that runs Python lets the receiving thread go on. Python's own 5 ms are longer than a
 #: small request takes.
@@ -121,8 +125,8 @@ class Worker:
             fingerprint = module.fingerprint()
         except Exception as error:
             log.exception("the work's module %s does not load", self._orders.jobs)
-            seen = failure(error)
-            self._send("failed", 0, {"code": seen.code, "message": seen.message})
+            seen = told(failure(error))
+            self._send("failed", 0, {"code": seen["code"], "message": seen["message"]})
             self._link.close()
             raise SystemExit(1) from None
         self._send("ready", 0, {"fingerprint": fingerprint})
@@ -184,9 +188,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, StylebridgeError):
                 logs.event(log, "failed", logging.ERROR, op=request, session=context.session, error=error)
-            seen = failure(error, context.owner)
-            told = {"code": seen.code, "message": seen.message, "details": seen.details}
-            answer = encode("error", context.number, told)
+            answer = refusal(context.number, failure(error, context.owner))
         del self._jobs[context.number]
         self._link.send(answer)
 
@@ -208,6 +210,7 @@ def main() -> None:
     """Runs a worker until the broker closes its standard input, or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the broker decides
     sys.setswitchinterval(SWITCH_INTERVAL)
+    _end_with_parent()
     orders = Orders.read(sys.stdin.buffer)
     logs.begin(orders.log)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
@@ -219,3 +222,10 @@ def _outlive_nobody() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     leave("the broker closed the pipe")
+
+
+def _end_with_parent() -> None:
+    """Has the system end this process with the broker, where it can: one that hangs does not notice by itself."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -16,7 +16,7 @@ log = logging.getLogger("stylebridge.worker")
 
 #: Under this name the broker's own memory is known, beside those of sessions.
 BROKER = ""
-#: Regions that are handed back together: fewer than a client has, or it would wait for ever.
+#: Regions that are handed back together, where a client has so many: who has fewer would wait for ever.
 BACK_AT_ONCE = 3
 
 
@@ -87,6 +87,11 @@ class Sharing:
                 self._send("free", 0, {"session": BROKER, "regions": place[:1]})
         return into
 
+    def skip(self, message: Message) -> None:
+        """A part that is not read: what it lies in is handed back to the broker. `taken` hands back to the client."""
+        if message.fields.get("lent"):
+            self._send("free", 0, {"session": BROKER, "regions": message.fields["lent"][:1]})
+
     def taken(self, message: Message) -> None:
         """A part is done with: its client may send as much again. Regions go back a few at a time, but the last one of
         an upload takes all with it.
@@ -99,7 +104,8 @@ class Sharing:
         with self._lock:
             done = self._done.setdefault(session, [])
             done.append(place[0])
-            if len(done) < BACK_AT_ONCE and not message.last:
+            guest = self._guests.get(session)
+            if guest and len(done) < min(BACK_AT_ONCE, guest.upward) and not message.last:
                 return
             del self._done[session]
         self._send("free", 0, {"session": session, "regions": done})

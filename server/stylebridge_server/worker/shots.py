@@ -118,8 +118,9 @@ class Shots:
 
     def _let_go(self, opened: _Open) -> None:
         with self._lock:
-            if opened.sessions or opened.users or self._open.pop(opened.shot.id, None) is None:
+            if opened.sessions or opened.users or self._open.get(opened.shot.id) is not opened:
                 return
+            del self._open[opened.shot.id]
         self._on_close(opened.shot.id)
         opened.shot.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from stylebridge.pixels import Bytes
 from stylebridge.protocol import Message
 from stylebridge_server.shot.store import Incoming, Store
 
-from .messages import failure
+from .messages import failure, told
 from .sharing import Sharing
+
+log = logging.getLogger("stylebridge.worker")
 
 #: Sends an event: op, job, fields.
 Send = Callable[[str, int, dict[str, Any]], None]
@@ -53,7 +56,10 @@ class Uploads:
 
     def _run(self) -> None:
         while True:
-            self._work.get()()
+            try:
+                self._work.get()()
+            except Exception:  # one upload must not end the others
+                log.exception("an upload could not be taken")
 
     def _take(self, message: Message, data: Bytes) -> None:
         try:
@@ -69,8 +75,7 @@ class Uploads:
 
     def _refuse(self, job: int, error: StylebridgeError) -> None:
         self._forget(job)
-        told = {"code": error.code, "message": error.message, "details": error.details}
-        self._send("error", job, told)
+        self._send("error", job, told(error))
 
     def _add(self, job: int, fields: dict[str, Any], data: Bytes) -> str | None:
         named, offset = fields.get("hash"), fields["offset"]

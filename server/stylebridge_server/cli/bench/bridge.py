@@ -138,8 +138,8 @@ def _small(url: str, way: str, requests: int, size: int) -> list[Row]:
             uploader.join()
     limit = SMALL_FACTOR * statistics.median(alone)
     return [
-        Row("small request alone", statistics.median(alone)),
-        Row("small request alone, 99th percentile", _percentile(alone, 99)),
+        Row(f"small request alone ({way})", statistics.median(alone)),
+        Row(f"small request alone ({way}), 99th percentile", _percentile(alone, 99)),
         Row(f"small request beside an 8K upload ({way})", statistics.median(beside)),
         Row(f"small request beside an 8K upload ({way}), 99th percentile", _percentile(beside, 99), limit),
     ]
