@@ -34,7 +34,7 @@ def test_hints_ask_for_nothing_at_first_and_are_met_by_the_teachers_own_thoughts
     features, wanted = torch.rand(2, 64, 12, 12, requires_grad=True), torch.rand(2, 64, 12, 12)
     loss = hints.encoded(features, wanted)
     loss.backward()
-    assert float(loss) == pytest.approx(1) and float(features.grad.abs().max()) == 0
+    assert loss.item() == pytest.approx(1) and float(features.grad.abs().max()) == 0
     with torch.no_grad():
         hints.from_steered.weight.copy_(torch.eye(64)[:, :, None, None])
     assert float(hints.steered(wanted, wanted)) == pytest.approx(0, abs=1e-9)
