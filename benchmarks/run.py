@@ -133,7 +133,7 @@ def disk() -> list[str]:
                 shot = client.open_shot(PLATE)
                 analysis = client.analyse(shot, look.to_data()["prompt"])
                 seconds[name] = rendered(client, shot, analysis, look, shot.frames)
-                counters[name] = client.status()["counters"]
+                counters[name] = client.status()["workers"][0]["counters"]
     os.environ["STYLEBRIDGE_CACHE"] = ""
     size = counters["warm"]["caches"]["disk"]["bytes"] / 2**20
     rows = [
@@ -173,7 +173,7 @@ def memory() -> list[str]:
                 shot = client.open_shot(clip)
                 analysis = client.analyse(shot, segmenter="none")
                 rendered(client, shot, analysis, look, range(min(count, len(shot.frames))))
-                peaks[count] = client.status()["counters"]["peak_memory"] / 2**20
+                peaks[count] = client.status()["workers"][0]["counters"]["peak_memory"] / 2**20
     rows = [f"| {count} | {peak:.0f} | {peak / peaks[60]:.3f} |" for count, peak in peaks.items()]
     return ["## Peak memory of the worker", "", "| frames | MiB | against 60 |", "|---|---|---|", *rows, ""]
 

@@ -214,7 +214,7 @@ def with_site(home: Path, name: str, code: str) -> str:
 
 def worker_of(client: Client) -> int:
     """The process that computes, by the server's own status."""
-    return int(client.status()["worker"]["pid"])
+    return int(client.status()["workers"][0]["pid"])
 
 
 def command(home: Path, *words: object, wrap: Sequence[str] = (), **changed: str) -> subprocess.Popen[str]:

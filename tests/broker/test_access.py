@@ -64,13 +64,15 @@ def test_strangers_learn_little(
 ) -> None:
     with Client.connect(server.address.url) as mine:
         own = mine.status()
-        assert own["pid"] == server.pid and own["counters"]["pid"] and own["sessions"][-1]["owner"]
+        assert (
+            own["pid"] == server.pid and own["workers"][0]["counters"]["pid"] and own["sessions"][-1]["owner"]
+        )
     stranger = as_other_user(monkeypatch, tmp_path / "other")
     (home / "allowed" / "curious.public").write_text(stranger.hex())
     with Client.connect(server.address.url) as client:
         seen = client.status()
-        assert client.server["pid"] == seen["pid"] == seen["worker"]["pid"] == 0
-        assert "sessions" not in seen and "pid" not in seen["counters"]
+        assert client.server["pid"] == seen["pid"] == seen["workers"][0]["pid"] == 0
+        assert "sessions" not in seen and "pid" not in seen["workers"][0]["counters"]
     bare = Bare(server)
     bare.ask(encode("hello", 1, HELLO))
     denied = []
@@ -267,7 +269,7 @@ def test_a_message_over_the_limit_ends_the_connection_and_not_the_server(server:
     assert bare.link.lost.wait(10)
     bare.link.close()
     with Client.connect(server.address.url) as client:
-        assert client.status()["worker"]["state"] == "ready"
+        assert client.status()["workers"][0]["state"] == "ready"
 
 
 def test_the_broker_loads_nothing_heavy(repository: Path) -> None:

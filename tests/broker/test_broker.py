@@ -49,7 +49,7 @@ class Desk:
         self.worker = worker(dead=False)
         self.worker.fingerprint = "f"
         self.worker.send = lambda op, job, *more: self.asked.append((op, job))
-        self.broker = Broker(self.front, ANNA, lambda: self.worker, on_ready, lambda: keys)
+        self.broker = Broker(self.front, ANNA, ["cpu"], lambda device: self.worker, on_ready, lambda: keys)
 
     def say(
         self, routing: bytes, user: str, op: str, number: int, payload: Any = None, **fields: Any
@@ -71,7 +71,7 @@ def test_a_connection_of_the_same_name_inherits_nothing() -> None:
     assert ("cancel", desk.asked[0][1]) in desk.asked
     [session] = desk.broker._sessions.values()
     assert session.user == BERT and not session.jobs
-    assert not any(job.wanted for job in desk.broker.work.running.values())
+    assert not any(job.wanted for job in desk.broker.crew.first.running.values())
 
 
 def test_a_full_disk_when_a_worker_is_ready_ends_nothing() -> None:
@@ -83,7 +83,7 @@ def test_a_full_disk_when_a_worker_is_ready_ends_nothing() -> None:
     desk = Desk(full)
     desk.worker.messages = lambda: [Message("ready", 0, {"fingerprint": "f"})]
     desk.worker.begun = 0.0
-    desk.broker.work.hear()
+    desk.broker.crew.first.hear()
     assert [one.op for one in desk.say(b"one", ANNA, "hello", 1, **HELLO)] == ["result"]
 
 
@@ -92,7 +92,7 @@ def test_a_refused_upload_gives_its_region_back(monkeypatch: pytest.MonkeyPatch)
     desk.say(b"one", ANNA, "hello", 1, **HELLO)
     desk.say(b"one", ANNA, "share", 2, path="/x", nonce="00", upward=2, downward=2)
     [session] = desk.broker._sessions.values()
-    desk.broker.work.sharing.heard(Message("shared", 0, {"session": session.name, "nonce": "00"}))
+    desk.broker.crew.first.sharing.heard(Message("shared", 0, {"session": session.name, "nonce": "00"}))
     monkeypatch.setattr(limits, "ASKED_LIMIT", 0)
     said = desk.say(b"one", ANNA, "put", 3, size=5, offset=0, place=[1, 5])
     assert [(one.op, one.id) for one in said] == [("free", 0), ("error", 3)]

@@ -28,7 +28,7 @@ def test_a_killed_worker_costs_no_frame(client: Client) -> None:
     assert [frame.number for frame in frames] == list(range(40))
     assert all(set(frame.data) == {frame.number} for frame in frames)
     assert len({frame.extra["pid"] for frame in frames}) == 2
-    assert client.status()["worker"]["restarts"] == 1
+    assert client.status()["workers"][0]["restarts"] == 1
     assert {p.total for p in seen} == {40} and [p.done for p in seen] == sorted(p.done for p in seen)
 
 
@@ -76,7 +76,7 @@ def test_nothing_outlives_a_killed_client(repository: Path) -> None:
         "from stylebridge.client import Client\nimport time\n"
         "from stylebridge import launch; start = launch.start_server\n"
         f"launch.start_server = lambda **k: start(extra={TOY!r}, **k)\n"
-        "c = Client.connect(); print(c.server['pid'], c.status()['worker']['pid'], flush=True); time.sleep(60)"
+        "c = Client.connect(); print(c.server['pid'], c.status()['workers'][0]['pid'], flush=True); time.sleep(60)"
     )
     path = os.pathsep.join([str(repository / "bridge"), str(repository / "server"), os.environ["PYTHONPATH"]])
     process = subprocess.Popen(
@@ -94,7 +94,7 @@ def test_nothing_outlives_a_killed_client(repository: Path) -> None:
 def test_closing_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLEBRIDGE_HOME", str(tmp_path))
     with Client.connect() as client:
-        worker = client.status()["worker"]["pid"]
+        worker = client.status()["workers"][0]["pid"]
     assert not alive(client.server["pid"]) and not alive(worker)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["server.lock"]
 

@@ -37,22 +37,22 @@ def test_a_stopped_worker_costs_no_frame(client: Client) -> None:
     os.kill(stopped, signal.SIGSTOP)
     frames += stream
     assert [frame.number for frame in frames] == list(range(40))
-    assert client.status()["worker"]["restarts"] == 1
+    assert client.status()["workers"][0]["restarts"] == 1
     assert not alive(stopped)
 
 
 def test_an_idle_worker_that_is_stopped_is_replaced(client: Client) -> None:
-    worker = client.status()["worker"]["pid"]
+    worker = client.status()["workers"][0]["pid"]
     os.kill(worker, signal.SIGSTOP)
     assert client.describe()["session"] == client.server["session"]
-    assert client.status()["worker"]["restarts"] == 1
+    assert client.status()["workers"][0]["restarts"] == 1
 
 
 def test_a_job_that_hangs_is_begun_again(client: Client, tmp_path: Path) -> None:
     shot = client.open_shot("/plates/plate.mp4")
     look = {"hang_at": 3, "hang_once": str(tmp_path / "hung")}
     assert [frame.number for frame in client.render(shot, look, range(6))] == list(range(6))
-    assert client.status()["worker"]["restarts"] == 1
+    assert client.status()["workers"][0]["restarts"] == 1
 
 
 def test_a_job_that_always_hangs_is_poisoned_and_others_are_not(client: Client) -> None:
@@ -70,7 +70,7 @@ def test_a_long_request_is_no_hang(client: Client) -> None:
     shot = client.open_shot("/plates/plate.mp4")
     [frame] = client.render(shot, {"steps": 30, "seconds": 0.1}, [1])
     assert frame.number == 1
-    assert client.status()["worker"]["restarts"] == 0
+    assert client.status()["workers"][0]["restarts"] == 0
 
 
 def test_a_stopped_broker_does_not_blame_its_worker(client: Client) -> None:
@@ -83,12 +83,12 @@ def test_a_stopped_broker_does_not_blame_its_worker(client: Client) -> None:
     os.kill(client.server["pid"], signal.SIGCONT)
     os.kill(worker, signal.SIGCONT)
     assert [frame.number for frame in stream] == list(range(1, 60))
-    assert client.status()["worker"] == {**client.status()["worker"], "restarts": 0, "pid": worker}
+    assert client.status()["workers"][0] == {**client.status()["workers"][0], "restarts": 0, "pid": worker}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_stopped_worker_ends_with_a_killed_broker(client: Client) -> None:
-    worker = client.status()["worker"]["pid"]
+    worker = client.status()["workers"][0]["pid"]
     os.kill(worker, signal.SIGSTOP)
     os.kill(client.server["pid"], signal.SIGKILL)
     until(lambda: not alive(worker))

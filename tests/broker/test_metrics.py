@@ -55,9 +55,10 @@ def test_what_happened_is_counted(page: tuple[Client, str]) -> None:
     assert seen["stylebridge_request_seconds_count", "render"] == 2
     assert seen["stylebridge_request_seconds_bucket", "+Inf", "render"] == 2
     assert seen["stylebridge_requests_waiting",] == 0 and seen["stylebridge_sessions",] == 1
-    assert seen["stylebridge_worker_up",] == 1 and seen["stylebridge_worker_restarts_total",] == 0
-    until(lambda: scraped(address).get(("stylebridge_cache_bytes", "results")) == 10)
-    assert scraped(address)["stylebridge_cache_hits_total", "results"] == 3
+    assert seen["stylebridge_worker_up", "cpu", "0"] == 1
+    assert seen["stylebridge_worker_restarts_total", "cpu", "0"] == 0
+    until(lambda: scraped(address).get(("stylebridge_cache_bytes", "results", "cpu", "0")) == 10)
+    assert scraped(address)["stylebridge_cache_hits_total", "results", "cpu", "0"] == 3
     assert not any(client.server["session"] in str(name) or "plate" in str(name) for name in seen)
 
 

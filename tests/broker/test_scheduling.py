@@ -63,7 +63,7 @@ def test_a_small_render_beside_a_long_one_is_not_held_up(client: Client, other: 
     long = client.render(shot, {"seconds": 0.005}, range(5000))
     next(long)
     assert len(list(other.render(shot, {}, range(10)))) == 10
-    assert client.status()["counters"]["rendered"] < 5000
+    assert client.status()["workers"][0]["counters"]["rendered"] < 5000
     long.close()
 
 
@@ -136,10 +136,12 @@ def test_equal_requests_share_one_job(client: Client, other: Client, tmp_path: P
     assert running(client) == 1
     go.touch()
     assert [one.answer().cuts for one in asked] == [[3], [3]]
-    assert client.status()["counters"]["analysed"] == 1
+    assert client.status()["workers"][0]["counters"]["analysed"] == 1
     assert all(said[-1].done == 50 for said in seen)
     again = client.analyse(Shot("toy", {}), [{"name": str(go), "frame": 0, "points": [[0.5, 0.5]]}])
-    assert again.cuts == [3] and client.status()["counters"]["analysed"] == 2, "what is over is not shared"
+    assert again.cuts == [3] and client.status()["workers"][0]["counters"]["analysed"] == 2, (
+        "what is over is not shared"
+    )
 
 
 def test_who_cancels_leaves_a_shared_job_to_the_others(client: Client, other: Client, tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_a_shared_job_ends_with_the_last_who_waits(client: Client, other: Client
     other.cancel()
     assert first.answer() == second.answer() == Code.CANCELLED
     until(lambda: running(client) == 0)
-    assert client.status()["counters"]["analysed"] == 0
+    assert client.status()["workers"][0]["counters"]["analysed"] == 0
 
 
 def test_a_shared_job_survives_its_worker_and_a_client_that_leaves(
@@ -175,6 +177,6 @@ def test_a_shared_job_survives_its_worker_and_a_client_that_leaves(
     second = held(client, go, seen)
     until(lambda: seen)
     other.close()
-    os.kill(client.status()["worker"]["pid"], signal.SIGKILL)
+    os.kill(client.status()["workers"][0]["pid"], signal.SIGKILL)
     go.touch()
     assert second.answer().cuts == [3]

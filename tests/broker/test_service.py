@@ -25,7 +25,7 @@ def client(home: object) -> Iterator[Client]:
 
 def rendered(client: Client) -> int:
     """How many frames the toy has made since its server began."""
-    count: int = client.status()["counters"]["rendered"]
+    count: int = client.status()["workers"][0]["counters"]["rendered"]
     return count
 
 
@@ -155,11 +155,11 @@ def test_leaving_a_loop_by_ctrl_c_cancels(client: Client) -> None:
 
 def test_status(client: Client) -> None:
     status = client.status()
-    assert status["worker"]["state"] == "ready" and status["worker"]["restarts"] == 0
+    assert status["workers"][0]["state"] == "ready" and status["workers"][0]["restarts"] == 0
     assert status["pid"] == client.server["pid"] and status["clients"] == 1
 
 
 def test_sizes_of_caches_are_given_to_a_server_that_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLEBRIDGE_RESULTS_MB", "99")
     with Client.connect(timeout=30, results_mb=7) as client:
-        assert client.status()["counters"]["caches_mb"] == {"RESULTS": "7", "WORK": None}
+        assert client.status()["workers"][0]["counters"]["caches_mb"] == {"RESULTS": "7", "WORK": None}

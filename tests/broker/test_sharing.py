@@ -83,9 +83,9 @@ def test_frames_are_the_same_either_way(
         there_and_back(client, [random_picture(number, dtype) for number in range(2)])
         assert client.server["pixels"] == ("shared memory" if share else "messages")
         assert set(places) == {"memory" if share else "message"}
-        assert client.status()["sharing"]["clients"] == int(share)
+        assert client.status()["workers"][0]["sharing"]["clients"] == int(share)
         if not share:
-            until(lambda: client.status()["sharing"]["lending"])
+            until(lambda: client.status()["workers"][0]["sharing"]["lending"])
             there_and_back(client, [random_picture(number, dtype) for number in range(2)])
     assert not left_behind()
 
@@ -192,7 +192,7 @@ def test_a_killed_worker_loses_no_frame(places: list[str], tmp_path: Path, share
     with Client.connect(timeout=30, share=share) as client:
         frames = list(client.render(Shot("toy", {"first": 0, "last": 9}, Source({})), look, range(10)))
         assert [bytes(frame.data) == bytes([frame.number]) * 3_000_000 for frame in frames] == [True] * 10
-        assert client.status()["worker"]["restarts"] == 1
+        assert client.status()["workers"][0]["restarts"] == 1
         places.clear()
         there_and_back(client, [random_picture(number) for number in range(3)])
         assert set(places) == {"memory" if share else "message"}
@@ -210,7 +210,7 @@ def test_nothing_is_left_of_the_killed(repository: Path, victim: str) -> None:
         "for one in (client, other):\n"
         "    one.put_frame(shot, Picture(1, layout, bytes(3_000_000))); list(one.render(shot, {}, [1]))\n"
         "assert client.server['pixels'] == 'shared memory'\n"
-        "print(client.server['pid'], client.status()['worker']['pid'], flush=True); time.sleep(60)"
+        "print(client.server['pid'], client.status()['workers'][0]['pid'], flush=True); time.sleep(60)"
     )
     path = os.pathsep.join([str(repository / "bridge"), str(repository / "server"), os.environ["PYTHONPATH"]])
     script = (

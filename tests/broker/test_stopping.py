@@ -26,7 +26,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StartedServer:
 
 def test_what_runs_is_finished_and_what_is_new_is_refused(server: StartedServer, tmp_path: Path) -> None:
     with Client.connect(start=False) as client:
-        worker = client.status()["worker"]["pid"]
+        worker = client.status()["workers"][0]["pid"]
         shot = client.open_shot("/plates/plate.mp4")
         stream = client.render(shot, {"seconds": 0.05}, range(20))
         frames = [next(stream)]

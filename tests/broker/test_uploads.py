@@ -40,7 +40,7 @@ def test_a_blob_is_named_by_its_hash(client: Client, size: int) -> None:
 def test_a_process_killed_in_mid_upload_costs_nothing(client: Client, home: Path, who: str) -> None:
     data = os.urandom(5 * PART_BYTES)
     status = client.status()
-    victim = status["pid"] if who == "server" else status["worker"]["pid"]
+    victim = status["pid"] if who == "server" else status["workers"][0]["pid"]
 
     def kill(size: int) -> None:
         if not killed:
@@ -49,7 +49,7 @@ def test_a_process_killed_in_mid_upload_costs_nothing(client: Client, home: Path
 
     killed: list[int] = []
     assert client._inputs.put(data, None, kill) == name_of(data)
-    assert client.status()["worker"]["pid"] != status["worker"]["pid"]
+    assert client.status()["workers"][0]["pid"] != status["workers"][0]["pid"]
     until(lambda: left(home) == [])
 
 
@@ -70,7 +70,7 @@ def test_the_worker_is_told_when_a_session_ends() -> None:
     with Client.connect(server.address.url) as client:
         with Client.connect(server.address.url) as other:
             session = other.server["session"]
-        until(lambda: session in client.status()["counters"]["ended"])
+        until(lambda: session in client.status()["workers"][0]["counters"]["ended"])
     server.stop()
 
 
@@ -79,7 +79,7 @@ def test_who_sends_without_credit_is_stopped(client: Client) -> None:
     server: Any = client._connection._finder._started
     bare = Bare(server)
     assert bare.ask(encode("hello", 1, HELLO)).op == "result"
-    os.kill(client.status()["worker"]["pid"], signal.SIGSTOP)
+    os.kill(client.status()["workers"][0]["pid"], signal.SIGSTOP)
     part = bytes(PART_BYTES)
     for offset in range(0, 2 * UPLOAD_WINDOW, PART_BYTES):
         bare.link.send(encode("put", 2, {"size": 1 << 30, "offset": offset}, part))
@@ -87,5 +87,5 @@ def test_who_sends_without_credit_is_stopped(client: Client) -> None:
         assert bare.came.wait_for(lambda: any(one.op == "error" for one in bare.answers), 20)
     [error] = [one for one in bare.answers if one.op == "error"]
     assert error.fields["code"] == Code.TOO_LARGE and "without credit" in error.fields["message"]
-    os.kill(client.status()["worker"]["pid"], signal.SIGCONT)
+    os.kill(client.status()["workers"][0]["pid"], signal.SIGCONT)
     bare.link.close()

@@ -16,6 +16,7 @@ import zmq
 from stylebridge.protocol import Message
 from stylebridge_server.broker import supervisor
 from stylebridge_server.broker import work as module
+from stylebridge_server.broker.books import Books
 from stylebridge_server.broker.sessions import Session
 from stylebridge_server.broker.watch import Patience
 from stylebridge_server.broker.work import Work
@@ -47,7 +48,7 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch: pytes
             raise started
         return started
 
-    work = Work(start, lambda *words: None, lambda: None, lambda counters: None)
+    work = Work(start, lambda *words: None, lambda work: None, lambda *words: None, Books(), "cpu")
     work.tick()
     assert work.worker is None and work.failure is None and work.restarts == 0
     work.tick()
@@ -68,7 +69,7 @@ def test_a_worker_that_cannot_be_started_leaves_nothing(
     monkeypatch.setattr(*((subprocess, "Popen") if lacking == "process" else (os, "write")), refuse)
     context: zmq.Context[Any] = zmq.Context()
     with pytest.raises(OSError, match="temporarily"):
-        supervisor.WorkerProcess(context, "toy_jobs", (), Patience())
+        supervisor.WorkerProcess(context, "cpu", "toy_jobs", (), Patience())
     assert list((home / "run").glob("ledger-*")) == []
     context.term()  # which waits for every socket to be closed
 
@@ -85,7 +86,7 @@ def test_a_client_that_is_gone_when_its_worker_dies_costs_nobody_else(
         if session is gone and op == "unshare":
             work.drop(session)
 
-    work = Work(lambda: next(starts), emit, lambda: None, lambda counters: None)
+    work = Work(lambda: next(starts), emit, lambda work: None, lambda *words: None, Books(), "cpu")
     gone, there = (Session(name.encode(), "user", name, owner=True, name=name) for name in ("gone", "there"))
     for session in (gone, there):
         offer = {"path": "/x", "nonce": "", "upward": 1, "downward": 1}

@@ -115,7 +115,11 @@ def handlers() -> dict[str, Handler]:
 
 
 def fingerprint() -> str:
-    return "toy-1"
+    """Of the device, which cannot be used where it is "broken", or "until:FILE" and that file is there."""
+    device = os.environ.get("STYLEBRIDGE_DEVICE", "cpu")
+    if device == "broken" or (device.startswith("until:") and Path(device[6:]).exists()):
+        raise StylebridgeError(Code.NOT_FOUND, f"The device {device} cannot be used.")
+    return "toy-2" if device == "other" else "toy-1"
 
 
 def ended(session: str) -> None:

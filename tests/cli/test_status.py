@@ -17,6 +17,17 @@ COUNTERS = {
         "disk": {"bytes": 0, "limit": 1 << 30, "hits": 0, "misses": 0, "fault": "No space left on device"},
     },
 }
+WORKER: dict[str, Any] = {
+    "state": "ready",
+    "device": "cpu",
+    "fingerprint": "f00",
+    "pid": 78,
+    "restarts": 0,
+    "failure": None,
+    "running": 0,
+    "waiting": 2,
+    "counters": COUNTERS,
+}
 FACTS: dict[str, Any] = {
     "version": "0.1.0",
     "protocol": 1,
@@ -26,10 +37,11 @@ FACTS: dict[str, Any] = {
     "clients": 1,
     "running": 0,
     "waiting": 2,
-    "worker": {"state": "ready", "pid": 78, "restarts": 0, "failure": None},
+    "workers": [WORKER],
     "requests": {"frames": 60, "bytes_in": 0, "bytes_out": 5 << 20, "outcomes": [["render", "ok", 2]]},
-    "counters": COUNTERS,
-    "sessions": [{"name": "ab12", "client": "Blender", "owner": True, "seconds": 61, "requests": 1}],
+    "sessions": [
+        {"name": "ab12", "client": "Blender", "owner": True, "seconds": 61, "requests": 1, "worker": 0}
+    ],
 }
 
 
@@ -51,12 +63,23 @@ def test_everything_a_server_says() -> None:
         assert words in page, page
     rows = [line.split() for line in page.splitlines()]
     assert ["render", "ok", "2"] in rows and ["waiting", "2"] in rows and ["running", "0"] in rows
-    assert "trouble" in page and "trouble" not in text({**FACTS, "counters": None})
+    assert "trouble" in page and "trouble" not in text({**FACTS, "workers": [{**WORKER, "counters": None}]})
+    assert "device" not in page.splitlines()[-2]
 
 
 def test_a_server_that_failed_and_one_that_says_little() -> None:
-    failed = {"state": "failed", "pid": 0, "restarts": 2, "failure": "The worker ended."}
-    assert "failed: The worker ended." in text({**FACTS, "worker": failed, "counters": None})
+    failed = {**WORKER, "state": "failed", "pid": 0, "failure": "The worker ended.", "counters": None}
+    assert "failed: The worker ended." in text({**FACTS, "workers": [failed]})
     little = {name: value for name, value in FACTS.items() if name not in ("sessions", "requests")}
-    page = text({**little, "pid": 0, "counters": {"frames": 3}})
+    stranger = {**WORKER, "device": "", "pid": 0, "counters": {"frames": 3}}
+    page = text({**little, "pid": 0, "workers": [stranger]})
     assert "process" not in page.split("Worker")[0] and "Blender" not in page
+
+
+def test_several_devices() -> None:
+    other = {**WORKER, "device": "cuda:1", "fingerprint": "b44", "state": "starting", "counters": None}
+    sessions = [{**FACTS["sessions"][0], "worker": 1}]
+    page = text({**FACTS, "workers": [{**WORKER, "device": "cuda:0"}, other], "sessions": sessions})
+    assert "Worker cuda:0" in page and page.count("f00") == 1
+    assert "b44: not the server's" in page.split("Worker cuda:1")[1]
+    assert page.splitlines()[-1].split()[-1] == "cuda:1"

@@ -23,7 +23,7 @@ def test_a_new_server_renders_from_the_disk_without_the_network(
             shot = client.open_shot(movie)
             analysis = client.analyse(shot, segmenter="none")
             frames.append([bytes(one.data) for one in client.render(shot, look, range(3), analysis=analysis)])
-            counters = client.status()["counters"]
+            counters = client.status()["workers"][0]["counters"]
             networks.append(counters["network"]["encode"] + counters["network"]["decode"])
     assert frames[0] == frames[1]
     assert networks[0] > 0 and networks[1] == 0

@@ -80,7 +80,7 @@ def test_each_instance_has_its_own_style_and_keyed_strength(stylebridge: Command
 
 def test_a_changed_keyframe_runs_no_network(stylebridge: Command, movie: Path) -> None:
     def network() -> dict[str, int]:
-        return json.loads(stylebridge("status", "--json").out)["counters"]["network"]
+        return json.loads(stylebridge("status", "--json").out)["workers"][0]["counters"]["network"]
 
     looks = []
     for name, strength in (("a", 0.9), ("b", 0.3)):
@@ -96,7 +96,7 @@ def test_a_changed_keyframe_runs_no_network(stylebridge: Command, movie: Path) -
 
 def test_strength_zero_gives_pictures_back_bit_for_bit(stylebridge: Command) -> None:
     rng = np.random.default_rng(2)
-    before = json.loads(stylebridge("status", "--json").out)["counters"]["network"]
+    before = json.loads(stylebridge("status", "--json").out)["workers"][0]["counters"]["network"]
     for name, dtype in (("eight", np.uint8), ("sixteen", np.uint16)):
         for number in (1001, 1002):
             pixels = rng.integers(0, np.iinfo(dtype).max, (20, 30, 4), endpoint=True).astype(dtype)
@@ -110,7 +110,7 @@ def test_strength_zero_gives_pictures_back_bit_for_bit(stylebridge: Command) -> 
             b = media.load_image(stylebridge.folder / f"{name}-out.{number}.png").pixels
             assert a.dtype == b.dtype == dtype
             np.testing.assert_array_equal(a, b)
-    assert json.loads(stylebridge("status", "--json").out)["counters"]["network"] == before
+    assert json.loads(stylebridge("status", "--json").out)["workers"][0]["counters"]["network"] == before
 
 
 def test_frames_in_order_backwards_and_at_random_are_identical(

@@ -81,7 +81,7 @@ def test_a_damaged_disk_cache(home: Path, plate: Path, undisturbed: Undisturbed)
                 list(DAMAGES.values())[number % 6](path, dice)
         os.kill(worker_of(client), signal.SIGKILL)
         assert render(client, plate) == undisturbed.frames
-        found = client.status()["counters"]["caches"]["disk"]
+        found = client.status()["workers"][0]["counters"]["caches"]["disk"]
         assert found["damaged"] > 40 and found["hits"] > 10
 
 

@@ -48,7 +48,7 @@ def test_a_full_disk_for_the_cache(home: Path, plate: Path, undisturbed: Undistu
         Client.connect(server.url) as client,
     ):
         assert render(client, plate) == undisturbed.frames
-        found = client.status()["counters"]["caches"]["disk"]
+        found = client.status()["workers"][0]["counters"]["caches"]["disk"]
         assert found["fault"] == "No space left on device" and found["writes"] > 0
         assert found["damaged"] == 0
 

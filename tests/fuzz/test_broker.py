@@ -99,7 +99,7 @@ def test_damaged_messages(server: Server, stranger: KeyPair, root: Path, who: st
         enemy.close()
         print(f"  memory: broker {grown[0] / 2**20:+.1f} MiB, worker {grown[1] / 2**20:+.1f} MiB;", end=" ")
         print(f"honest renders: {honest.served}, the slowest {honest.slowest:.2f} s")
-        assert watcher.status()["worker"]["restarts"] == 0
+        assert watcher.status()["workers"][0]["restarts"] == 0
         until(lambda: watcher.status()["clients"] == 1, "the others are forgotten")
     assert enemy.unforeseen == set()
     assert enemy.answers["bad_request"] > malformed / 2

@@ -166,7 +166,7 @@ def test_soak(
             )
             print(f"  memory over the second half: {growth}; files open before and after: {idle}, {left}")
             print(f"  drawn in {_draw(repository / 'out' / 'soak', at[1:], processes)}")
-    assert status["worker"]["restarts"] == 0 and status["running"] == status["waiting"] == 0
+    assert status["workers"][0]["restarts"] == 0 and status["running"] == status["waiting"] == 0
     assert done["cancelled"] > amount / 200
     assert left_behind(tmp_path) == []
     if long:

@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--announce", action="store_true", help="print the address as one line of JSON")
     parser.add_argument("--root", action="append", default=[], help="folder that other users may have read")
     parser.add_argument("--jobs", default=Options.jobs, help="module that does the work")
+    parser.add_argument("--device", action="append", default=[], help="what computes; may be repeated")
     parser.add_argument("--log", choices=logs.FORMS, default=Options.log, help="how log lines look")
     parser.add_argument(
         "--log-file",
@@ -46,7 +47,11 @@ def main() -> int:
     given = vars(parser.parse_args())
     patience = Patience(*given.pop("patience") or ())
     try:
-        serve(Options(roots=tuple(given.pop("root")), patience=patience, **given))
+        serve(
+            Options(
+                roots=tuple(given.pop("root")), device=tuple(given.pop("device")), patience=patience, **given
+            )
+        )
     except StylebridgeError as error:
         print(error.message, file=sys.stderr)
         return 2

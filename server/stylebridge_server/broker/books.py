@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from bisect import bisect_left
@@ -55,6 +56,11 @@ class Books:
         self.seconds: dict[str, Spread] = {}
         self.frames = self.taken = self.given = 0
         self._open: dict[int, Account] = {}
+        self._numbers = itertools.count(1)
+
+    def number(self) -> int:
+        """The number of a new request; none is given twice."""
+        return next(self._numbers)
 
     def accept(self, job: Job) -> None:
         """A request was taken."""

@@ -1,4 +1,4 @@
-"""The broker: between the clients' socket and the worker. It computes nothing."""
+"""The broker: between the clients' socket and the workers. It computes nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import zmq
@@ -19,11 +19,11 @@ from stylebridge.protocol import PROTOCOL, REQUESTS, Message, check, encode, unp
 from ..worker.logs import Seldom, event
 from ..worker.messages import failure, told
 from .answers import revoked, stopping
+from .crew import Crew
 from .limits import check_request, check_session
 from .sessions import QUESTIONS_LIMIT, Session
 from .status import Status
 from .supervisor import WorkerProcess
-from .work import Work
 
 log = logging.getLogger("stylebridge.broker")
 
@@ -39,13 +39,14 @@ SMALL = 4096
 
 
 class Broker:
-    """Answers clients, by itself or through its worker.
+    """Answers clients, by itself or through its workers.
 
     Args:
         front: the clients' socket, a ROUTER that is bound.
         owner: the public key of the server's own user, hexadecimal.
-        start_worker: starts a worker process.
-        on_ready: called with the fingerprint when a worker is ready.
+        devices: what computes, a worker for each.
+        start_worker: starts a worker process for a device.
+        on_ready: called with the fingerprint that new sessions get, when a worker is ready.
         allowed: the public keys that are let in.
 
     Attributes:
@@ -57,7 +58,8 @@ class Broker:
         self,
         front: zmq.Socket[Any],
         owner: str,
-        start_worker: Callable[[], WorkerProcess],
+        devices: Collection[str],
+        start_worker: Callable[[str], WorkerProcess],
         on_ready: Callable[[str], None],
         allowed: Callable[[], set[bytes]],
     ) -> None:
@@ -70,10 +72,14 @@ class Broker:
         self._gone: set[bytes] = set()
         self._hellos: list[tuple[Session, int]] = []
         self._pinged = self._keys_seen = time.monotonic()
-        self.work = Work(
-            start_worker, self._event, self._changed, lambda counters: self._status.tell(counters)
+        self.crew = Crew(
+            devices,
+            start_worker,
+            self._event,
+            self._changed,
+            lambda work, counters: self._status.heard(work, counters),
         )
-        self._status = Status(self.work, self._sessions.values, self._result)
+        self._status = Status(self.crew, self._sessions.values, self._result)
 
     # What clients say.
 
@@ -141,15 +147,15 @@ class Broker:
             self._hellos.append((session, message.id))
             self._greet()
         elif message.op == "credit":
-            self.work.credit(session, fields["of"], fields["attempt"], fields["bytes"])
+            self.crew.of(session).credit(session, fields["of"], fields["attempt"], fields["bytes"])
         elif message.op == "share":
-            self.work.sharing.ask(session, message)
+            self.crew.of(session).sharing.ask(session, message)
         elif message.op == "unshare":
-            self.work.sharing.drop(session)
+            self.crew.of(session).sharing.drop(session)
         elif message.op == "free":
-            self.work.sharing.free(session, fields["regions"])
+            self.crew.of(session).sharing.free(session, fields["regions"])
         elif message.op == "cancel":
-            self.work.cancel(session, fields["of"])
+            self.crew.of(session).cancel(session, fields["of"])
         elif message.op == "status":
             if self._status.asked(session) >= QUESTIONS_LIMIT:
                 raise _too_often(message.op)
@@ -170,9 +176,9 @@ class Broker:
                 try:
                     check_request(self._sessions.values(), session, message, size)
                 except StylebridgeError:
-                    self.work.sharing.leave(session, message)
+                    self.crew.of(session).sharing.leave(session, message)
                     raise
-            self.work.accept(session, message)
+            self.crew.accept(session, message)
 
     # What clients are told.
 
@@ -207,30 +213,29 @@ class Broker:
 
     def _changed(self) -> None:
         """A worker is ready, or none can be had."""
-        if self.work.ready and not self.leaving:
+        if self.crew.first.ready and not self.leaving:
+            # Where the disk is full, clients find what was announced before.
             try:
-                self._on_ready(self.work.fingerprint)
-            except (
-                OSError,
-                StylebridgeError,
-            ) as error:  # a full disk: clients find what was announced before
+                self._on_ready(self.crew.first.kind)
+            except (OSError, StylebridgeError) as error:
                 event(log, "not announced", logging.WARNING, why=str(error))
         self._greet()
 
     def _greet(self) -> None:
-        """Answers those who said hello, once the worker is up, or cannot be."""
-        failure = self.work.failure
-        if not failure and not self.work.ready:
-            return
+        """Answers those who said hello, once their worker is up, or cannot be."""
         waiting, self._hellos = self._hellos, []
         for session, number in waiting:
-            if failure:
-                self._emit(session.routing, "error", number, told(failure))
+            work = self.crew.of(session)
+            if work.failure:
+                self._emit(session.routing, "error", number, told(work.failure))
+                continue
+            if not work.ready:
+                self._hellos.append((session, number))
                 continue
             value = {
                 "version": __version__,
                 "protocol": PROTOCOL,
-                "fingerprint": self.work.fingerprint,
+                "fingerprint": work.kind,
                 "pid": os.getpid() if session.owner else 0,
                 "session": session.name,
             }
@@ -242,7 +247,7 @@ class Broker:
         event(log, "session ended", session=session.name, client=session.client, why=why)
         self._hellos = [one for one in self._hellos if one[0] is not session]
         self._status.drop(session)
-        self.work.drop(session)
+        self.crew.drop(session)
 
     # Time.
 
@@ -251,7 +256,7 @@ class Broker:
         gone, self._gone = self._gone, set()
         for session in [self._sessions[one] for one in gone if one in self._sessions]:
             self._forget(session, "is gone")
-        self.work.tick()
+        self.crew.tick()
         self._status.tick()
         now = time.monotonic()
         if now - self._pinged > PING_EVERY:
@@ -261,7 +266,7 @@ class Broker:
         if now - self._keys_seen > KEYS_EVERY and self._sessions:
             self._keys_seen = now
             self._check_keys()
-        if self.leaving and not self.stopping and (not self.work.running or now > self._leave_by):
+        if self.leaving and not self.stopping and (not self.crew.running or now > self._leave_by):
             self.stopping = self.leaving
 
     def _check_keys(self) -> None:
@@ -272,7 +277,7 @@ class Broker:
             self._note_refusal(0, None, error)
             return
         for session in [one for one in self._sessions.values() if one.user not in allowed]:
-            self.work.refuse(session, revoked())
+            self.crew.of(session).refuse(session, revoked())
             self._emit(session.routing, "error", 0, told(revoked()))
             self._forget(session, "its key was revoked")
 
@@ -290,21 +295,22 @@ class Broker:
         if self.leaving:
             self.stopping = self.stopping or why
             return
-        event(log, "stopping", why=why, running=len(self.work.running), waiting=len(self.work.waiting))
+        event(log, "stopping", why=why, running=self.crew.running, waiting=self.crew.waiting)
         self.leaving, self._leave_by = why, time.monotonic() + grace
-        for job in list(self.work.waiting):
-            self.work.finish(job, "error", told(stopping(why)))
+        for work in self.crew.works:
+            for job in list(work.waiting):
+                work.finish(job, "error", told(stopping(why)))
 
     @property
     def idle(self) -> float:
         """Seconds since anything was asked or computed."""
-        return 0.0 if self.work.busy else time.monotonic() - max(self._used, self.work.used)
+        return 0.0 if self.crew.busy else time.monotonic() - max(self._used, self.crew.used)
 
     def stop(self) -> None:
-        """Tells those who wait, and ends the worker."""
+        """Tells those who wait, and ends the workers."""
         for session in list(self._sessions.values()):
-            self.work.refuse(session, stopping(self.stopping))
-        self.work.stop()
+            self.crew.of(session).refuse(session, stopping(self.stopping))
+        self.crew.stop()
 
 
 def _too_often(op: str) -> StylebridgeError:

@@ -70,7 +70,7 @@ class Metrics:
         snapshot = self._snapshot
         if snapshot:
             yield from _of_server(*snapshot)
-            yield from _of_worker(snapshot[0]["worker"], snapshot[0]["counters"] or {})
+            yield from _of_workers(snapshot[0]["workers"])
 
 
 def _of_server(value: Value, seconds: dict[str, Spread], refused: int) -> Iterator[Metric]:
@@ -78,8 +78,8 @@ def _of_server(value: Value, seconds: dict[str, Spread], refused: int) -> Iterat
     yield _info("stylebridge", "The server.", {name: value[name] for name in ("version", "fingerprint")})
     yield GaugeMetricFamily("stylebridge_uptime_seconds", "Since the server began.", value["uptime"])
     yield GaugeMetricFamily("stylebridge_sessions", "Clients that are connected.", value["clients"])
-    yield GaugeMetricFamily("stylebridge_requests_running", "With the worker now.", value["running"])
-    yield GaugeMetricFamily("stylebridge_requests_waiting", "Waiting for the worker.", value["waiting"])
+    yield GaugeMetricFamily("stylebridge_requests_running", "With the workers now.", value["running"])
+    yield GaugeMetricFamily("stylebridge_requests_waiting", "Waiting for a worker.", value["waiting"])
     answered = CounterMetricFamily(
         "stylebridge_requests", "Requests that are over.", labels=("op", "outcome")
     )
@@ -97,32 +97,38 @@ def _of_server(value: Value, seconds: dict[str, Spread], refused: int) -> Iterat
     yield CounterMetricFamily("stylebridge_handshakes_refused", "Keys that were not let in.", refused)
 
 
-def _of_worker(worker: Value, counters: Value) -> Iterator[Metric]:
-    yield GaugeMetricFamily(
-        "stylebridge_worker_up", "Whether it takes requests.", worker["state"] in ("ready", "busy")
+def _of_workers(workers: list[Value]) -> Iterator[Metric]:
+    labels = ("worker", "device")
+    up = GaugeMetricFamily("stylebridge_worker_up", "Whether it takes requests.", labels=labels)
+    restarts = CounterMetricFamily(
+        "stylebridge_worker_restarts", "Workers that replaced another.", labels=labels
     )
-    yield CounterMetricFamily(
-        "stylebridge_worker_restarts", "Workers that replaced another.", worker["restarts"]
+    memory = GaugeMetricFamily("stylebridge_worker_memory_bytes", "Of the process.", labels=labels)
+    runs = CounterMetricFamily(
+        "stylebridge_network_runs", "Runs of the style network.", labels=(*labels, "part")
     )
-    if "memory" in counters:
-        yield GaugeMetricFamily("stylebridge_worker_memory_bytes", "Of the process.", counters["memory"])
-    runs = CounterMetricFamily("stylebridge_network_runs", "Runs of the style network.", labels=("part",))
-    for part, count in counters.get("network", {}).items():
-        runs.add_metric((part,), count)
-    yield runs
-    caches = counters.get("caches", {})
     kinds: list[tuple[str, str, Callable[..., Any]]] = [
         ("bytes", "Bytes that are kept.", GaugeMetricFamily),
         ("limit", "Bytes that may be kept.", GaugeMetricFamily),
         ("hits", "Values that were there.", CounterMetricFamily),
         ("misses", "Values that were not there.", CounterMetricFamily),
     ]
+    caches = {}
     for name, about, kind in kinds:
         suffix = "limit_bytes" if name == "limit" else name
-        family = kind(f"stylebridge_cache_{suffix}", about, labels=("cache",))
-        for cache, facts in caches.items():
-            family.add_metric((cache,), facts[name])
-        yield family
+        caches[name] = kind(f"stylebridge_cache_{suffix}", about, labels=(*labels, "cache"))
+    for number, worker in enumerate(workers):
+        named, counters = (str(number), worker["device"]), worker["counters"] or {}
+        up.add_metric(named, worker["state"] in ("ready", "busy"))
+        restarts.add_metric(named, worker["restarts"])
+        if "memory" in counters:
+            memory.add_metric(named, counters["memory"])
+        for part, count in counters.get("network", {}).items():
+            runs.add_metric((*named, part), count)
+        for cache, facts in counters.get("caches", {}).items():
+            for name, family in caches.items():
+                family.add_metric((*named, cache), facts[name])
+    yield from (up, restarts, memory, runs, *caches.values())
 
 
 def _info(name: str, about: str, facts: dict[str, str]) -> Metric:

@@ -28,6 +28,7 @@ from stylebridge.link import prepare
 from ..worker import logs
 from ..worker.messages import failure
 from .broker import GRACE, Broker
+from .crew import devices_of
 from .gate import CLIENTS, WORKERS, Gate
 from .logfile import BoundedLog
 from .notify import Notifier
@@ -68,6 +69,8 @@ class Options:
         grace: seconds that running requests have to end when the server is told to stop.
         results_mb, work_mb: memory for finished tiles, and for what they are made from, in MiB; None for what the
             environment says (STYLEBRIDGE_RESULTS_MB, STYLEBRIDGE_WORK_MB), or the usual.
+        device: the devices that compute, a worker for each, as `crew.devices_of` reads them; empty for what the
+            environment says (STYLEBRIDGE_DEVICE), or the processor.
     """
 
     bind: str = "tcp://127.0.0.1:*"
@@ -84,6 +87,7 @@ class Options:
     grace: float = GRACE
     results_mb: int | None = None
     work_mb: int | None = None
+    device: tuple[str, ...] = ()
 
     @property
     def caches(self) -> dict[str, int]:
@@ -112,7 +116,7 @@ def serve(options: Options, on_ready: Any = None) -> None:
         key, owner = server_key(), client_key().public.hex()
         context: zmq.Context[Any] = zmq.Context()
         stack.callback(context.destroy)
-        gate = Gate(context, {CLIENTS: allowed_keys, WORKERS: lambda: broker.work.worker_keys})
+        gate = Gate(context, {CLIENTS: allowed_keys, WORKERS: lambda: broker.crew.worker_keys})
         front = _listen(context, options.bind, key)
         endpoint = front.getsockopt_string(zmq.LAST_ENDPOINT)
         address = Address(_seen_from(endpoint, "127.0.0.1"), key.public.hex(), os.getpid())
@@ -121,11 +125,11 @@ def serve(options: Options, on_ready: Any = None) -> None:
             if options.stay:
                 launch.announce(replace(address, fingerprint=fingerprint))
 
-        def start_worker() -> WorkerProcess:
-            given = (options.jobs, options.roots, options.patience, options.log, options.caches)
+        def start_worker(device: str) -> WorkerProcess:
+            given = (device, options.jobs, options.roots, options.patience, options.log, options.caches)
             return WorkerProcess(context, *given)
 
-        broker = Broker(front, owner, start_worker, tell, allowed_keys)
+        broker = Broker(front, owner, devices_of(options.device), start_worker, tell, allowed_keys)
         stack.callback(broker.stop)
         if options.metrics is not None:
             _show_metrics(options.metrics, broker, gate)
@@ -179,8 +183,9 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], side: Side) -> Non
         poller = zmq.Poller()
         poller.register(front, zmq.POLLIN)
         poller.register(gate.socket, zmq.POLLIN)
-        if broker.work.worker:
-            poller.register(broker.work.worker.socket, zmq.POLLIN)
+        workers = {work.worker.socket: work for work in broker.crew.works if work.worker}
+        for worker_socket in workers:
+            poller.register(worker_socket, zmq.POLLIN)
         until = time.monotonic() + TICK
         while not broker.stopping and time.monotonic() < until:
             for ready, _ in poller.poll(int(TICK * 1000)):
@@ -189,7 +194,7 @@ def _loop(broker: Broker, gate: Gate, front: zmq.Socket[Any], side: Side) -> Non
                 elif ready is gate.socket:
                     gate.answer()
                 else:
-                    broker.work.hear()
+                    workers[ready].hear()
         broker.tick()
         side.tick(broker)
 
@@ -241,7 +246,7 @@ def _show_metrics(port: int, broker: Broker, gate: Gate) -> None:
     except ModuleNotFoundError as error:
         raise failure(error) from None
     page = Metrics(port)
-    broker.publish(lambda value: page.show(value, broker.work.books.seconds, gate.refused))
+    broker.publish(lambda value: page.show(value, broker.crew.books.seconds, gate.refused))
     logs.event(log, "metrics", address=page.address)
 
 

@@ -49,6 +49,10 @@ class Sharing:
         """How many clients share memory with the worker, and whether the broker does; for `status`."""
         return {"clients": len(self._sessions), "lending": self._lending}
 
+    def has(self, session: Session) -> bool:
+        """Whether a client shares memory with the worker, or has asked to."""
+        return session.name in self._asked or session.name in self._sessions
+
     # Clients that share memory of their own.
 
     def ask(self, session: Session, message: Message) -> None:
@@ -60,7 +64,7 @@ class Sharing:
         """
         if not session.owner:
             raise StylebridgeError(Code.DENIED, "Only the server's own user shares memory with it.")
-        if session.name in self._asked or session.name in self._sessions:
+        if self.has(session):
             raise StylebridgeError(Code.BAD_REQUEST, "This session shares memory already.")
         if self._ended:
             raise _gone()

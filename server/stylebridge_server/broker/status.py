@@ -1,4 +1,4 @@
-"""What the server says of itself: state of broker and worker, and the worker's counters."""
+"""What the server says of itself: state of broker and workers, and the workers' counters."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from typing import Any
 from stylebridge import __version__
 from stylebridge.protocol import PROTOCOL
 
+from .crew import Crew
 from .sessions import Session
 from .work import Work
 
-#: Seconds that a `status` waits for the worker's part of the answer.
+#: Seconds that a `status` waits for the workers' part of the answer.
 STATUS_WAIT = 2.0
 #: Seconds between two looks at what is published.
 PUBLISH_EVERY = 1.0
-#: What of the worker's counters other users are told.
+#: What of a worker's counters other users are told.
 FOR_ALL = ("fingerprint", "frames", "network")
 
 
 class Status:
-    """Answers `status`, with the worker's part where that comes in time.
+    """Answers `status`, with the part of each worker where that comes in time.
 
     Args:
-        work: the requests and the worker.
+        crew: the requests and the workers.
         sessions: those of the clients that are there.
         answer: sends a session the value, under the number of its request.
     """
 
     def __init__(
         self,
-        work: Work,
+        crew: Crew,
         sessions: Callable[[], Collection[Session]],
         answer: Callable[[Session, int, dict[str, Any]], None],
     ) -> None:
-        self._work, self._sessions, self._answer = work, sessions, answer
+        self._crew, self._sessions, self._answer = crew, sessions, answer
         self._begun = time.monotonic()
         self._waiting: list[tuple[float, Session, int]] = []
         self._publish: Callable[[dict[str, Any]], None] | None = None
         self._published = 0.0
-        self._counters: dict[str, Any] | None = None
+        self._counters: dict[Work, dict[str, Any]] = {}  # what each worker said last
+        self._silent: set[Work] = set()  # whose workers were asked and have not answered
 
     def publish(self, show: Callable[[dict[str, Any]], None]) -> None:
         """From now on has `show` called every second with what the owner would be answered."""
@@ -50,11 +52,8 @@ class Status:
     def ask(self, session: Session, number: int) -> None:
         """Somebody wants to know."""
         self._waiting.append((time.monotonic() + STATUS_WAIT, session, number))
-        worker = self._work.ready
-        if worker:
-            worker.send("status", 0, {})
-        else:
-            self.tell(None)
+        self._silent |= self._ask_workers()
+        self._tell()
 
     def asked(self, session: Session) -> int:
         """How often a session waits for an answer."""
@@ -68,57 +67,62 @@ class Status:
         """Answers those who have waited long enough: called several times a second."""
         now = time.monotonic()
         if self._waiting and now > self._waiting[0][0]:
-            self.tell(None)
+            for work in self._silent:
+                self._counters.pop(work, None)
+            self._silent.clear()
+            self._tell()
         if self._publish and now - self._published > PUBLISH_EVERY:
             self._published = now
-            worker = self._work.ready
-            if worker:
-                worker.send("status", 0, {})  # for the next time
-            self._publish(self.value(self._counters if worker else None, owner=True))
+            self._ask_workers()  # for the next time
+            self._publish(self.value(owner=True))
 
-    def tell(self, counters: dict[str, Any] | None) -> None:
-        """Answers all who asked; the worker's counters are None where it did not say them in time."""
-        self._counters = counters
+    def heard(self, work: Work, counters: dict[str, Any]) -> None:
+        """A worker says its counters."""
+        self._counters[work] = counters
+        self._silent.discard(work)
+        self._tell()
+
+    def _ask_workers(self) -> set[Work]:
+        """Asks the workers that are ready, and says which."""
+        asked = set()
+        for work in self._crew.works:
+            if worker := work.ready:
+                worker.send("status", 0, {})
+                asked.add(work)
+        return asked
+
+    def _tell(self) -> None:
+        """Answers all who asked, once no answer of a worker is waited for."""
+        if self._silent:
+            return
         waiting, self._waiting = self._waiting, []
         for _, session, asked in waiting:
-            self._answer(session, asked, self.value(counters, session.owner))
+            self._answer(session, asked, self.value(session.owner))
 
-    def value(self, counters: dict[str, Any] | None, owner: bool) -> dict[str, Any]:
+    def value(self, owner: bool) -> dict[str, Any]:
         """The answer, as plain data.
 
         Args:
-            counters: of the worker, None where it does not say them now.
             owner: whether it is for the server's own user; others learn nothing of processes, versions of
                 libraries, paths and other clients.
         """
-        work = self._work
-        state = "failed" if work.failure else "starting" if not work.ready else "ready"
-        if state == "ready" and counters is None:
-            state = "busy"
-        books, sessions = work.books, self._sessions()
+        crew, books, sessions = self._crew, self._crew.books, self._sessions()
         value: dict[str, Any] = {
             "version": __version__,
             "protocol": PROTOCOL,
             "pid": os.getpid(),
             "uptime": time.monotonic() - self._begun,
-            "fingerprint": work.fingerprint,
+            "fingerprint": crew.first.kind,
             "clients": len(sessions),
-            "running": len(work.running),
-            "waiting": len(work.waiting),
-            "sharing": work.sharing.state,
-            "worker": {
-                "state": state,
-                "pid": work.worker.pid if work.worker else 0,
-                "restarts": work.restarts,
-                "failure": work.failure.message if work.failure else None,
-            },
+            "running": crew.running,
+            "waiting": crew.waiting,
+            "workers": [self._worker(work, owner) for work in crew.works],
             "requests": {
                 "frames": books.frames,
                 "bytes_in": books.taken,
                 "bytes_out": books.given,
                 "outcomes": [[op, outcome, count] for (op, outcome), count in sorted(books.outcomes.items())],
             },
-            "counters": counters,
         }
         if owner:
             now = time.monotonic()
@@ -129,11 +133,38 @@ class Status:
                     "owner": one.owner,
                     "seconds": now - one.begun,
                     "requests": len(one.jobs),
+                    "worker": crew.works.index(crew.of(one)),
                 }
                 for one in sessions
             ]
-            return value
-        value["pid"] = value["worker"]["pid"] = 0
-        value["worker"]["failure"] = work.failure and "see the server's log"
-        value["counters"] = counters and {name: counters[name] for name in FOR_ALL if name in counters}
+        else:
+            value["pid"] = 0
         return value
+
+    def _worker(self, work: Work, owner: bool) -> dict[str, Any]:
+        """Of one worker. Its counters are None where it did not say them in time."""
+        counters = self._counters.get(work) if work.ready else None
+        state = "failed" if work.failure else "starting" if not work.ready else "ready"
+        if state == "ready" and counters is None:
+            state = "busy"
+        value: dict[str, Any] = {
+            "state": state,
+            "device": work.device,
+            "fingerprint": work.kind,
+            "pid": work.worker.pid if work.worker else 0,
+            "restarts": work.restarts,
+            "failure": work.failure.message if work.failure else None,
+            "running": len(work.running),
+            "waiting": len(work.waiting),
+            "sharing": work.sharing.state,
+            "counters": counters,
+        }
+        if owner:
+            return value
+        return {
+            **value,
+            "device": "",
+            "pid": 0,
+            "failure": work.failure and "see the server's log",
+            "counters": counters and {name: counters[name] for name in FOR_ALL if name in counters},
+        }

@@ -46,6 +46,7 @@ class WorkerProcess:
 
     Args:
         context: of the broker's sockets.
+        device: what it computes on.
         jobs, roots: see `worker.process.Orders`.
         patience: how long it may be silent.
         form: of its log lines, see `worker.logs`.
@@ -55,6 +56,7 @@ class WorkerProcess:
     def __init__(
         self,
         context: zmq.Context[Any],
+        device: str,
         jobs: str,
         roots: tuple[str, ...],
         patience: Patience,
@@ -83,6 +85,7 @@ class WorkerProcess:
                     "OMP_WAIT_POLICY": "PASSIVE",
                     **os.environ,
                     **{name: str(size) for name, size in caches.items()},
+                    "STYLEBRIDGE_DEVICE": device,
                 },
             )
             undo.pop_all()
@@ -91,7 +94,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError):  # it may be dead already, which `dead` will say
             self._pipe.write(orders.line())
             self._pipe.flush()
-        event(log, "worker started", pid=self.pid)
+        event(log, "worker started", pid=self.pid, device=device)
 
     def _listen(self, ours: KeyPair, theirs: KeyPair, jobs: str, roots: tuple[str, ...], form: str) -> Orders:
         """Binds the socket, and says in orders where."""

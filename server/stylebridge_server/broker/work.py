@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -40,8 +39,10 @@ class Work:
     Args:
         start_worker: starts a worker process.
         emit: sends a client an event.
-        on_change: called when a worker is ready, and when none can be had.
-        on_status: called with the worker's counters, when they were asked for.
+        on_change: called with this when a worker is ready, and when none can be had; see `hand_over`.
+        on_status: called with this and the worker's counters, when they were asked for.
+        books: what was asked and what became of it.
+        device: what the worker computes on, for the log and for `status`.
 
     Attributes:
         worker: the one that lives, None where none can be had.
@@ -50,27 +51,29 @@ class Work:
         restarts: how many workers were started in the place of dead ones.
         failure: why no worker can be had, None where one can.
         used: when the worker was last heard of (`time.monotonic`).
-        books: what was asked and what became of it.
+        kind: the fingerprint of the last worker that was ready; empty before the first.
     """
 
     def __init__(
         self,
         start_worker: Callable[[], WorkerProcess],
         emit: Emit,
-        on_change: Callable[[], None],
-        on_status: Callable[[dict[str, Any]], None],
+        on_change: Callable[[Work], None],
+        on_status: Callable[[Work, dict[str, Any]], None],
+        books: Books,
+        device: str,
     ) -> None:
         self._start_worker, self._emit = start_worker, emit
         self._on_change, self._on_status = on_change, on_status
         self.waiting = Queue()
-        self.books = Books()
+        self.books, self.device = books, device
+        self.kind = ""
         self.running: dict[int, Job] = {}
         self.restarts = 0
         self.failure: StylebridgeError | None = None
         self.used = time.monotonic()
         self._uploads: dict[int, Job] = {}  # frames and blobs that are not answered yet
         self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
-        self._numbers = itertools.count(1)
         self._false_starts = 0
         self._replace_at = 0.0
         self.worker: WorkerProcess | None
@@ -84,16 +87,6 @@ class Work:
     def ready(self) -> WorkerProcess | None:
         """The worker, where it takes jobs."""
         return self.worker if self.worker and self.worker.ready else None
-
-    @property
-    def worker_keys(self) -> set[bytes]:
-        """The keys that the worker's socket lets in."""
-        return {self.worker.key} if self.worker else set()
-
-    @property
-    def fingerprint(self) -> str:
-        """The worker's; empty until it is ready."""
-        return self.worker.fingerprint if self.worker else ""
 
     @property
     def busy(self) -> bool:
@@ -143,7 +136,7 @@ class Work:
 
     def _begin(self, session: Session, message: Message) -> Job:
         """The job of a new request: one of its own, or one that is under way for an equal request."""
-        job = Job(next(self._numbers), session, message, whole=message.op not in UPLOADS)
+        job = Job(self.books.number(), session, message, whole=message.op not in UPLOADS)
         likeness = job.likeness
         shared = self._shared.get(likeness) if likeness else None
         if shared:
@@ -235,8 +228,8 @@ class Work:
         job.wanted = False
         self._uploads.pop(job.number, None)
         self.waiting.remove(job)
-        if job.likeness:
-            self._shared.pop(job.likeness, None)
+        if job.likeness and self._shared.get(job.likeness) is job:
+            del self._shared[job.likeness]
         self.books.finish(job, op, fields)
         asked, job.asked = job.asked, []
         for session, number in asked:
@@ -282,14 +275,16 @@ class Work:
         assert self.worker is not None
         if message.op == "ready":
             self._false_starts = 0
-            event(log, "worker ready", pid=self.worker.pid, seconds=time.monotonic() - self.worker.begun)
+            self.kind = self.worker.fingerprint
+            seconds = time.monotonic() - self.worker.begun
+            event(log, "worker ready", pid=self.worker.pid, device=self.device, seconds=seconds)
             for job in [one for one in self._uploads.values() if one.lost]:
                 self.finish(job, "error", told(upload_lost()))
-            self._on_change()
+            self._on_change(self)
         elif message.op == "failed":
             self._give_up(StylebridgeError(message.fields["code"], message.fields["message"]))
         elif message.op == "status":
-            self._on_status(message.fields["value"])
+            self._on_status(self, message.fields["value"])
         elif message.op in ("shared", "unshared", "free"):
             self.sharing.heard(message)
         else:
@@ -331,7 +326,9 @@ class Work:
             return
         why = "" if worker.dead else worker.hung()
         if why:
-            event(log, "worker hangs and is killed", logging.ERROR, pid=worker.pid, why=why)
+            event(
+                log, "worker hangs and is killed", logging.ERROR, pid=worker.pid, device=self.device, why=why
+            )
             worker.kill()
         if why or worker.dead:
             self._bury(worker)
@@ -345,6 +342,7 @@ class Work:
             "worker died",
             logging.ERROR,
             pid=worker.pid,
+            device=self.device,
             status=worker.status,
             computing=guilty.message.op if guilty else None,
             request=guilty.number if guilty else None,
@@ -386,18 +384,29 @@ class Work:
             zmq.ZMQError,
             StylebridgeError,
         ) as error:  # too many open files or processes, a full disk
-            event(log, "no worker can be started now", logging.ERROR, why=str(error))
+            event(log, "no worker can be started now", logging.ERROR, device=self.device, why=str(error))
             self._replace_at = time.monotonic() + REPLACE_EVERY
         else:
             self.restarts += 1
 
     def _give_up(self, failure: StylebridgeError) -> None:
-        """No worker can be had: says so to everybody who waits or will ask."""
-        log.error("no worker: %s", failure)
+        """No worker can be had: says so to everybody who waits or will ask, where no other takes them over."""
+        event(log, "no worker", logging.ERROR, device=self.device, why=failure.message)
         self.failure = failure
+        self._on_change(self)
         for job in [*self.waiting, *self._uploads.values()]:
             self.finish(job, "error", told(failure))
-        self._on_change()
+
+    def hand_over(self, heir: Work) -> None:
+        """Gives another all that waits here. What was being sent has to be sent again."""
+        for job in list(self._uploads.values()):
+            self.finish(job, "error", told(upload_lost()))
+        waiting, self.waiting = list(self.waiting), Queue()
+        shared, self._shared = self._shared, {}
+        for job in waiting:
+            heir.waiting.put(job)
+        heir._shared = {**shared, **heir._shared}
+        heir._dispatch()
 
     def stop(self) -> None:
         """Ends the worker."""

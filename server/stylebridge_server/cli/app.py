@@ -163,6 +163,10 @@ def serve(
         int | None,
         typer.Option("--metrics", help="Show counters for Prometheus on this machine.", metavar="PORT"),
     ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option("--device", help="What computes: cpu, cuda:0; may be repeated.", metavar="NAME"),
+    ] = None,
     print_unit: Annotated[
         bool, typer.Option("--print-unit", help="Print a systemd user unit that does the same, and end.")
     ] = False,
@@ -170,7 +174,7 @@ def serve(
     """Run the server in the foreground until it is stopped."""
     from stylebridge_server.cli.service import Service
 
-    service = Service(bind, tuple(root or ()), cache, log, metrics)
+    service = Service(bind, tuple(root or ()), cache, log, metrics, tuple(device or ()))
     if print_unit:
         print(service.unit(), end="")
     else:

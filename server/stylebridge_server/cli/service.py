@@ -25,6 +25,7 @@ class Service:
         cache: folder of the disk cache, None for the one that STYLEBRIDGE_CACHE names, if any.
         log: "text" or "json".
         metrics: port of the page for Prometheus, None for none.
+        devices: what computes, a worker for each; none for those that STYLEBRIDGE_DEVICE names.
     """
 
     bind: str
@@ -32,6 +33,7 @@ class Service:
     cache: Path | None
     log: str
     metrics: int | None
+    devices: tuple[str, ...] = ()
 
     def arguments(self) -> list[str]:
         """The words that ask for the same, from any folder."""
@@ -44,6 +46,8 @@ class Service:
             words += ["--log", self.log]
         if self.metrics is not None:
             words += ["--metrics", str(self.metrics)]
+        for device in self.devices:
+            words += ["--device", device]
         return words
 
     def unit(self) -> str:
@@ -63,7 +67,8 @@ class Service:
             os.environ["STYLEBRIDGE_CACHE"] = str(self.cache.absolute())  # for the worker
         roots = tuple(str(root) for root in self.roots)
         run_server(
-            Options(bind=self.bind, roots=roots, log=self.log, metrics=self.metrics), on_ready=_say_where
+            Options(bind=self.bind, roots=roots, log=self.log, metrics=self.metrics, device=self.devices),
+            on_ready=_say_where,
         )
 
     def _check(self) -> None:

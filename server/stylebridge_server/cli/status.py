@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -59,14 +60,19 @@ def text(facts: Facts) -> str:
 
 def page(facts: Facts) -> Group:
     """What `status` answers, as tables for people: what is not known or not told is left out."""
-    counters = facts.get("counters") or {}
-    parts = [
-        _pairs("Server", _server(facts)),
-        _pairs("Worker", _worker(facts["worker"], counters)),
+    workers = facts["workers"]
+    parts: list[Table | None] = [_pairs("Server", _server(facts))]
+    for worker in workers:
+        alone = len(workers) == 1
+        title = "Worker" if alone else f"Worker {worker['device']}".strip()
+        parts += [
+            _pairs(title, itertools.chain(_worker(worker), () if alone else _one_of_several(worker, facts))),
+            _caches((worker["counters"] or {}).get("caches", {})),
+        ]
+    parts += [
         _pairs("Requests", _requests(facts)),
         _outcomes(facts.get("requests", {}).get("outcomes", [])),
-        _caches(counters.get("caches", {})),
-        _clients(facts.get("sessions", [])),
+        _clients(facts.get("sessions", []), [worker["device"] for worker in workers]),
     ]
     return Group(*(part for part in parts if part is not None))
 
@@ -82,7 +88,8 @@ def _server(facts: Facts) -> Iterable[tuple[str, object]]:
     yield "fingerprint", facts["fingerprint"]
 
 
-def _worker(worker: Facts, counters: Facts) -> Iterable[tuple[str, object]]:
+def _worker(worker: Facts) -> Iterable[tuple[str, object]]:
+    counters = worker["counters"] or {}
     yield "state", worker["state"] + (f": {worker['failure']}" if worker.get("failure") else "")
     yield "process", worker["pid"]
     yield "restarts", str(worker["restarts"])
@@ -93,6 +100,14 @@ def _worker(worker: Facts, counters: Facts) -> Iterable[tuple[str, object]]:
     runs = counters.get("network", {})
     yield "network ran", ", ".join(f"{count:,} {part}" for part, count in runs.items() if count)
     yield "shots open", counters.get("shots")
+
+
+def _one_of_several(worker: Facts, facts: Facts) -> Iterable[tuple[str, object]]:
+    """What is worth saying of a worker beside others."""
+    yield "running", str(worker["running"])
+    yield "waiting", str(worker["waiting"])
+    if worker["fingerprint"] not in ("", facts["fingerprint"]):
+        yield "fingerprint", f"{worker['fingerprint']}: not the server's, so it is used only in its place"
 
 
 def _requests(facts: Facts) -> Iterable[tuple[str, object]]:
@@ -119,7 +134,7 @@ def _caches(caches: Facts) -> Table | None:
     return _table(("cache", "holds", "found there", "trouble"), rows)
 
 
-def _clients(sessions: list[Facts]) -> Table | None:
+def _clients(sessions: list[Facts], devices: list[str]) -> Table | None:
     rows = [
         (
             one["name"],
@@ -127,10 +142,11 @@ def _clients(sessions: list[Facts]) -> Table | None:
             "this user" if one["owner"] else "another user",
             _span(one["seconds"]),
             str(one["requests"]),
+            devices[one["worker"]] if len(devices) > 1 else "",
         )
         for one in sessions
     ]
-    return _table(("session", "client", "of", "for", "unanswered"), rows)
+    return _table(("session", "client", "of", "for", "unanswered", "device"), rows)
 
 
 def _pairs(title: str, rows: Iterable[tuple[str, object]]) -> Table:
