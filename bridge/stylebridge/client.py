@@ -233,7 +233,7 @@ class Client:
             for offset, part in split(picture.data):
                 yield {"offset": offset}, part
 
-        def again(lacking: StylebridgeError) -> bool:
+        def again(lacking: StylebridgeError, went_on: bool) -> bool:
             return bool(lacking.details.get("again")) and next(tries, None) is not None
 
         self._connection.call("put_frame", {"shot": shot.id, **header}, parts=parts, supply=again)

@@ -25,8 +25,9 @@ from .requests import STREAMS, Lost, Progress, Request
 OnProgress = Callable[[Progress], None]
 #: Gives the messages of a request that is sent in parts, from the first one: the fields and the bytes of each.
 Parts = Callable[[], Iterable["tuple[dict[str, Any], Bytes]"]]
-#: Gives the server what it answered that it lacks; whether it could. It must not say so for ever.
-Supply = Callable[[StylebridgeError], bool]
+#: Gives the server what it answered that it lacks, told whether pictures came in this attempt; whether it could. It
+#: must not say so for ever.
+Supply = Callable[[StylebridgeError, bool], bool]
 
 #: Bytes of one upload on their way to a server on this machine, in place of the protocol's window: more would only keep
 #: the cores busy that both sides share, and small requests waiting.
@@ -78,6 +79,7 @@ class Connection:
         if self._closed:
             return
         self._closed = True
+        self.cancel()  # who still waits would wait for ever
         if self._link:
             self._send("bye", next(self._numbers), {})
             self._link.close()
@@ -141,15 +143,18 @@ class Connection:
                 if error.code in (Code.INTERNAL, Code.POISONED) and self._finder.log:
                     error.message += f" The log is {self._finder.log}."
                     error.args = (error.message,)
-                if error.code != Code.NEED or not (supply and supply(error)):
+                if error.code != Code.NEED or not (supply and supply(error, request.frames > 0)):
                     raise
                 if self._cancels != cancels:
                     raise StylebridgeError(Code.CANCELLED, f'"{op}" was cancelled.') from None
 
-    def _follow(self, request: Request, parts: Parts | None) -> Generator[Picture, None, dict[str, Any]]:
+    def _follow(
+        self, request: Request, parts: Parts | None, link: Link | None = None
+    ) -> Generator[Picture, None, dict[str, Any]]:
+        """Asks once, by the present link where no other is named."""
         if parts or request.op in STREAMS:
             self._share()
-        number, link = next(self._numbers), self._link
+        number, link = next(self._numbers), link or self._link
         if link is None:
             raise Lost
         request.begin(number)
@@ -157,17 +162,19 @@ class Connection:
             self._requests[number] = request
         try:
             if parts is None:
-                self._send(request.op, number, request.fields)
+                link.send(protocol.encode(request.op, number, request.fields))
             sent, upload = 0, iter(parts() if parts else ())
             piece = next(upload, None)
             while True:
-                while piece:
+                while piece and link is self._link:  # the passage is that of the present link
                     more, payload = piece
                     way = self._passage.send(payload, sent - request.taken < self._ahead)
                     if way is None:
                         break
                     place, inside = way
-                    self._send(request.op, number, {**request.fields, **more, **place}, inside)
+                    link.send(
+                        protocol.encode(request.op, number, {**request.fields, **more, **place}, inside)
+                    )
                     sent += 0 if inside is None else memoryview(inside).nbytes
                     piece = next(upload, None)
                     time.sleep(_YIELD)
@@ -183,7 +190,7 @@ class Connection:
                 self._requests.pop(number, None)
             self._passage.give(request.leave())
             if not request.finished:  # closed, interrupted, or lost
-                self._send("cancel", next(self._numbers), {"of": number})
+                link.send(protocol.encode("cancel", next(self._numbers), {"of": number}))
 
     def _share(self) -> None:
         """Offers the server shared memory for pixels, where that was not done yet."""
@@ -195,10 +202,10 @@ class Connection:
         with _after(SHARE_LIMIT, lambda: request.fail(Code.UNREACHABLE, "The server does not answer.")):
             return self._answer(request)
 
-    def _answer(self, request: Request) -> dict[str, Any]:
+    def _answer(self, request: Request, link: Link | None = None) -> dict[str, Any]:
         """The result of a request that is asked once, and answers no pictures."""
         try:
-            next(self._follow(request, None))
+            next(self._follow(request, None, link))
         except StopIteration as end:
             return protocol.check_result(request.op, end.value)
         raise AssertionError(f"{request.op} answers no pictures")
@@ -210,9 +217,9 @@ class Connection:
     def _tell(self, op: str, fields: dict[str, Any]) -> None:
         self._send(op, next(self._numbers), fields)
 
-    def _send(self, op: str, number: int, fields: dict[str, Any], payload: Bytes | None = None) -> None:
+    def _send(self, op: str, number: int, fields: dict[str, Any]) -> None:
         if self._link:
-            self._link.send(protocol.encode(op, number, fields, payload))
+            self._link.send(protocol.encode(op, number, fields))
 
     def _receive(self, parts: list[Bytes]) -> None:
         """In the link's thread: hands an event to its request."""
@@ -252,20 +259,17 @@ class Connection:
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        address, before = self._finder.find(), self._link
+        address = self._finder.find()
         near = re.match(r"tcp://(127\.|localhost:|\[::1\])", address.endpoint)
         self._ahead = UPLOAD_NEAR if near else protocol.UPLOAD_WINDOW
         link = Link(address.endpoint, address.key, client_key(), self._receive, self._lost)
         link.open(min(self._timeout, 10.0))
-        self._link = link
-        self._passage.drop()
         hello = {"version": __version__, "protocol": protocol.PROTOCOL, "client": self._name}
         request = Request("hello", hello, None)
         try:
             with _after(self._timeout, lambda: request.deliver(None)):
-                self.server = {**self._answer(request), "pixels": self._passage.way}
+                value = self._answer(request, link)
         except Lost:
-            self._link = before
             link.close()
             raise StylebridgeError(
                 Code.UNREACHABLE,
@@ -273,9 +277,11 @@ class Connection:
                 f"{self._timeout:g} seconds: see its log.",
             ) from None
         except BaseException:
-            self._link = before
             link.close()
             raise
+        self._passage.drop()
+        self.server = {**value, "pixels": self._passage.way}
+        self._link = link  # not before: other threads must not ask a server that was not greeted
 
     def _reopen(self, lost: Link | None) -> None:
         """Connects again after a link was lost, once for all threads that noticed."""

@@ -16,7 +16,7 @@ from typing import Any, Union
 import msgpack
 
 from . import effect
-from .connection import RETRIES, Connection, OnProgress, Parts
+from .connection import RETRIES, Connection, OnProgress, Parts, Supply
 from .errors import Code, StylebridgeError
 from .files import glimpse, hash_of, same
 from .pattern import parse_pattern
@@ -78,7 +78,7 @@ class Inputs:
             what = content if isinstance(content, Path) else "What was to be put"
             raise StylebridgeError(Code.BAD_VALUE, f"{what} is empty.")
 
-        def again(lacking: StylebridgeError) -> bool:
+        def again(lacking: StylebridgeError, went_on: bool) -> bool:
             tries["put"] += 1
             return tries["put"] <= RETRIES
 
@@ -125,8 +125,9 @@ class Inputs:
 
     def supplier(
         self, given: Given, again: Mapping[str, Callable[[], None]], progress: OnProgress | None = None
-    ) -> Callable[[StylebridgeError], bool]:
-        """Gives the server what it answers that it lacks for one request, each thing a few times at most.
+    ) -> Supply:
+        """Gives the server what it answers that it lacks for one request, each thing a few times at most without a
+        picture in between.
 
         Args:
             given: what the request names.
@@ -134,7 +135,9 @@ class Inputs:
         """
         tries: Counter[str] = Counter()
 
-        def supply(error: StylebridgeError) -> bool:
+        def supply(error: StylebridgeError, went_on: bool) -> bool:
+            if went_on:
+                tries.clear()
             names, numbers = _entries(error, "files"), _entries(error, "frames")
             known = [name for name in given.blobs if name in names]
             wanted = [number for number in given.hashes if number in numbers]

@@ -109,13 +109,21 @@ def allowed_keys() -> set[bytes]:
     there that holds no key lets nobody in, and is named in the log.
 
     Raises:
-        StylebridgeError: as `client_key`.
+        StylebridgeError: as `client_key`; `NOT_READABLE` where it cannot be known now, as with too many open files:
+            then nobody's key was taken back.
     """
     allowed = {client_key().public}
-    for path in private_folder("allowed").glob("*.public"):
+    folder = private_folder("allowed")
+    try:
+        paths = list(folder.glob("*.public"))
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    for path in paths:
         try:
             allowed.add(read_key(path))
         except StylebridgeError as error:
+            if error.details.get("now"):
+                raise
             if path not in _named:  # once: this is asked at every handshake
                 _named.add(path)
                 log.warning("%s", error)
@@ -202,12 +210,20 @@ def parse_key(text: str, origin: str) -> bytes:
 
 
 def read_key(path: Path) -> bytes:
-    """The key in a file; see `parse_key`."""
+    """The key in a file; raises as `parse_key`, with the detail `now` where that says nothing of the file itself."""
     try:
         text = path.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
+    except (FileNotFoundError, PermissionError, IsADirectoryError, UnicodeDecodeError):
         text = ""
+    except OSError as error:
+        raise _unreadable(path, error) from None
     return parse_key(text, f"The file {path}")
+
+
+def _unreadable(path: Path, error: OSError) -> StylebridgeError:
+    return StylebridgeError(
+        Code.NOT_READABLE, f"{path} cannot be read now ({error.strerror}): try again.", now=True
+    )
 
 
 def write_private(path: Path, text: str, replace: bool = True) -> bool:

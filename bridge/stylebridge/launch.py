@@ -118,8 +118,19 @@ def shared_server(timeout: float = 60.0) -> Address:
 
 
 def announce(address: Address) -> None:
-    """Lets this user's clients find the server. The caller holds the `ServerLock`."""
-    write_private(private_folder("run") / "server.json", json.dumps(asdict(address)))
+    """Lets this user's clients find the server. The caller holds the `ServerLock`.
+
+    Raises:
+        StylebridgeError: `NOT_WRITABLE`; as `keys.private_folder`.
+    """
+    place = private_folder("run") / "server.json"
+    try:
+        write_private(place, json.dumps(asdict(address)))
+    except OSError as error:
+        raise StylebridgeError(
+            Code.NOT_WRITABLE,
+            f"The server cannot write {place}, by which clients find it ({error.strerror}): free space there.",
+        ) from None
 
 
 def withdraw() -> None:

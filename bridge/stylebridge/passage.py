@@ -78,8 +78,10 @@ class Passage:
         except BaseException as error:
             arena.close()
             self._tell("unshare", {})
-            if not isinstance(error, StylebridgeError) or error.code == Code.CANCELLED:
-                self._offered = False
+            known = error.code if isinstance(error, StylebridgeError) else None
+            # A server whose worker died meanwhile is offered other memory with the next pixels.
+            self._offered = known not in (None, Code.CANCELLED, Code.NEED)
+            if known in (None, Code.CANCELLED):
                 raise
             log.info("pixels travel in messages: %s", error)
             return

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from stylebridge import connection
+from stylebridge import connection, memory
 from stylebridge.client import Progress
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.passage import Passage
 from stylebridge.protocol import PROTOCOL
 
 from .peer import HELLO, SHOT, Answers, error, frame, result
@@ -52,6 +53,13 @@ def test_a_shot_that_the_server_forgot_is_opened_again(serve: Any) -> None:
     assert [p.number for p in client.render(shot, {}, [0, 1])] == [0, 1]
     assert peer.ops() == ["open_shot", "render", "open_shot", "render"]
     assert [named["frames"] for named in peer.asked if named["op"] == "render"] == [[0, 1], [1]]
+
+
+def test_a_server_may_forget_a_shot_any_number_of_times_while_frames_come(serve: Any) -> None:
+    answers = iter([[frame(number), *error(Code.NEED, shot="id")] for number in range(9)] + [result()])
+    client, _ = serve(open_shot=result(**SHOT), render=answers)
+    shot = client.open_shot("plate.mp4")
+    assert [p.number for p in client.render(shot, {}, range(9))] == list(range(9))
 
 
 def test_a_connection_that_breaks_is_made_again(serve: Any) -> None:
@@ -117,6 +125,55 @@ def test_a_server_of_another_protocol(serve: Any) -> None:
     with pytest.raises(StylebridgeError, match="update the older") as caught:
         serve(hello=[({"v": PROTOCOL + 1, "op": "result", "value": {}}, None)])
     assert caught.value.code == Code.VERSION
+
+
+@pytest.mark.skipif(not memory.POSSIBLE, reason="this system shares no memory by files")
+def test_memory_is_offered_again_to_a_server_whose_worker_was_started_anew(serve: Any) -> None:
+    answers = iter([error(Code.NEED), error(Code.DENIED), error(Code.DENIED)])
+    client, peer = serve(share=answers, put=result(hash="0" * 64))
+    for _ in range(3):
+        client.put(b"bytes")
+    assert [named["op"] for named in peer.asked].count("share") == 2
+
+
+def test_nobody_asks_a_server_before_it_was_greeted(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread comes while the connection is made again."""
+    client, peer = serve(describe=iter([None, result(styles=[1]), result(styles=[2])]), status=result())
+    others: list[threading.Thread] = []
+    drop = Passage.drop
+
+    def meanwhile(passage: Passage) -> None:
+        drop(passage)
+        if not others:
+            others.append(threading.Thread(target=client.status))
+            others[0].start()
+            others[0].join(0.3)  # what it asks goes out now, or later
+
+    monkeypatch.setattr(Passage, "drop", meanwhile)
+    client.describe()
+    others[0].join(20)
+    ops = [named["op"] for named in peer.asked]
+    again = len(ops) - 1 - ops[::-1].index("hello")
+    assert "status" in ops[again:] and "status" not in ops[:again]
+
+
+def test_closing_ends_the_waiting_of_other_threads(serve: Any) -> None:
+    client, peer = serve()
+    codes: list[str] = []
+
+    def wait() -> None:
+        try:
+            client.describe()
+        except StylebridgeError as error:
+            codes.append(error.code)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while "describe" not in peer.ops():
+        time.sleep(0.01)
+    client.close()
+    waiting.join(10)
+    assert codes == [Code.CANCELLED]
 
 
 def test_cancelling_from_another_thread(serve: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -79,6 +80,23 @@ def test_the_allow_list(home: Path) -> None:
     (home / "allowed" / "damaged.public").write_text("not a key")
     assert keys.allowed_keys() == {keys.client_key().public, friend.public}
     assert keys.KeyPair.of_secret(friend.secret) == friend
+
+
+@pytest.mark.parametrize("name", ["read_text", "glob"])
+def test_too_many_open_files_take_nobodys_key_back(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Strangers can bring a server there; who is connected is to stay."""
+    keys.allow("anna", b"a" * 32)
+    real = getattr(Path, name)
+
+    def full(path: Path, *words: str) -> object:
+        if path.parent.name == "allowed" or path.name == "allowed":
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(path, *words)
+
+    monkeypatch.setattr(Path, name, full)
+    with pytest.raises(StylebridgeError, match="cannot be read now") as caught:
+        keys.allowed_keys()
+    assert caught.value.code == Code.NOT_READABLE
 
 
 def test_letting_a_key_in_and_out(home: Path) -> None:

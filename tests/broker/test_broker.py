@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,16 +42,14 @@ class Front:
 class Desk:
     """A broker whose worker is ready and does nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_ready: Callable[[str], None] = lambda fingerprint: None) -> None:
         self.front: Any = Front()
         keys = {bytes.fromhex(ANNA), bytes.fromhex(BERT)}
         self.asked: list[tuple[str, int]] = []
         self.worker = worker(dead=False)
         self.worker.fingerprint = "f"
         self.worker.send = lambda op, job, *more: self.asked.append((op, job))
-        self.broker = Broker(
-            self.front, ANNA, ["cpu"], lambda device: self.worker, lambda fingerprint: None, lambda: keys
-        )
+        self.broker = Broker(self.front, ANNA, ["cpu"], lambda device: self.worker, on_ready, lambda: keys)
 
     def say(
         self, routing: bytes, user: str, op: str, number: int, payload: Any = None, **fields: Any
@@ -72,6 +72,19 @@ def test_a_connection_of_the_same_name_inherits_nothing() -> None:
     [session] = desk.broker._sessions.values()
     assert session.user == BERT and not session.jobs
     assert not any(job.wanted for job in desk.broker.crew.first.running.values())
+
+
+def test_a_full_disk_when_a_worker_is_ready_ends_nothing() -> None:
+    """Where the server announces itself; the one before may have died of the same."""
+
+    def full(fingerprint: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    desk = Desk(full)
+    desk.worker.messages = lambda: [Message("ready", 0, {"fingerprint": "f"})]
+    desk.worker.begun = 0.0
+    desk.broker.crew.first.hear()
+    assert [one.op for one in desk.say(b"one", ANNA, "hello", 1, **HELLO)] == ["result"]
 
 
 def test_a_refused_upload_gives_its_region_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -89,9 +88,8 @@ def test_cancel_acts_soon_and_the_server_goes_on(client: Client) -> None:
     stream = client.render(shot, {"seconds": 0.02}, range(1000))
     next(stream)
     stream.close()
-    begun = time.monotonic()
     next(client.render(shot, {}, [1]))
-    assert time.monotonic() - begun < 1.0
+    assert rendered(client) - before < 100
 
     threading.Timer(0.1, client.cancel).start()
     with pytest.raises(StylebridgeError) as caught:
@@ -102,11 +100,11 @@ def test_cancel_acts_soon_and_the_server_goes_on(client: Client) -> None:
 
 def test_one_frame_goes_before_a_batch(client: Client) -> None:
     shot = client.open_shot("/plates/plate.mp4")
+    before = rendered(client)
     batch = client.render(shot, {"seconds": 0.05}, range(60))
     next(batch)
-    begun = time.monotonic()
     [scrubbed] = client.render(shot, {}, [40])
-    assert time.monotonic() - begun < 1.0
+    assert rendered(client) - before < 60, "the batch goes on"
     assert scrubbed.number == 40
     assert [f.number for f in batch] == list(range(1, 60))
 
@@ -117,7 +115,9 @@ def test_credit_bounds_what_is_made_ahead(client: Client) -> None:
     stream = client.render(shot, {"size": [1000, 1000]}, range(30), window=6 << 20)
     before = rendered(client)
     next(stream)
-    time.sleep(0.3)
+    until(lambda: rendered(client) - before >= 2)
+    for _ in range(20):
+        client.describe()  # which is computed between two frames, were there any
     assert 2 <= rendered(client) - before <= 4
     assert [f.number for f in stream] == list(range(1, 30))
 

@@ -21,7 +21,7 @@ from .conftest import Undisturbed
 CLIENTS = 3
 SECONDS = 60.0
 #: What a client may be told when too much went wrong during one request: it asks again.
-EXCUSES = (Code.UNREACHABLE, Code.POISONED)
+EXCUSES = (Code.UNREACHABLE, Code.POISONED, Code.NEED)
 
 
 class Renderer:

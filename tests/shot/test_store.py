@@ -55,6 +55,13 @@ def test_a_blob_is_named_by_its_bytes_and_outlives_the_process(store: Store, tmp
     assert again.bytes == len(data)
 
 
+def test_what_was_dropped_is_not_remembered(store: Store) -> None:
+    """A server runs for months."""
+    for number in range(40):
+        put(store, blob(number))
+    assert len(store._verified) <= 10
+
+
 def test_another_hash_than_was_said_is_refused_and_leaves_nothing(store: Store) -> None:
     with pytest.raises(StylebridgeError, match="the file changed meanwhile") as refused:
         put(store, b"one thing", name_of(b"another"))

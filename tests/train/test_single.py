@@ -259,3 +259,27 @@ def test_workers_of_one_machine_agree_with_one_another(folder: Path, tmp_path: P
     assert not end.value.code
     state = safetensors.torch.load_file(tmp_path / "out" / "weights" / "tiny.safetensors")
     assert all(torch.isfinite(value).all() for value in state.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "size"),
+    [
+        ("grey.png", "L", (9, 7)),
+        ("deep.png", "I;16", (9, 7)),
+        ("print.jpg", "CMYK", (9, 7)),
+        ("moving.gif", "P", (9, 7)),
+        ("dot.png", "RGB", (1, 1)),
+        ("strip.png", "RGB", (900, 2)),
+    ],
+)
+def test_style_pictures_of_every_kind(name: str, mode: str, size: tuple[int, int], tmp_path: Path) -> None:
+    from PIL import Image
+
+    from stylebridge_server.train.single_launch import style_picture
+
+    picture = Image.new(mode, size)
+    more = {"save_all": True, "append_images": [Image.new(mode, size, 3)]} if name.endswith("gif") else {}
+    picture.save(tmp_path / name, **more)
+    found = style_picture(tmp_path / name)
+    assert found.dtype == np.uint8 and found.shape[2] == 3
+    assert max(found.shape[:2]) <= 4 * min(found.shape[:2])

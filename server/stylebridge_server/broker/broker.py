@@ -214,7 +214,13 @@ class Broker:
     def _changed(self) -> None:
         """A worker is ready, or none can be had."""
         if self.crew.first.ready and not self.leaving:
-            self._on_ready(self.crew.first.kind)
+            try:
+                self._on_ready(self.crew.first.kind)
+            except (
+                OSError,
+                StylebridgeError,
+            ) as error:  # a full disk: clients find what was announced before
+                event(log, "not announced", logging.WARNING, why=str(error))
         self._greet()
 
     def _greet(self) -> None:

@@ -211,7 +211,10 @@ class Store:
         self.bytes, self._unlooked = self._look(), 0
 
     def _look(self) -> int:
-        return sum(status.st_size for _, status in self._walk())
+        """The bytes that are here. What is here no more is forgotten."""
+        found = list(self._walk())
+        self._verified &= {(path.name, status.st_ino) for path, status in found}
+        return sum(status.st_size for _, status in found)
 
     def _walk(self) -> Iterator[tuple[Path, os.stat_result]]:
         for folder in self._blobs.iterdir():

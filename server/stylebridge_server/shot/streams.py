@@ -223,8 +223,10 @@ class Streams:
             if number > first:
                 # What was kept may have been dropped in the meantime.
                 past = before if before is not None else self._chained(painted, number - 1, size)
-                pair = self._flow(number, number - 1, size)
-                earlier = style.Before(past, pair.forward, pair.forward_valid)
+                # Believed where the look-back would: flow that holds there and back, over a source that agrees.
+                way = self._taps([number, number - 1], size, 1.0)
+                flow = way.maps[1] - way.maps[0]
+                earlier = style.Before(past, flow, np.minimum(way.weights[1], 1.0))
             picture = painted.paint(
                 self._plate(number, size),
                 self._shot.content(number),

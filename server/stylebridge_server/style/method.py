@@ -77,7 +77,7 @@ class Method:
     style: float = 20.0
     content: float = 1.0
     variation: float = 0.05
-    temporal: float = 200.0
+    temporal: float = 5.0
     style_layers: tuple[str, ...] = ()
     style_layer_weights: tuple[float, ...] = ()
     content_layers: tuple[str, ...] = ()

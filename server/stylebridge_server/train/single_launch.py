@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import safetensors.torch
 
@@ -28,6 +29,7 @@ from .sources import Clip, FrameFolder, Pairs, PairSource, Pictures
 from .teacher import MicroAst
 
 _SHOWN, _SHOWN_SIDE = 4, 256
+_STRIP = 4
 
 
 def resolved(recipe: SingleRecipe, base: Path) -> SingleRecipe:
@@ -42,9 +44,16 @@ def resolved(recipe: SingleRecipe, base: Path) -> SingleRecipe:
 
 
 def style_picture(path: Path) -> Rgb8:
-    """A style picture of any kind that the media room reads: grey, 16 bits, CMYK, the first of an animation."""
+    """A style picture of any kind that the media room reads: grey, 16 bits, CMYK, the first of an animation.
+
+    Strips longer than four times their width are squeezed to that.
+    """
     rgb = colour.to_working(media.load_image(path).pixels)
     picture: Rgb8 = colour.from_working(np.nan_to_num(rgb), np.dtype(np.uint8))
+    height, width = picture.shape[:2]
+    size = (min(width, _STRIP * height), min(height, _STRIP * width))
+    if size != (width, height):
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     return picture
 
 

@@ -67,13 +67,14 @@ class Memory:
         Raises:
             StylebridgeError: `TOO_LARGE`, with what it needs, what there is and what would fit.
         """
-        room = self._room()
-        if room is None:
+        rooms = self._rooms()
+        if not rooms:
             return
+        room, more = min(rooms)
         need = estimate(info)
         room += sum(cache.bytes for cache, _ in self._caches)  # as if they were empty
         if need > room:
-            raise self._refusal(what, info, estimate, need, room)
+            raise self._refusal(what, info, estimate, need, room, more)
         spare = room - need
         for cache, limit in self._caches:
             cache.keep(min(limit, spare))
@@ -107,25 +108,22 @@ class Memory:
                 f"emptied ({str(error).splitlines()[0]}): raise stroke_size, or scale the picture down.",
             ) from None
 
-    def _room(self) -> int | None:
-        """Bytes that can still be taken; less than 0 where there is too little already."""
+    def _rooms(self) -> list[tuple[int, str]]:
+        """Bytes that can still be taken, by each of what limits them (less than 0 where there is too little already),
+        and what would give more."""
         rooms = []
         free = self._available()
         if free is not None:
-            rooms.append(free - RESERVE)
+            rooms.append((free - RESERVE, "close other programs"))
         if self._most is not None:
-            rooms.append(self._most - self._held())
-        return min(rooms) if rooms else None
+            rooms.append((self._most - self._held(), "raise STYLEBRIDGE_MEMORY_MB"))
+        return rooms
 
     def _refusal(
-        self, what: str, info: SourceInfo, estimate: Estimate, need: int, room: int
+        self, what: str, info: SourceInfo, estimate: Estimate, need: int, room: int, more: str
     ) -> StylebridgeError:
         fits = that_fits(info, estimate, room)
         advice = f"{fits[0]}x{fits[1]} pixels would fit" if fits else "not even a small picture would fit"
-        own = self._most is not None and room == self._most - self._held() + sum(
-            c.bytes for c, _ in self._caches
-        )
-        more = "raise STYLEBRIDGE_MEMORY_MB" if own else "close other programs"
         return StylebridgeError(
             Code.TOO_LARGE,
             f"{what} {info.width}x{info.height} pixels takes about {_words(need)} of memory, and "
