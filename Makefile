@@ -48,5 +48,5 @@ $(SERVER): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[server,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[server,onnx,dev]"
 	@touch $@ $(SERVER)

@@ -214,12 +214,10 @@ class Broker:
     def _changed(self) -> None:
         """A worker is ready, or none can be had."""
         if self.crew.first.ready and not self.leaving:
+            # Where the disk is full, clients find what was announced before.
             try:
                 self._on_ready(self.crew.first.kind)
-            except (
-                OSError,
-                StylebridgeError,
-            ) as error:  # a full disk: clients find what was announced before
+            except (OSError, StylebridgeError) as error:
                 event(log, "not announced", logging.WARNING, why=str(error))
         self._greet()
 
