@@ -57,6 +57,33 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(monkeypatch: pytes
     assert work.worker is not None and work.restarts == 1
 
 
+def test_a_server_that_gave_up_on_its_worker_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_EVERY", 60.0)
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    false = [worker(dead=True) for _ in range(module.FALSE_STARTS)]
+    for one in false:
+        one.ready = False
+    starts = iter([*false, worker(dead=True), worker(dead=False)])
+    changes: list[bool] = []
+
+    def on_change(work: Work) -> None:
+        changes.append(work.failure is not None)
+
+    work = Work(lambda: next(starts), lambda *words: None, on_change, lambda *words: None, Books(), "cpu")
+    for _ in range(module.FALSE_STARTS):
+        work.tick()
+    assert work.failure and work.worker is None and changes == [True]
+    now += 59
+    work.tick()
+    assert work.failure and work.worker is None
+    now += 2
+    work.tick()
+    assert work.failure is None and work.worker is not None
+    work.tick()  # it dies, but it had been ready
+    assert work.failure is None and work.worker is not None
+
+
 @pytest.mark.parametrize("lacking", ["process", "room"])
 def test_a_worker_that_cannot_be_started_leaves_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch, lacking: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ def test_two_workers_make_the_same_pixels(
     server = start_server(timeout=180)
     frames = []
     with Client.connect(server.address.url) as one, Client.connect(server.address.url) as other:
+        while any(worker["state"] == "starting" for worker in one.status()["workers"]):
+            time.sleep(0.1)
         for client, path in ((one, movie), (other, again)):
             shot = client.open_shot(path)
             analysis = client.analyse(shot, segmenter="none")

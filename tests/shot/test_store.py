@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -53,6 +54,29 @@ def test_a_blob_is_named_by_its_bytes_and_outlives_the_process(store: Store, tmp
     again = Store(tmp_path / "store", 8 * MIB)
     assert again.path(name_of(data)).read_bytes() == data
     assert again.bytes == len(data)
+
+
+def test_what_comes_while_a_store_is_closed_is_not_left_for_ever(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is killed ends its worker in the middle of what its threads do; a pin that stayed would hold its
+    blob fast for ever."""
+    name = put(store, b"pinned")
+    remove, pins = shutil.rmtree, store.pins().folder.parent
+
+    def meanwhile(folder: Path, **more: bool) -> None:
+        remove(folder, **more)
+        if folder == pins or folder == pins.parent:
+            pins.mkdir(parents=True, exist_ok=True)
+            (pins / "late").hardlink_to(store.folder / "blobs" / name[:2] / name)
+
+    monkeypatch.setattr(shutil, "rmtree", meanwhile)
+    store.close()
+    monkeypatch.undo()
+    with pytest.raises(StylebridgeError, match="cannot keep"):
+        store.begin(1)
+    again = Store(tmp_path / "store", 8 * MIB)
+    assert left(tmp_path / "store") == [name] and again.path(name).stat().st_nlink == 1
 
 
 def test_what_was_dropped_is_not_remembered(store: Store) -> None:

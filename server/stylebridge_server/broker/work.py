@@ -27,8 +27,10 @@ log = logging.getLogger("stylebridge.broker")
 
 #: Requests that come in parts, and what the worker calls a part of each.
 UPLOADS = {"put_frame": "part", "put": "put"}
-#: Workers in a row that die before they are ready, after which no other is started.
+#: Workers in a row that die before they are ready, after which no other is started for a while, and who asks is told.
 FALSE_STARTS = 3
+#: Seconds until one is tried again: a driver may be mended, or a package installed, while the server stays.
+RETRY_EVERY = 120.0
 #: Seconds between two attempts to start a worker where the system lets none start.
 REPLACE_EVERY = 2.0
 
@@ -75,7 +77,7 @@ class Work:
         self._uploads: dict[int, Job] = {}  # frames and blobs that are not answered yet
         self._shared: dict[tuple[str, str, bytes], Job] = {}  # by what equal requests have in common
         self._false_starts = 0
-        self._replace_at = 0.0
+        self._replace_at = self._retry_at = 0.0
         self.worker: WorkerProcess | None
         self._start()
 
@@ -321,6 +323,8 @@ class Work:
         """Looks after the worker: called several times a second."""
         worker = self.worker
         if worker is None:
+            if self.failure and time.monotonic() > self._retry_at:
+                self.failure, self._false_starts = None, FALSE_STARTS - 1
             if self.failure is None and time.monotonic() > self._replace_at:
                 self._replace()
             return
@@ -392,7 +396,7 @@ class Work:
     def _give_up(self, failure: StylebridgeError) -> None:
         """No worker can be had: says so to everybody who waits or will ask, where no other takes them over."""
         event(log, "no worker", logging.ERROR, device=self.device, why=failure.message)
-        self.failure = failure
+        self.failure, self._retry_at = failure, time.monotonic() + RETRY_EVERY
         self._on_change(self)
         for job in [*self.waiting, *self._uploads.values()]:
             self.finish(job, "error", told(failure))

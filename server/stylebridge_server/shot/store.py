@@ -13,6 +13,7 @@ name, so a damaged one is not used but asked for again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -36,6 +37,8 @@ log = logging.getLogger("stylebridge.store")
 SPARE = 256 << 20
 #: How full an eviction leaves the store, as a part of the limit.
 EVICT_TO = 0.9
+#: What a process keeps in its folder.
+WITHIN = ("parts", "pins")
 #: Lacking blobs that are named at once: a message has no room for all the files of a long sequence.
 NAMED = 4096
 #: Writes of so much, as a part of the limit, after which the folder is looked through again: other processes
@@ -59,6 +62,7 @@ class Store:
         self._blobs = folder / "blobs"
         self._lock = threading.Lock()
         self._verified: set[tuple[str, int]] = set()  # hash and inode of files that were found to be it
+        self._closed = False
         self._coming = 0  # bytes that were announced and are not whole yet
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,12 +108,14 @@ class Store:
         """
         with self._lock:
             self._make_room(size)
+            try:
+                if self._closed:
+                    raise OSError(errno.ENOENT, "this process ends")
+                incoming = Incoming(self, self._own / "parts" / secrets.token_hex(8), size, name)
+            except OSError as error:
+                raise self.not_writable(error) from None
             self._coming += size
-        try:
-            return Incoming(self, self._own / "parts" / secrets.token_hex(8), size, name)
-        except OSError as error:
-            self._arrived(size)
-            raise self.not_writable(error) from None
+            return incoming
 
     def path(self, name: str) -> Path:
         """The file of a blob, which counts as used now.
@@ -135,8 +141,15 @@ class Store:
         return Pins(self, folder)
 
     def close(self) -> None:
-        """Lets go of the folder; blobs stay."""
-        shutil.rmtree(self._own, ignore_errors=True)
+        """Lets go of the folder; blobs stay. What other threads put there meanwhile is left to the next process, which
+        finds it by the lock.
+        """
+        with self._lock:
+            self._closed = True
+        for name in WITHIN:
+            shutil.rmtree(self._own / name, ignore_errors=True)
+        if not any((self._own / name).exists() for name in WITHIN):
+            shutil.rmtree(self._own, ignore_errors=True)
         self._held.close()
 
     def not_writable(self, error: OSError) -> StylebridgeError:
@@ -192,7 +205,7 @@ class Store:
         elif free < size + SPARE:
             self._evict(size + SPARE - free)
             if shutil.disk_usage(self.folder).free - self._coming < size + SPARE:
-                raise self.not_writable(OSError(28, os.strerror(28)))
+                raise self.not_writable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def _evict(self, size: int) -> None:
         """Frees at least so many bytes where that is possible."""
@@ -359,7 +372,7 @@ def _own_folder(run: Path) -> tuple[Path, IO[bytes]]:
     """A folder for this process, and the open file that tells others that it lives."""
     while True:
         folder = run / f"{os.getpid()}-{secrets.token_hex(4)}"
-        for name in ("parts", "pins"):
+        for name in WITHIN:
             (folder / name).mkdir(parents=True)
         held = (folder / "lock").open("ab")
         if lock(held) and (folder / "lock").exists():
