@@ -63,6 +63,7 @@ class Job:
         wanted: whether anybody still waits for it.
         whole: for a frame or blob, whether all its parts were passed on.
         ahead: of a frame or blob, bytes that were passed on and not taken yet.
+        moved: of a frame or blob, when a part of it last came or was taken (`time.monotonic`).
         lost: of a frame or blob, whether a worker died with a part of it; to be sent again when there is another.
         before: of a stream, how many frames were delivered before the present attempt.
     """
@@ -77,6 +78,7 @@ class Job:
     whole: bool = True
     before: int = 0
     ahead: int = 0
+    moved: float = field(default_factory=time.monotonic)
     lost: bool = False
     asked: list[tuple[Session, int]] = field(init=False)
     _delivered: int = 0
