@@ -35,7 +35,8 @@ class Session:
         client: what the client calls itself.
         jobs: its unanswered requests by its own numbers.
         begun: when it said hello (`time.monotonic`).
-        weights: of its unanswered requests, bytes of the envelope and bytes that may be sent ahead; see `limits`.
+        weights: of its unanswered requests, bytes of the envelope, bytes that may be sent ahead, and memory that
+            an upload may come to take; see `limits`.
     """
 
     routing: bytes
@@ -45,7 +46,7 @@ class Session:
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     jobs: dict[int, Job] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
-    weights: dict[int, tuple[int, int]] = field(default_factory=dict)
+    weights: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
