@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.protocol import WINDOW_LIMIT, Message
+from stylebridge.protocol import UPLOAD_WINDOW, WINDOW_LIMIT, Message
 from stylebridge_server.broker import limits
 from stylebridge_server.broker.limits import check_request, check_session
 from stylebridge_server.broker.sessions import SESSIONS_LIMIT, Session
@@ -63,3 +63,36 @@ def test_other_users_are_bounded_together_and_the_owner_is_not_held_up() -> None
     assert asked == limits.OTHERS_ASKED_LIMIT
     mine = session()
     ask([*others, mine], mine, 1 << 20)
+
+
+def put(sessions: list[Session], one: Session, size: int, offset: int = 0) -> None:
+    """An upload that stays unanswered."""
+    number = len(one.jobs) + 1
+    check_request(sessions, one, Message("put", number, {"size": size, "offset": offset}), 100)
+    one.jobs[number] = SimpleNamespace()  # type: ignore[assignment]
+
+
+def test_uploads_of_other_users_are_bounded_together() -> None:
+    others = [session(owner=False) for _ in range(limits.OTHERS_LIMIT)]
+    for place in range(limits.OTHERS_COMING_LIMIT // UPLOAD_WINDOW):
+        put(others, others[place // 4], 1 << 40)
+    last = others[-1]
+    with pytest.raises(StylebridgeError, match="sending too many frames and files at once") as caught:
+        put(others, last, 1)
+    assert caught.value.code == Code.TOO_LARGE
+    put(others, last, 1 << 40, offset=1 << 20)  # the rest of one that was refused, which costs nothing
+    ask(others, last, 100)
+    mine = session()
+    put([*others, mine], mine, 1 << 40)
+    del others[0].jobs[1]
+    put(others, last, 1 << 40)
+
+
+def test_a_frame_is_counted_whole() -> None:
+    one = session(owner=False)
+    fields = {"dtype": "uint8", "height": 1 << 14, "width": 1 << 14, "channels": 4, "offset": 0}
+    for number in (1, 2):
+        check_request([one], one, Message("put_frame", number, fields), 100)
+        one.jobs[number] = SimpleNamespace()  # type: ignore[assignment]
+    with pytest.raises(StylebridgeError, match="sending too many frames"):
+        put([one], one, 1)

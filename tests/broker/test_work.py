@@ -84,6 +84,65 @@ def test_a_server_that_gave_up_on_its_worker_tries_again(monkeypatch: pytest.Mon
     assert work.failure is None and work.worker is not None
 
 
+class Upload:
+    """A blob that a client began to send through a worker that stands still."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, str, dict[str, Any]]] = []
+        self.sent: list[tuple[str, int]] = []
+        self.said: list[Message] = []
+        one = worker(dead=False)
+        one.send = lambda op, job, *words: self.sent.append((op, job))
+        one.messages = self._messages
+        self.work = Work(
+            lambda: one,
+            lambda session, op, number, fields, payload: self.told.append((number, op, fields)),
+            lambda work: None,
+            lambda *words: None,
+            Books(),
+            "cpu",
+            upload_patience=60.0,
+        )
+        self.session = Session(b"r", "user", "test", owner=False)
+
+    def _messages(self) -> list[Message]:
+        said, self.said = self.said, []
+        return said
+
+    def send(self, offset: int, size: int = 10) -> None:
+        fields = {"hash": None, "size": size, "offset": offset, "place": None}
+        self.work.accept(self.session, Message("put", 5, fields, b"ab"))
+
+    def take(self) -> None:
+        """The worker takes what was sent."""
+        [job] = self.session.jobs.values()
+        self.said.append(Message("credit", job.number, {"attempt": 0, "bytes": 2}))
+        self.work.hear()
+
+
+def test_an_upload_of_which_nothing_more_comes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    upload = Upload()
+    upload.send(0)
+    now += 600
+    upload.work.tick()  # it is the worker's turn
+    upload.take()
+    upload.work.tick()
+    now += 59
+    upload.send(2)
+    upload.take()
+    now += 59
+    upload.work.tick()
+    assert upload.work.busy and "error" not in [op for _, op, _ in upload.told]
+    now += 2
+    upload.work.tick()
+    number, op, fields = upload.told[-1]
+    assert (number, op, fields["code"]) == (5, "error", "bad_request")
+    assert "came for 60 seconds: send it again" in fields["message"]
+    assert not upload.work.busy and not upload.session.jobs and upload.sent[-1][0] == "cancel"
+
+
 @pytest.mark.parametrize("lacking", ["process", "room"])
 def test_a_worker_that_cannot_be_started_leaves_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch, lacking: str

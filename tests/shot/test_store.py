@@ -123,10 +123,32 @@ def test_what_an_open_shot_uses_stays_and_what_does_not_fit_beside_it_is_refused
     with pytest.raises(StylebridgeError, match="do not fit into the server's store of 8 MiB") as refused:
         store.begin(4 * MIB)
     assert refused.value.code == Code.TOO_LARGE
-    assert [store.has(name) for name in names] == [True] * 6 + [False]
+    assert [store.has(name) for name in names] == [True] * 7
     pins.close()
     assert put(store, blob(9, 4 * MIB))
     assert store.bytes <= store.limit
+
+
+def test_an_announcement_takes_no_room_from_anybody(store: Store) -> None:
+    names = [put(store, blob(n)) for n in range(7)]
+    announced = [store.begin(8 * MIB) for _ in range(3)]
+    assert all(store.has(name) for name in names)
+    assert put(store, blob(7)) and all(store.has(name) for name in names)
+    announced[0].add(0, blob(8, 2 * MIB))
+    assert 0 < sum(store.has(name) for name in names) < 7
+    announced[0].abandon()
+    assert store._coming == 0
+    assert put(store, blob(9, 7 * MIB))
+
+
+def test_uploads_that_do_not_fit_together_are_refused_as_they_come(store: Store) -> None:
+    first, second = store.begin(6 * MIB), store.begin(6 * MIB)
+    first.add(0, blob(1, 5 * MIB))
+    with pytest.raises(StylebridgeError, match="do not fit into the server's store of 8 MiB") as refused:
+        second.add(0, blob(2, 4 * MIB))
+    assert refused.value.code == Code.TOO_LARGE
+    assert first.add(5 * MIB, blob(1)) == name_of(blob(1, 6 * MIB))
+    assert left(store.folder) == [name_of(blob(1, 6 * MIB))] and store._coming == 0
 
 
 def test_a_pin_outlives_an_eviction_by_a_process_that_knows_nothing_of_it(

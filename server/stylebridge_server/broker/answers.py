@@ -42,6 +42,14 @@ def upload_lost() -> StylebridgeError:
     )
 
 
+def upload_stalled(seconds: float) -> StylebridgeError:
+    """A frame or blob of which nothing more comes."""
+    return StylebridgeError(
+        Code.BAD_REQUEST,
+        f"Nothing more of what was being sent came for {seconds:g} seconds: send it again from the start.",
+    )
+
+
 def poisoned(job: Job) -> StylebridgeError:
     """A request that is not given to a third worker."""
     return StylebridgeError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.protocol import WINDOW, Message
+from stylebridge.protocol import UPLOAD_WINDOW, WINDOW, Message
 from stylebridge.requests import STREAMS
 
 from .sessions import SESSIONS_LIMIT, Session
@@ -19,6 +19,8 @@ OTHERS_LIMIT = 224
 ASKED_LIMIT, OTHERS_ASKED_LIMIT = 16 << 20, 64 << 20
 #: Bytes that streams under way may send ahead of what was taken, of one session and of all other users together.
 AHEAD_LIMIT, OTHERS_AHEAD_LIMIT = 2 << 30, 8 << 30
+#: Bytes of memory that uploads of all other users together may come to take; see `sessions.UPLOADS_LIMIT` for one.
+OTHERS_COMING_LIMIT = 2 << 30
 
 
 def check_session(sessions: Collection[Session], owner: bool) -> None:
@@ -46,20 +48,39 @@ def check_request(sessions: Collection[Session], session: Session, message: Mess
         StylebridgeError: `TOO_LARGE`.
     """
     ahead = (message.fields.get("window") or WINDOW) if message.op in STREAMS else 0
+    coming = _coming(message)
     session.weights = {number: one for number, one in session.weights.items() if number in session.jobs}
-    asked_before, ahead_before = _sum([session])
+    asked_before, ahead_before, _ = _sum([session])
     if asked_before + size > ASKED_LIMIT or ahead_before + ahead > AHEAD_LIMIT:
         raise _too_much("This client has")
     if not session.owner:
-        asked_before, ahead_before = _sum([one for one in sessions if not one.owner])
+        asked_before, ahead_before, before = _sum([one for one in sessions if not one.owner])
         if asked_before + size > OTHERS_ASKED_LIMIT or ahead_before + ahead > OTHERS_AHEAD_LIMIT:
             raise _too_much("Clients of other users have")
-    session.weights[message.id] = size, ahead
+        if coming and before + coming > OTHERS_COMING_LIMIT:
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                "Clients of other users are sending too many frames and files at once: wait a moment, and send again.",
+            )
+    session.weights[message.id] = size, ahead, coming
 
 
-def _sum(sessions: Collection[Session]) -> tuple[int, int]:
+def _coming(message: Message) -> int:
+    """Bytes of memory that an upload may come to take: a frame is put together there, a file goes on to the disk."""
+    if message.op == "put_frame":
+        return 0 if message.fields["offset"] else message.layout.nbytes
+    if message.op == "put":
+        return 0 if message.fields["offset"] else min(message.fields["size"], UPLOAD_WINDOW)
+    return 0
+
+
+def _sum(sessions: Collection[Session]) -> tuple[int, int, int]:
     weights = [weight for one in sessions for number, weight in one.weights.items() if number in one.jobs]
-    return sum(size for size, _ in weights), sum(ahead for _, ahead in weights)
+    return (
+        sum(size for size, _, _ in weights),
+        sum(ahead for _, ahead, _ in weights),
+        sum(coming for _, _, coming in weights),
+    )
 
 
 def _too_much(who: str) -> StylebridgeError:

@@ -35,7 +35,8 @@ class Session:
         client: what the client calls itself.
         jobs: its unanswered requests by its own numbers.
         begun: when it said hello (`time.monotonic`).
-        weights: of its unanswered requests, bytes of the envelope and bytes that may be sent ahead; see `limits`.
+        weights: of its unanswered requests, bytes of the envelope, bytes that may be sent ahead, and memory that
+            an upload may come to take; see `limits`.
     """
 
     routing: bytes
@@ -45,7 +46,7 @@ class Session:
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     jobs: dict[int, Job] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
-    weights: dict[int, tuple[int, int]] = field(default_factory=dict)
+    weights: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -63,6 +64,7 @@ class Job:
         wanted: whether anybody still waits for it.
         whole: for a frame or blob, whether all its parts were passed on.
         ahead: of a frame or blob, bytes that were passed on and not taken yet.
+        moved: of a frame or blob, when a part of it last came or was taken (`time.monotonic`).
         lost: of a frame or blob, whether a worker died with a part of it; to be sent again when there is another.
         before: of a stream, how many frames were delivered before the present attempt.
     """
@@ -77,6 +79,7 @@ class Job:
     whole: bool = True
     before: int = 0
     ahead: int = 0
+    moved: float = field(default_factory=time.monotonic)
     lost: bool = False
     asked: list[tuple[Session, int]] = field(init=False)
     _delivered: int = 0

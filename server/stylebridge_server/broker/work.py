@@ -16,7 +16,7 @@ from stylebridge.requests import STREAMS
 
 from ..worker.logs import event
 from ..worker.messages import told
-from .answers import cancelled, poisoned, superseded, upload_lost
+from .answers import cancelled, poisoned, superseded, upload_lost, upload_stalled
 from .books import Books
 from .queue import Queue
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
@@ -33,6 +33,8 @@ FALSE_STARTS = 3
 RETRY_EVERY = 120.0
 #: Seconds between two attempts to start a worker where the system lets none start.
 REPLACE_EVERY = 2.0
+#: Seconds without a part after which a frame or blob comes no more: it takes room, and keeps the server from ending.
+UPLOAD_PATIENCE = 60.0
 
 
 class Work:
@@ -45,6 +47,7 @@ class Work:
         on_status: called with this and the worker's counters, when they were asked for.
         books: what was asked and what became of it.
         device: what the worker computes on, for the log and for `status`.
+        upload_patience: seconds that the next part of a frame or blob is waited for.
 
     Attributes:
         worker: the one that lives, None where none can be had.
@@ -64,7 +67,9 @@ class Work:
         on_status: Callable[[Work, dict[str, Any]], None],
         books: Books,
         device: str,
+        upload_patience: float = UPLOAD_PATIENCE,
     ) -> None:
+        self._upload_patience = upload_patience
         self._start_worker, self._emit = start_worker, emit
         self._on_change, self._on_status = on_change, on_status
         self.waiting = Queue()
@@ -168,6 +173,7 @@ class Work:
         if worker is None or job.lost:
             job.lost = True
             return False
+        job.moved = time.monotonic()
         self.books.take(job, message.length)
         job.ahead += memoryview(
             message.payload
@@ -312,6 +318,7 @@ class Work:
             fields = job.progress(fields)
         elif message.op == "credit":
             job.ahead -= fields["bytes"]
+            job.moved = time.monotonic()
         for session, number in list(job.asked):
             self._emit(session, message.op, number, fields, payload)
         if message.op == "frame" and message.last and job.message.op in STREAMS:
@@ -320,7 +327,8 @@ class Work:
     # The worker's life.
 
     def tick(self) -> None:
-        """Looks after the worker: called several times a second."""
+        """Looks after the worker and what is being sent to it: called several times a second."""
+        self._end_stalled()
         worker = self.worker
         if worker is None:
             if self.failure and time.monotonic() > self._retry_at:
@@ -336,6 +344,13 @@ class Work:
             worker.kill()
         if why or worker.dead:
             self._bury(worker)
+
+    def _end_stalled(self) -> None:
+        """Ends uploads whose next part is the client's to send and does not come."""
+        due = time.monotonic() - self._upload_patience
+        for job in list(self._uploads.values()):
+            if not (job.whole or job.lost or job.ahead) and job.moved < due:
+                self.finish(job, "error", told(upload_stalled(self._upload_patience)))
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Finds out what a dead worker was doing, and has it done by another."""

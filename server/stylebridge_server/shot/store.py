@@ -63,7 +63,7 @@ class Store:
         self._lock = threading.Lock()
         self._verified: set[tuple[str, int]] = set()  # hash and inode of files that were found to be it
         self._closed = False
-        self._coming = 0  # bytes that were announced and are not whole yet
+        self._coming = 0  # bytes that came of blobs that are not whole yet
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._blobs.mkdir(exist_ok=True)
@@ -96,25 +96,24 @@ class Store:
             )
 
     def begin(self, size: int, name: str | None = None) -> Incoming:
-        """Starts to receive a blob.
+        """Starts to receive a blob. Room is made for its bytes as they come: a word alone takes nothing from others.
 
         Args:
             size: its bytes.
             name: its hash, where the sender knows it.
 
         Raises:
-            StylebridgeError: too_large, where it does not fit beside what open shots use; not_writable, where the disk
-                is full.
+            StylebridgeError: too_large, where it could not fit beside what open shots use; not_writable, where the
+                disk is too full for it.
         """
         with self._lock:
-            self._make_room(size)
+            self._check_fits(size)
             try:
                 if self._closed:
                     raise OSError(errno.ENOENT, "this process ends")
                 incoming = Incoming(self, self._own / "parts" / secrets.token_hex(8), size, name)
             except OSError as error:
                 raise self.not_writable(error) from None
-            self._coming += size
             return incoming
 
     def path(self, name: str) -> Path:
@@ -184,28 +183,50 @@ class Store:
             self.bytes += size
             self._unlooked += size
 
-    def _arrived(self, size: int) -> None:
+    def _take(self, size: int) -> None:
+        """Makes room for bytes that came, and counts them; raises as `begin`."""
+        with self._lock:
+            self._make_room(size)
+            self._coming += size
+
+    def _release(self, size: int) -> None:
+        """Bytes that came are a whole blob now, or gone."""
         with self._lock:
             self._coming -= size
+
+    def _check_fits(self, size: int) -> None:
+        """Refuses what would not fit even if all that nobody uses made room."""
+        free = shutil.disk_usage(self.folder).free
+        if self.bytes + size <= self.limit and free >= size + SPARE:
+            return
+        unused = sum(status.st_size for _, status in self._walk() if status.st_nlink == 1)
+        if self.bytes - unused + size > self.limit:
+            raise self._too_large(size)
+        if free + unused < size + SPARE:
+            raise self.not_writable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def _make_room(self, size: int) -> None:
         """Drops what was not used for longest until `size` more fits."""
         if self._unlooked > self.limit * LOOK_EVERY:
             self.bytes, self._unlooked = self._look(), 0
         need = self.bytes + self._coming + size
-        free = shutil.disk_usage(self.folder).free - self._coming
+        free = shutil.disk_usage(self.folder).free
         if need > self.limit:
             self._evict(need - int(self.limit * EVICT_TO))
             if self.bytes + self._coming + size > self.limit:
-                raise StylebridgeError(
-                    Code.TOO_LARGE,
-                    f"{size >> 20} MiB do not fit into the server's store of {self.limit >> 20} MiB beside what open "
-                    "shots use: close shots, or have STYLEBRIDGE_STORE_MB raised on the server.",
-                )
+                raise self._too_large(size)
         elif free < size + SPARE:
-            self._evict(size + SPARE - free)
-            if shutil.disk_usage(self.folder).free - self._coming < size + SPARE:
+            # More than for this part: each eviction looks through the folder.
+            self._evict(size + SPARE - free + int(self.limit * (1 - EVICT_TO)))
+            if shutil.disk_usage(self.folder).free < size + SPARE:
                 raise self.not_writable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    def _too_large(self, size: int) -> StylebridgeError:
+        return StylebridgeError(
+            Code.TOO_LARGE,
+            f"{-(-size >> 20)} MiB do not fit into the server's store of {self.limit >> 20} MiB beside what open shots "
+            "use: close shots, or have STYLEBRIDGE_STORE_MB raised on the server.",
+        )
 
     def _evict(self, size: int) -> None:
         """Frees at least so many bytes where that is possible."""
@@ -253,8 +274,8 @@ class Incoming:
 
         Raises:
             StylebridgeError: bad_request for a part that does not follow the one before or does not fit, bad_value
-                where the whole has another hash than was said, not_writable where the disk is full. Nothing is left
-                of the blob then.
+                where the whole has another hash than was said, too_large or not_writable where others left no room
+                meanwhile. Nothing is left of the blob then.
         """
         size = memoryview(data).nbytes
         try:
@@ -263,9 +284,10 @@ class Incoming:
                     Code.BAD_REQUEST,
                     f"A part of {size} bytes at {offset} does not fit: send the parts in order.",
                 )
+            self._store._take(size)
+            self._filled += size
             self._write(memoryview(data).cast("B"))
             self._digest.update(data)
-            self._filled += size
             return self._finish() if self._filled == self._size else None
         except OSError as error:
             self.abandon()
@@ -280,7 +302,7 @@ class Incoming:
             with contextlib.suppress(OSError):  # a disk that is gone: what is left there is swept away later
                 self._file.close()
             self._file = None
-            self._store._arrived(self._size)
+            self._store._release(self._filled)
             with contextlib.suppress(OSError):
                 self._part.unlink()
 
@@ -300,7 +322,7 @@ class Incoming:
         self._file.close()
         self._store._admit(self._part, name, self._size)
         self._file = None
-        self._store._arrived(self._size)
+        self._store._release(self._size)
         return name
 
 
