@@ -236,6 +236,9 @@ class AnalysisStore:
         self.folder = folder
         self._limit = limit
         self._whole: dict[str, object] = {}
+        self._last: tuple[object, Analysis] | None = (
+            None  # state and analysis: it is mostly the same one again
+        )
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{SCRATCH}*"):
             with contextlib.suppress(OSError):
@@ -316,7 +319,11 @@ class AnalysisStore:
         with contextlib.suppress(OSError):
             os.utime(folder)  # says that it was used
         try:
-            content: dict[str, Any] = json.loads(self._text(identifier))
+            state = self._state(identifier)
+            last = self._last
+            if last and last[0] == state and last[1].id == identifier:
+                return last[1]
+            content: dict[str, Any] = json.loads(self._text(identifier, state))
             spans: dict[tuple[int, int], _Span] = {
                 (instance, number): (offset, length, (box[0], box[1], box[2], box[3]))
                 for instance, number, offset, length, box in content["mattes"]
@@ -324,7 +331,7 @@ class AnalysisStore:
             instances = tuple(
                 Instance(**{**one, "colour": tuple(one["colour"])}) for one in content["instances"]
             )
-            return Analysis(
+            analysis = Analysis(
                 id=identifier,
                 width=content["width"],
                 height=content["height"],
@@ -337,6 +344,8 @@ class AnalysisStore:
                 folder=folder,
                 _spans=spans,
             )
+            self._last = state, analysis
+            return analysis
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StylebridgeError(
                 Code.NEED,
@@ -344,17 +353,18 @@ class AnalysisStore:
                 analysis=identifier,
             ) from error
 
-    def _text(self, identifier: str) -> bytes:
+    def _state(self, identifier: str) -> object:
+        """What changes with either file."""
+        states = [(self.folder / identifier / name).stat() for name in (CONTENTS, MATTES)]
+        return [(status.st_ino, status.st_mtime_ns, status.st_size) for status in states]
+
+    def _text(self, identifier: str, state: object) -> bytes:
         """The contents of an analysis, whose id was found to be their hash since either file last changed.
 
         Raises:
             ValueError: it is not.
         """
         folder = self.folder / identifier
-        state = [
-            (status.st_ino, status.st_mtime_ns, status.st_size)
-            for status in ((folder / name).stat() for name in (CONTENTS, MATTES))
-        ]
         text = (folder / CONTENTS).read_bytes()
         if self._whole.get(identifier) != state:
             digest = hashlib.blake2b(digest_size=16)
