@@ -30,12 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.recent import Recent
 from stylebridge_server.values import Instance
 
 SCHEMA = "analysis.1"
 CONTENTS, MATTES = "analysis.json", "mattes.bin"
 SCRATCH = ".making-"
 _SCRATCH_SECONDS = 86_400  # no analysis is written for so long: whoever began one was killed
+_WHOLE_KEPT = 1024  # analyses that are remembered to be whole
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, ends excluded
 _Span = tuple[int, int, Box]  # offset and length in mattes.bin, and the box
 
@@ -235,7 +237,7 @@ class AnalysisStore:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self._limit = limit
-        self._whole: dict[str, object] = {}
+        self._whole: Recent[str, object] = Recent(_WHOLE_KEPT)
         self._last: tuple[object, Analysis] | None = (
             None  # state and analysis: it is mostly the same one again
         )
