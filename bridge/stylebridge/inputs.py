@@ -21,6 +21,7 @@ from .errors import Code, StylebridgeError
 from .files import glimpse, hash_of, same
 from .pattern import parse_pattern
 from .pixels import PART_BYTES, Bytes, Picture, split
+from .recent import Recent
 from .requests import Progress
 
 #: A blob's bytes, or the file that holds them.
@@ -32,6 +33,8 @@ Frames = Union[Callable[[int], Any], Mapping[int, Any]]
 PROBED = 16
 #: Entries of a list that an envelope is trusted to have room for; longer ones are put as blobs.
 LISTED = 2000
+#: Files whose hashes are remembered, more than a request may name; and those that the server was found to see, or not.
+HASHES_KEPT, SEEN_KEPT = 1 << 17, 4096
 
 
 @dataclass
@@ -57,8 +60,8 @@ class Inputs:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._hashes: dict[tuple[str, int, int], str] = {}
-        self._seen: dict[tuple[str, str, int, int], bool] = {}
+        self._hashes: Recent[tuple[str, int, int], str] = Recent(HASHES_KEPT)
+        self._seen: Recent[tuple[str, str, int, int], bool] = Recent(SEEN_KEPT)
 
     def put(
         self, content: Content, name: str | None = None, progress: Callable[[int], None] | None = None
@@ -184,9 +187,10 @@ class Inputs:
         try:
             status = Path(path).stat()
             mark = (path, status.st_size, status.st_mtime_ns)
-            if mark not in self._hashes:
-                self._hashes[mark] = hash_of(path)
-            return self._hashes[mark]
+            known = self._hashes.get(mark)
+            if known is None:
+                known = self._hashes[mark] = hash_of(path)
+            return known
         except OSError as error:
             raise StylebridgeError(
                 Code.NOT_READABLE,
@@ -203,14 +207,15 @@ class Inputs:
         try:
             states = [(path, Path(path).stat()) for path in some]
             marks = [(session, path, state.st_size, state.st_mtime_ns) for path, state in states]
-            if not all(mark in self._seen for mark in marks):
+            seen = [self._seen.get(mark) for mark in marks]
+            if None in seen:
                 ours = [glimpse(path) for path in some]
                 theirs = self._connection.call("probe", {"paths": some})["files"]
                 for place, mark in enumerate(marks):
-                    self._seen[mark] = place < len(theirs) and same(ours[place], theirs[place])
+                    seen[place] = self._seen[mark] = place < len(theirs) and same(ours[place], theirs[place])
         except OSError:
             return True  # this side cannot read it either; the server says why
-        return all(self._seen[mark] for mark in marks)
+        return all(seen)
 
 
 def pictures_of(look: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,9 @@ log = logging.getLogger("stylebridge.link")
 HEARTBEAT = 2
 HEARTBEAT_LIMIT = 10
 
+#: What a server that cannot read its keys answers to a handshake, by rfc.zeromq.org/spec/27.
+NOBODY_NOW = 500
+
 _STOP: list[Bytes] = [b""]
 _numbers = itertools.count(1)
 
@@ -96,23 +99,24 @@ class Link:
         """Connects, proves who this side is and who the other is, and begins to receive.
 
         Raises:
-            StylebridgeError: `UNREACHABLE` where nobody answers or another than the named server does,
-                `DENIED` where the server does not let this side's key in.
+            StylebridgeError: `UNREACHABLE` where nobody answers, another than the named server does, or it lets
+                nobody in for the moment; `DENIED` where the server does not let this side's key in.
         """
         events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
         events |= zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
         events |= zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
         self._monitor = monitor = self._socket.get_monitor_socket(events)
-        event = 0
+        event = status = 0
         try:
             self._socket.connect(self._endpoint)
             if monitor.poll(int(timeout * 1000), zmq.POLLIN):
-                event = int(recv_monitor_message(monitor)["event"])
+                seen = recv_monitor_message(monitor)
+                event, status = int(seen["event"]), int(seen["value"])
         except zmq.ZMQError:
             event = zmq.EVENT_CLOSED  # no such address
         if event != zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._release()
-            raise self._refusal(event)
+            raise self._refusal(event, status)
         atexit.register(self.close)
         self._thread.start()
 
@@ -171,8 +175,13 @@ class Link:
             self._closed = True
         self._context.destroy()
 
-    def _refusal(self, event: int) -> StylebridgeError:
+    def _refusal(self, event: int, status: int) -> StylebridgeError:
         where = f"The server at {self._endpoint}"
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and status == NOBODY_NOW:
+            return StylebridgeError(
+                Code.UNREACHABLE,
+                f"{where} can let nobody in for the moment: try again soon; its log says why.",
+            )
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             return StylebridgeError(
                 Code.DENIED,

@@ -13,6 +13,7 @@ import pytest
 import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from zmq.utils import z85
 
 from stylebridge import keys, launch
 from stylebridge.client import Client
@@ -143,6 +144,30 @@ def test_refused_keys_do_not_fill_the_log(tmp_path: Path, monkeypatch: pytest.Mo
         asking.send_multipart(odd)
         gate.answer()
         assert asking.recv_multipart()[2] == b"400"
+    context.destroy(0)
+
+
+def test_a_server_that_cannot_read_its_keys_denies_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with too many open files. A client that comes back tries again then; one that is denied does not."""
+    context: zmq.Context = zmq.Context()
+
+    def unreadable() -> set[bytes]:
+        raise StylebridgeError(
+            Code.NOT_READABLE, "The keys cannot be read now (Too many open files): try again."
+        )
+
+    gate = Gate(context, {CLIENTS: unreadable})
+    answering = threading.Thread(target=gate.answer, daemon=True)
+    answering.start()
+    server, key = context.socket(zmq.ROUTER), KeyPair.make()
+    server.curve_server, server.zap_domain = True, CLIENTS.encode()
+    server.curve_secretkey = z85.encode(key.secret)
+    port = server.bind_to_random_port("tcp://127.0.0.1")
+    link = Link(f"tcp://127.0.0.1:{port}", key.public, KeyPair.make(), lambda parts: None, lambda: None)
+    with pytest.raises(StylebridgeError, match="can let nobody in for the moment: try again") as caught:
+        link.open(20)
+    assert caught.value.code == Code.UNREACHABLE and gate.refused == 1
+    answering.join()
     context.destroy(0)
 
 

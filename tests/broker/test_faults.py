@@ -46,6 +46,22 @@ def test_a_request_that_kills_two_workers_is_poisoned_and_others_are_not(
     assert [frame.number for frame in once] == list(range(6))
 
 
+@pytest.mark.parametrize("words", ["deep", "odd"])
+def test_what_a_worker_says_and_nobody_can_read_is_answered(client: Client, words: str) -> None:
+    with pytest.raises(StylebridgeError, match='answered "analyse" with what cannot be read') as caught:
+        client.analyse(client.open_shot("/plates/plate.mp4"), [{"name": words, "frame": 0}])
+    assert caught.value.code == Code.INTERNAL
+    assert client.analyse(client.open_shot("/plates/plate.mp4")).cuts == [3]
+    until(lambda: client.status()["running"] == 0)
+    assert client.status()["workers"][0]["restarts"] == 0
+
+
+def test_a_worker_that_says_what_belongs_to_no_request_is_replaced(client: Client) -> None:
+    with pytest.raises(StylebridgeError, match="ended two worker processes"):
+        client.analyse(client.open_shot("/plates/plate.mp4"), [{"name": "noise", "frame": 0}])
+    assert client.status()["workers"][0]["restarts"] == 2
+
+
 def test_a_killed_server_is_started_again(client: Client) -> None:
     shot = client.open_shot("/plates/plate.mp4")
     stream = client.render(shot, {"seconds": 0.01}, range(30))

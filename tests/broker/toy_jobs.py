@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
@@ -47,6 +48,12 @@ def analyse(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
             raise ZeroDivisionError("a defect")
         if prompt["name"] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if prompt["name"] == "deep":
+            return {"analysis": functools.reduce(lambda inner, _: [inner], range(100), [])}  # type: ignore[arg-type]
+        if prompt["name"] == "odd":
+            context._send("progress", context.number, {"done": "some"})
+        if prompt["name"] == "noise":
+            context._send.__self__._link.send([b"\xc1"])  # type: ignore[attr-defined]
         if prompt["name"].startswith("/"):
             hold(context, Path(prompt["name"]))
     _analysed.append(context.session)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.shot import analysis as module
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.values import Instance
 
@@ -126,3 +127,12 @@ def test_nothing_half_made_stays_behind(tmp_path: Path) -> None:
         builder.put(1, 6, np.zeros((3, 3), np.uint8))
     del builder
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_remembered_of_analyses_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WHOLE_KEPT", 2)
+    store = AnalysisStore(tmp_path, 1 << 30)
+    made = [build(store, order).id for order in ([1], [2], [3], [4])]
+    assert len(set(made)) == 4
+    assert [store.load(name).id for name in [*made, *made]] == [*made, *made]
+    assert len(store._whole) == 2

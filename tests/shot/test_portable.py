@@ -52,6 +52,27 @@ def test_it_is_the_same_analysis_elsewhere(
     assert [path.name for path in away.folder.iterdir()] == [made.id]
 
 
+def test_each_piece_costs_the_same_however_long_the_analysis(
+    made: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = AnalysisStore(tmp_path / "here", 1 << 30)
+    whole = saved(store.load(made.id))
+    monkeypatch.setattr(portable, "PIECE", 5)
+
+    def refuse(*words: object) -> None:
+        raise AssertionError("all of it is read for a piece")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(json, "loads", refuse)
+        meanwhile.setattr(Path, "read_bytes", refuse)
+        got = [portable.piece(store.load(made.id), offset)[1] for offset in range(0, len(whole), 5)]
+    assert b"".join(got) == whole
+    assert portable.piece(made, 2**62) == (len(whole), b"")
+    (made.folder / "mattes.bin").write_bytes(b"damage")
+    with pytest.raises(StylebridgeError, match="is damaged"):
+        store.load(made.id)
+
+
 def changed(**fields: Any) -> Callable[[dict[str, Any]], None]:
     return lambda content: content.update(fields)
 

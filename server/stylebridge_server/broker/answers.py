@@ -50,6 +50,14 @@ def upload_stalled(seconds: float) -> StylebridgeError:
     )
 
 
+def unreadable(op: str) -> StylebridgeError:
+    """A job of which the worker said what is no message."""
+    return StylebridgeError(
+        Code.INTERNAL,
+        f'The server\'s worker answered "{op}" with what cannot be read; its log says why. Please report it.',
+    )
+
+
 def poisoned(job: Job) -> StylebridgeError:
     """A request that is not given to a third worker."""
     return StylebridgeError(

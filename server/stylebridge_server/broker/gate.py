@@ -44,14 +44,17 @@ class Gate:
         key = b""
         if len(parts) == 7 and parts[5] == b"CURVE":
             key = parts[6]
+        status, text, why = b"400", b"key not allowed", "not allowed"
         try:
-            known = key in self._allowed[parts[2].decode()]()
-            why = "not allowed"
-        except (StylebridgeError, KeyError, IndexError, UnicodeDecodeError) as error:
-            known, why = False, f"nobody is let in: {error}"
-        if not known:
+            if key in self._allowed[parts[2].decode()]():
+                status, text = b"200", b"OK"
+        except StylebridgeError as error:
+            # Not the key's fault. 300 is for this, but a client cannot tell it from a server with another key.
+            status, text, why = b"500", b"keys not readable now", f"nobody is let in: {error}"
+        except (KeyError, IndexError, UnicodeDecodeError) as error:
+            why = f"nobody is let in: {error}"
+        if status != b"200":
             self._note(why, key, parts[3].decode("ascii", "replace") if key else None)
-        status, text = (b"200", b"OK") if known else (b"400", b"key not allowed")
         self.socket.send_multipart([b"1.0", request, status, text, key.hex().encode(), b""])
 
     def _note(self, why: str, key: bytes, origin: str | None) -> None:

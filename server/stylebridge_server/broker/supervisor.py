@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgpack
 import zmq
 from zmq.utils import z85
 
@@ -136,7 +137,9 @@ class WorkerProcess:
             self.socket.send_multipart(encode(op, job, fields, payload), zmq.NOBLOCK, copy=False)
 
     def messages(self) -> Iterator[Message]:
-        """All that it has said and nobody has read yet."""
+        """All that it has said and nobody has read yet. What cannot be read comes as `unreadable`, with the id of the
+        job and the `op` that it names; 0 and empty where it names none.
+        """
         while True:
             try:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
@@ -146,7 +149,8 @@ class WorkerProcess:
                 message = decode([part.buffer for part in parts], FROM_WORKER)
             except StylebridgeError as error:
                 log.error("worker pid=%d said what cannot be read: %s", self.pid, error)
-                continue
+                number, op = _about(parts[0].buffer)
+                message = Message("unreadable", number, {"op": op})
             if message.op == "ready":
                 self.fingerprint = message.fields["fingerprint"]
             yield message
@@ -185,3 +189,13 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+
+def _about(envelope: Bytes) -> tuple[int, str]:
+    """The job and the op of a message that is refused, so that at least somebody can be told; 0 and empty for none."""
+    try:
+        named = msgpack.unpackb(envelope, strict_map_key=False)
+        number, op = named["id"], named["op"]
+    except (ValueError, TypeError, KeyError, RecursionError, msgpack.exceptions.UnpackException):
+        return 0, ""
+    return (number, op) if type(number) is int and isinstance(op, str) else (0, "")

@@ -16,7 +16,7 @@ from stylebridge.requests import STREAMS
 
 from ..worker.logs import event
 from ..worker.messages import told
-from .answers import cancelled, poisoned, superseded, upload_lost, upload_stalled
+from .answers import cancelled, poisoned, superseded, unreadable, upload_lost, upload_stalled
 from .books import Books
 from .queue import Queue
 from .sessions import REQUESTS_LIMIT, UPLOADS_LIMIT, Job, Session
@@ -295,8 +295,25 @@ class Work:
             self._on_status(self, message.fields["value"])
         elif message.op in ("shared", "unshared", "free"):
             self.sharing.heard(message)
+        elif message.op == "unreadable":
+            self._unreadable(message.id, message.fields["op"])
         else:
             self._of_job(message)
+
+    def _unreadable(self, number: int, op: str) -> None:
+        """Answers for a job of which something was said that cannot be read. A worker that does not even say of which
+        is replaced: what it has is begun again.
+        """
+        assert self.worker is not None
+        if not op:
+            event(log, "worker is killed: it says what cannot be read", logging.ERROR, pid=self.worker.pid)
+            self.worker.kill()
+            return
+        job = self.running.get(number) or self._uploads.get(number)
+        if job:
+            self.finish(job, "error", told(unreadable(job.message.op)))
+        if op in ("result", "error"):
+            self.running.pop(number, None)
 
     def _of_job(self, message: Message) -> None:
         """Passes an event on to the client, under the client's number."""

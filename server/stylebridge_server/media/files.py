@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.recent import Recent
 from stylebridge_server.steps import step
 
 try:
@@ -17,7 +18,10 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_hashes: dict[tuple[str, int, int, int], str] = {}
+#: Files whose hashes are remembered: more than the frames of the longest sequence.
+HASHES_KEPT = 1 << 17
+
+_hashes: Recent[tuple[str, int, int, int], str] = Recent(HASHES_KEPT)
 
 
 def readable_file(path: str | Path) -> Path:
@@ -143,14 +147,15 @@ def content_hash(path: Path) -> str:
     Remembered in this process for as long as path, size, modification time and inode stay the same.
     """
     key = _state(path)
-    if key not in _hashes:
+    known = _hashes.get(key)
+    if known is None:
         digest = hashlib.blake2b(digest_size=32)
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 step()
                 digest.update(chunk)
-        _hashes[key] = digest.hexdigest()
-    return _hashes[key]
+        known = _hashes[key] = digest.hexdigest()
+    return known
 
 
 def know_hash(path: Path, value: str) -> None:

@@ -30,12 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.recent import Recent
 from stylebridge_server.values import Instance
 
 SCHEMA = "analysis.1"
 CONTENTS, MATTES = "analysis.json", "mattes.bin"
 SCRATCH = ".making-"
 _SCRATCH_SECONDS = 86_400  # no analysis is written for so long: whoever began one was killed
+_WHOLE_KEPT = 1024  # analyses that are remembered to be whole
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, ends excluded
 _Span = tuple[int, int, Box]  # offset and length in mattes.bin, and the box
 
@@ -235,7 +237,10 @@ class AnalysisStore:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self._limit = limit
-        self._whole: dict[str, object] = {}
+        self._whole: Recent[str, object] = Recent(_WHOLE_KEPT)
+        self._last: tuple[object, Analysis] | None = (
+            None  # state and analysis: it is mostly the same one again
+        )
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{SCRATCH}*"):
             with contextlib.suppress(OSError):
@@ -316,7 +321,11 @@ class AnalysisStore:
         with contextlib.suppress(OSError):
             os.utime(folder)  # says that it was used
         try:
-            content: dict[str, Any] = json.loads(self._text(identifier))
+            state = self._state(identifier)
+            last = self._last
+            if last and last[0] == state and last[1].id == identifier:
+                return last[1]
+            content: dict[str, Any] = json.loads(self._text(identifier, state))
             spans: dict[tuple[int, int], _Span] = {
                 (instance, number): (offset, length, (box[0], box[1], box[2], box[3]))
                 for instance, number, offset, length, box in content["mattes"]
@@ -324,7 +333,7 @@ class AnalysisStore:
             instances = tuple(
                 Instance(**{**one, "colour": tuple(one["colour"])}) for one in content["instances"]
             )
-            return Analysis(
+            analysis = Analysis(
                 id=identifier,
                 width=content["width"],
                 height=content["height"],
@@ -337,6 +346,8 @@ class AnalysisStore:
                 folder=folder,
                 _spans=spans,
             )
+            self._last = state, analysis
+            return analysis
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StylebridgeError(
                 Code.NEED,
@@ -344,17 +355,18 @@ class AnalysisStore:
                 analysis=identifier,
             ) from error
 
-    def _text(self, identifier: str) -> bytes:
+    def _state(self, identifier: str) -> object:
+        """What changes with either file."""
+        states = [(self.folder / identifier / name).stat() for name in (CONTENTS, MATTES)]
+        return [(status.st_ino, status.st_mtime_ns, status.st_size) for status in states]
+
+    def _text(self, identifier: str, state: object) -> bytes:
         """The contents of an analysis, whose id was found to be their hash since either file last changed.
 
         Raises:
             ValueError: it is not.
         """
         folder = self.folder / identifier
-        state = [
-            (status.st_ino, status.st_mtime_ns, status.st_size)
-            for status in ((folder / name).stat() for name in (CONTENTS, MATTES))
-        ]
         text = (folder / CONTENTS).read_bytes()
         if self._whole.get(identifier) != state:
             digest = hashlib.blake2b(digest_size=16)

@@ -53,12 +53,16 @@ _INSTANCE = {
 
 def piece(analysis: Analysis, offset: int) -> tuple[int, bytes]:
     """The size of the whole, and at most `PIECE` bytes of it from an offset on; none beyond its end."""
-    text = (analysis.folder / CONTENTS).read_bytes() + b"\n"
-    with (analysis.folder / MATTES).open("rb") as file:
-        size = len(text) + file.seek(0, 2)
-        part = text[offset : offset + PIECE]
-        file.seek(min(max(offset - len(text), 0), size))
-        return size, part + file.read(PIECE - len(part))
+    with (analysis.folder / CONTENTS).open("rb") as text, (analysis.folder / MATTES).open("rb") as mattes:
+        end = text.seek(0, 2)  # where the line feed comes
+        size = end + 1 + mattes.seek(0, 2)
+        offset = min(offset, size)
+        text.seek(offset)
+        part = text.read(PIECE)
+        if len(part) < PIECE and offset <= end:
+            part += b"\n"
+        mattes.seek(max(offset - end - 1, 0))
+        return size, part + mattes.read(PIECE - len(part))
 
 
 def add(store: AnalysisStore, path: Path) -> Analysis:
