@@ -35,9 +35,9 @@ from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
+from stylebridge_server.worker.admission import Memory, available, limit_of_environment
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
-from stylebridge_server.worker.memory import Memory, available, limit_of_environment
 from stylebridge_server.worker.shots import Shots, open_shot
 from stylebridge_server.worker.styles import Styles
 

@@ -14,7 +14,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.shot.analysis import Analysis
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.values import SourceInfo
-from stylebridge_server.worker.memory import MEBIBYTE, RESERVE, Memory, available
+from stylebridge_server.worker.admission import MEBIBYTE, RESERVE, Memory, available
 
 INFO = SourceInfo("movie", 4000, 2000, 0, 99)
 
