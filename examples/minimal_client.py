@@ -96,4 +96,4 @@ def main(path, style, out, *frames):
                 Path(f"{out}.{event['number']}.ppm").write_bytes(header + pixels)
 
 
-main(*sys.argv[1:])
+main(*sys.argv[1:]) if len(sys.argv) > 4 else sys.exit(__doc__)

@@ -71,5 +71,7 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StylebridgeError, match="is no folder") as caught:
         Service("tcp://127.0.0.1:*", (tmp_path / "none",), None, "text", None).run()
     assert caught.value.code == Code.NOT_FOUND
+    with pytest.raises(StylebridgeError, match='"gpu" is no device: name cpu'):
+        Service("tcp://127.0.0.1:*", (), None, "text", None, ("cuda:1,gpu",)).run()
     with pytest.raises(StylebridgeError, match='"xml" is no form of log lines'):
         Service("tcp://127.0.0.1:*", (), None, "xml", None).unit()

@@ -10,6 +10,7 @@ from segment.scenes import BLUE, RED, Mattes, Scene, flow, overlap, run
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import segment
+from stylebridge_server.segment import edges
 from stylebridge_server.values import Prompt
 
 
@@ -107,3 +108,11 @@ def test_odd_pictures_do_not_stop_it(size: tuple[int, int]) -> None:
         )
         assert len(found) == len(prompts)
         assert not prompts or store.get(1, 1).max() == 255
+
+
+def test_what_is_refined_away_on_every_frame_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = one()
+    monkeypatch.setattr(edges, "matte", lambda rgb, label: np.zeros(scene.size, np.uint8))
+    with pytest.raises(StylebridgeError, match="'ball' on frame 0 finds nothing that stands out") as caught:
+        run(scene, [Prompt("ball", 0, box=scene.box(0, 0))])
+    assert caught.value.code == Code.BAD_VALUE

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.protocol import Message
@@ -15,6 +16,7 @@ from stylebridge_server.shot.store import Store
 from stylebridge_server.worker.baton import Baton
 from stylebridge_server.worker.context import Context
 from stylebridge_server.worker.jobs import Jobs
+from stylebridge_server.worker.jobs import _jobs as jobs_of_environment
 from stylebridge_server.worker.ledger import Ledger, Pen
 from stylebridge_server.worker.sharing import Sharing
 
@@ -90,3 +92,19 @@ def test_whatever_names_a_file_is_held_to_the_folders_given(tmp_path: Path) -> N
     assert len(refusals) == 1
     asked = {"paths": [str(tmp_path / "there.png"), str(tmp_path / "absent.png"), str(root / "link.png")]}
     assert jobs.handlers()["probe"](context, asked) == {"files": [None, None, None]}
+
+
+@pytest.mark.parametrize("said", ["abc", "-1", "1.5", "1e9"])
+def test_a_setting_that_is_no_number_is_named(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLEBRIDGE_RESULTS_MB", said)
+    with pytest.raises(
+        StylebridgeError, match=f"STYLEBRIDGE_RESULTS_MB is '{said}': set it to a whole number"
+    ):
+        jobs_of_environment()
+
+
+def test_a_device_that_is_not_here_is_named(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is such a device here")
+    with pytest.raises(StylebridgeError, match="device cuda:0 cannot be used"):
+        Jobs("cuda:0", 1 << 20, 1 << 20, AnalysisStore(tmp_path / "analyses", 1 << 30))

@@ -12,15 +12,16 @@ from rich.text import Text
 from stylebridge.client import OnProgress
 from stylebridge.requests import Progress
 
-_IN_STEPS = {"Optimising", "Training"}  # stages that are not counted in frames
+# Stages that are not counted in frames.
+_UNITS = {"Optimising": "steps", "Training": "steps", "Sending": "MiB", "Checking files": "files"}
 
 
 class _Rate(rich_progress.ProgressColumn):
-    """Frames or steps a second, over the last half minute."""
+    """Frames, steps or what else is counted a second, over the last half minute."""
 
     def render(self, task: rich_progress.Task) -> Text:
         speed = task.finished_speed or task.speed
-        unit = "steps" if task.description in _IN_STEPS else "frames"
+        unit = _UNITS.get(task.description, "frames")
         return Text("" if speed is None else f"{speed:.1f} {unit}/s", style="progress.data.speed")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.launch import Address
+from stylebridge_server.broker.crew import devices_of
 from stylebridge_server.broker.serve import Options
 from stylebridge_server.broker.serve import serve as run_server
 from stylebridge_server.cli.unit import unit
@@ -76,6 +78,11 @@ class Service:
             raise StylebridgeError(
                 Code.BAD_VALUE, f'"{self.log}" is no form of log lines: name one of {", ".join(logs.FORMS)}.'
             )
+        for device in devices_of(self.devices):
+            if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", device):
+                raise StylebridgeError(
+                    Code.BAD_VALUE, f'"{device}" is no device: name cpu, cuda, cuda:1, mps or xpu.'
+                )
         for root in self.roots:
             if not root.is_dir():
                 raise StylebridgeError(

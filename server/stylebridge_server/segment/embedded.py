@@ -92,6 +92,13 @@ class _Run:
                     i: prompting.label(small, group, arounds[frame]) for i, group in here.items() if group
                 }
             self._scene(first, last, keys, arounds)
+        for prompt in prompts:
+            if ids[prompt.name] not in self._seen:
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"The prompt {prompt.name!r} on frame {prompt.frame} finds nothing that stands out there: move it "
+                    "onto the thing, or add points.",
+                )
         return [self._instance(ids[name], name) for name in names]
 
     def alone(self, scenes: Sequence[tuple[int, int]]) -> list[Instance]:

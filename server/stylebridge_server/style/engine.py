@@ -86,7 +86,13 @@ class Engine:
         self._network = network.StyleNetwork()
         self._network.load_state_dict(weights)
         self._network.eval().requires_grad_(False)
-        self._network.to(device).to(memory_format=torch.channels_last)
+        try:
+            self._network.to(device).to(memory_format=torch.channels_last)
+        except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"The device {device} cannot be used ({str(error).splitlines()[0]}): name another, such as cpu.",
+            ) from None
 
     def presets(self) -> dict[str, Preset]:
         """The styles that ship, by name."""
@@ -185,7 +191,8 @@ def load(device: str = "cpu") -> Engine:
     """The embedded network and its presets, checksums verified.
 
     Raises:
-        StylebridgeError: NOT_FOUND or NOT_READABLE where a file is missing or damaged.
+        StylebridgeError: NOT_FOUND or NOT_READABLE where a file is missing or damaged; BAD_VALUE for a device that
+            cannot be used.
     """
     entry = registry.find(_WEIGHTS)
     presets = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -218,7 +219,7 @@ class Jobs:
             "shots": len(self._shots),
             "frames": self._frames,
             "memory": _memory(),
-            "peak_memory": _peak_memory(),
+            "peak_memory": max(_peak_memory(), _memory()),
             "network": self._styles.runs,
             "caches": self._caches(),
         }
@@ -280,16 +281,31 @@ def format_look(context: Context, request: Data) -> Data:
 def _jobs() -> Jobs:
     """This process's jobs, as the environment sets them."""
     analyses, tiles = os.environ.get("STYLEBRIDGE_ANALYSES"), os.environ.get("STYLEBRIDGE_CACHE")
-    disk_limit = int(os.environ.get("STYLEBRIDGE_CACHE_MB", "10240")) * MEBIBYTE
+    disk_limit = _bytes_of("STYLEBRIDGE_CACHE_MB", 10240)
     folder = Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses"
-    limit = int(os.environ.get("STYLEBRIDGE_ANALYSES_MB", "16384")) * MEBIBYTE
+    limit = _bytes_of("STYLEBRIDGE_ANALYSES_MB", 16384)
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
-        results=int(os.environ.get("STYLEBRIDGE_RESULTS_MB", "4096")) * MEBIBYTE,
-        intermediates=int(os.environ.get("STYLEBRIDGE_WORK_MB", "512")) * MEBIBYTE,
+        results=_bytes_of("STYLEBRIDGE_RESULTS_MB", 4096),
+        intermediates=_bytes_of("STYLEBRIDGE_WORK_MB", 512),
         analyses=AnalysisStore(folder, limit),
         disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
     )
+
+
+def _bytes_of(name: str, usual: int) -> int:
+    """A setting in MiB, in bytes.
+
+    Raises:
+        StylebridgeError: BAD_VALUE.
+    """
+    said = os.environ.get(name) or str(usual)
+    if not re.fullmatch(r"\d{1,9}", said):
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"{name} is {said!r}: set it to a whole number of MiB, or leave it out for {usual}.",
+        )
+    return int(said) * MEBIBYTE
 
 
 # What `process.Worker` asks of the module that does its work.

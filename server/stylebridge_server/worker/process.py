@@ -124,7 +124,10 @@ class Worker:
             self._status, self._ended = module.status, module.ended
             fingerprint = module.fingerprint()
         except Exception as error:
-            log.exception("the work's module %s does not load", self._orders.jobs)
+            if isinstance(error, StylebridgeError):
+                log.error("%s", error)
+            else:
+                log.exception("the work's module %s does not load", self._orders.jobs)
             seen = told(failure(error))
             self._send("failed", 0, {"code": seen["code"], "message": seen["message"]})
             self._link.close()

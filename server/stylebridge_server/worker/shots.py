@@ -246,6 +246,7 @@ class _Sent:
         for done, (name, (blob, _)) in enumerate(files.items()):
             context.progress(done, len(files), "checking files")
             know_hash(self._pins.path(blob, name), blob)
+        context.progress(len(files), len(files), "checking files")
 
     def read(self, number: int) -> Frame:
         with self._as_named():

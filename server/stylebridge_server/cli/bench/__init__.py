@@ -9,6 +9,7 @@ from stylebridge.errors import Code, StylebridgeError
 from . import bridge
 
 PARTS = {"bridge": bridge}
+LOADED = "The limits are for a machine that does nothing else: a loaded one fails them by itself."
 
 
 def run(part: str, as_json: bool) -> str:
@@ -22,4 +23,4 @@ def run(part: str, as_json: bool) -> str:
             Code.BAD_VALUE, f'There is no benchmark "{part}": name one of {", ".join(PARTS)}.'
         )
     rows = PARTS[part].measure()
-    return json.dumps(bridge.data(rows), indent=2) if as_json else bridge.table(rows)
+    return json.dumps(bridge.data(rows), indent=2) if as_json else f"{bridge.table(rows)}\n\n{LOADED}"
