@@ -166,6 +166,7 @@ class PictureReader:
             dst_colorspace=matrix,
             src_color_range=span,
             dst_color_range=span,
+            threads=1,  # with several, the end of one's rows can run over the beginning of another's
         )
 
 
