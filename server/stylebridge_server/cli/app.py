@@ -15,6 +15,7 @@ import typer
 import stylebridge
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import registry
 from stylebridge_server.cli import keys, models
 
 REFUSED, PARTIAL = 2, 3
@@ -63,8 +64,7 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
             flags = [parameter.option]
             if parameter.kind == "bool":
                 flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
-            default = "" if parameter.default is None else f" [default: {parameter.default}]"
-            about = typer.Option(*flags, help=parameter.hint + default, show_default=False)
+            about = typer.Option(*flags, help=_help_of(parameter), show_default=False)
             kind: Any = Annotated[parameter.python_type | None, about]
             options.append(
                 inspect.Parameter(
@@ -86,6 +86,18 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
         return wrapped
 
     return decorate
+
+
+def _help_of(parameter: effect.Parameter) -> str:
+    """Its hint, what it may be, and what it is where nothing is said. (Words in brackets would be read as markup.)"""
+    facts = []
+    if parameter.kind in ("float", "int", "choice"):
+        facts.append(parameter.allowed)
+    if parameter.kind == "style":
+        facts.append("presets: " + ", ".join(registry.load_json("embedded-style-presets")))
+    if parameter.default is not None:
+        facts.append(f"default: {parameter.default}")
+    return f"{parameter.hint} ({'; '.join(facts)})" if facts else parameter.hint
 
 
 @app.command()
