@@ -17,12 +17,12 @@ from stylebridge.errors import Code, StylebridgeError
 
 from .conftest import TOY, alive, until
 
-HASTY = ("--patience", "1.5", "1.5")
+HASTY = ("--patience", "2.5", "2.5")
 
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """A client of a server that waits for a second and a half."""
+    """A client of a server that waits for two and a half seconds."""
     server = launch.start_server(extra=TOY + HASTY)
     with Client.connect(server.address.url) as client:
         yield client
