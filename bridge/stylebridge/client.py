@@ -104,6 +104,7 @@ class Client:
         timeout: float = 120.0,
         share: bool = True,
         results_mb: int | None = None,
+        patience: float | None = None,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -118,11 +119,13 @@ class Client:
             share: whether pixels may travel through shared memory, where the server is on this machine.
             results_mb: memory for finished tiles, in MiB, of a server that is started for this client alone; None for
                 the usual. They make changed keyframes cheap, and a clip that is rendered once needs few.
+            patience: seconds in which a server that went away must be back, before the caller gets `UNREACHABLE`;
+                None for the usual.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout, stay, results_mb), name, timeout, share)
+        connection = Connection(Finder(url, start, timeout, stay, results_mb), name, timeout, share, patience)
         try:
             connection.open()
         except BaseException:
