@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .errors import Code, StylebridgeError
 from .keys import home, parse_key, private_folder, server_key, write_private
+from .lock import lock
 
 #: Lines of a failed server's log that are shown.
 LOG_LINES = 12
@@ -86,10 +87,10 @@ def find_server() -> Address | None:
     """The server that runs for this user, None where none does. One that is just starting is waited for, a moment."""
     folder = private_folder("run")
     for _ in range(LOOKS):
-        with ServerLock(folder, look=True) as lock:
-            if lock.held:
+        with ServerLock(folder, look=True) as known:
+            if known.held:
                 return None  # nobody else has it: what the file says is stale
-            holder = lock.holder()
+            holder = known.holder()
         with contextlib.suppress(OSError, ValueError, TypeError):
             address = Address(**json.loads((folder / "server.json").read_text("utf-8")))
             if holder in (0, address.pid):  # else it is of the server before, which was killed
@@ -155,18 +156,9 @@ class ServerLock:
         self._file: IO[bytes] = (folder / "server.lock").open("a+b")
 
     def __enter__(self) -> ServerLock:
-        with contextlib.suppress(OSError):
-            if sys.platform == "win32":
-                import msvcrt
-
-                self._file.seek(0)
-                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(self._file, (fcntl.LOCK_SH if self._look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            self.held = True
-            if not self._look:
+        self.held = lock(self._file.fileno(), shared=self._look)
+        if self.held and not self._look:
+            with contextlib.suppress(OSError):  # a full disk: then nobody is told whose it is
                 self._file.truncate(0)
                 self._file.write(b"%d" % os.getpid())
                 self._file.flush()
@@ -222,11 +214,12 @@ def start_server(
     timeout: float = 60.0,
     extra: tuple[str, ...] = (),
     results_mb: int | None = None,
+    python: str | None = None,
 ) -> StartedServer:
     """Starts a server of this user on this machine and waits until it listens.
 
-    The Python that runs it is `STYLEBRIDGE_PYTHON` where that is set (a host's own Python seldom has the
-    server installed), else this one.
+    The Python that runs it is `python`, else `STYLEBRIDGE_PYTHON` where that is set (a host's own Python seldom has
+    the server installed), else this one.
 
     Args:
         stay: it goes on without this process, can be found by others, and stops by itself when unused for
@@ -234,12 +227,14 @@ def start_server(
         timeout: seconds until it must listen.
         extra: further arguments of `python -m stylebridge_server.broker`.
         results_mb: memory for finished tiles in MiB, None for the usual.
+        python: the Python that has the server installed.
 
     Raises:
         StylebridgeError: `MISSING_EXTRA` where no server is installed; `UNREACHABLE` with the end of its log
             where it does not start.
     """
-    command = [_python(), "-m", "stylebridge_server.broker", "--announce"]
+    named = python or os.environ.get("STYLEBRIDGE_PYTHON")
+    command = [named or _python(), "-m", "stylebridge_server.broker", "--announce"]
     if results_mb is not None:
         command += ["--results-mb", str(results_mb)]
     command += ["--stay", "--idle-exit", "1800"] if stay else ["--exit-with-parent"]
@@ -260,14 +255,14 @@ def start_server(
                 stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
-                env=_environment(),
+                env=_environment(named),
                 **flags,
             )
     except OSError as error:
         raise StylebridgeError(
             Code.UNREACHABLE,
-            f"{command[0]} cannot be run ({error.strerror}): set STYLEBRIDGE_PYTHON to the Python that has the "
-            "server installed.",
+            f"{command[0]} cannot be run ({error.strerror}): name the Python that has the server installed "
+            "(STYLEBRIDGE_PYTHON, or the host's settings).",
         ) from None
     line = _first_line(process, timeout)
     try:
@@ -296,9 +291,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _python() -> str:
-    named = os.environ.get("STYLEBRIDGE_PYTHON")
-    if named:
-        return named
+    """This Python, where it has the server."""
     if importlib.util.find_spec("stylebridge_server") is None:
         raise StylebridgeError(
             Code.MISSING_EXTRA,
@@ -308,9 +301,9 @@ def _python() -> str:
     return sys.executable
 
 
-def _environment() -> dict[str, str]:
+def _environment(named: str | None) -> dict[str, str]:
     """This process's, with a PYTHONPATH to the packages where they are imported from a checkout."""
-    if "STYLEBRIDGE_PYTHON" in os.environ:
+    if named:
         return dict(os.environ)  # that Python has its own
     folders = []
     for name in ("stylebridge", "stylebridge_server", "stylebridge_models"):
