@@ -27,7 +27,7 @@ from stylebridge.client import Analysis, Client, Shot
 from stylebridge.look import Look
 from stylebridge_server import colour, composite, media, style, temporal
 from stylebridge_server.cli.bench import bridge as bench_bridge
-from stylebridge_server.cli.render import RESULTS_MB
+from stylebridge_server.cli.render.run import RESULTS_MB
 from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads

@@ -20,6 +20,7 @@ import secrets
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from .errors import Code, StylebridgeError
 from .memory import Memory, is_sealed, open_memory
@@ -104,6 +105,16 @@ class Arena:
             raise
         self._map[:NONCE_BYTES] = self.nonce
         self._memory = memoryview(self._map)
+
+    @property
+    def offer(self) -> dict[str, Any]:
+        """What the guest is told of it: the fields of the request `share`."""
+        return {
+            "path": self.path,
+            "nonce": self.nonce.hex(),
+            "upward": self.count - len(self.downward),
+            "downward": len(self.downward),
+        }
 
     def seen(self, nonce: bytes) -> bool:
         """Whether the guest's nonce lies where the guest says that it wrote it."""

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .errors import Code, StylebridgeError
 from .keys import home, parse_key, private_folder, server_key, write_private
+from .lock import lock
 
 #: Lines of a failed server's log that are shown.
 LOG_LINES = 12
@@ -86,10 +87,10 @@ def find_server() -> Address | None:
     """The server that runs for this user, None where none does. One that is just starting is waited for, a moment."""
     folder = private_folder("run")
     for _ in range(LOOKS):
-        with ServerLock(folder, look=True) as lock:
-            if lock.held:
+        with ServerLock(folder, look=True) as known:
+            if known.held:
                 return None  # nobody else has it: what the file says is stale
-            holder = lock.holder()
+            holder = known.holder()
         with contextlib.suppress(OSError, ValueError, TypeError):
             address = Address(**json.loads((folder / "server.json").read_text("utf-8")))
             if holder in (0, address.pid):  # else it is of the server before, which was killed
@@ -155,18 +156,9 @@ class ServerLock:
         self._file: IO[bytes] = (folder / "server.lock").open("a+b")
 
     def __enter__(self) -> ServerLock:
-        with contextlib.suppress(OSError):
-            if sys.platform == "win32":
-                import msvcrt
-
-                self._file.seek(0)
-                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(self._file, (fcntl.LOCK_SH if self._look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            self.held = True
-            if not self._look:
+        self.held = lock(self._file.fileno(), shared=self._look)
+        if self.held and not self._look:
+            with contextlib.suppress(OSError):  # a full disk: then nobody is told whose it is
                 self._file.truncate(0)
                 self._file.write(b"%d" % os.getpid())
                 self._file.flush()

@@ -16,6 +16,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from .lock import lock
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -64,7 +66,8 @@ class Memory:
         try:
             _fill(self.handle, size)
             if self._file:
-                fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says that the file has an owner
+                if not lock(self.handle):  # says that the file has an owner
+                    raise OSError(errno.ENOLCK, "files of this folder cannot be locked")
             else:
                 seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
                 fcntl.fcntl(self.handle, fcntl.F_ADD_SEALS, seals)
@@ -138,7 +141,7 @@ def _sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if lock(handle):
+                    path.unlink()
             finally:
                 os.close(handle)

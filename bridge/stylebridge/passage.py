@@ -66,14 +66,8 @@ class Passage:
         except OSError as error:
             log.info("pixels travel in messages: %s", error)
             return
-        fields = {
-            "path": str(arena.path),
-            "nonce": arena.nonce.hex(),
-            "upward": UPWARD,
-            "downward": DOWNWARD,
-        }
         try:
-            if not arena.seen(bytes.fromhex(ask(fields)["nonce"])):
+            if not arena.seen(bytes.fromhex(ask(arena.offer)["nonce"])):
                 raise StylebridgeError(Code.DENIED, "The server does not see this memory.")
         except BaseException as error:
             arena.close()

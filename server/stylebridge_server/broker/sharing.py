@@ -167,13 +167,7 @@ class Sharing:
         except OSError as error:
             log.info("pixels go to the worker in messages: %s", error)
             return
-        fields = {
-            "path": str(arena.path),
-            "nonce": arena.nonce.hex(),
-            "upward": REGIONS,
-            "downward": REGIONS,
-        }
-        self._worker.send("share", 0, {**fields, "session": BROKER})
+        self._worker.send("share", 0, {**arena.offer, "session": BROKER})
 
     def _of_own(self, message: Message) -> None:
         if self._arena is None:

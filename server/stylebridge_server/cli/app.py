@@ -1,22 +1,20 @@
-"""The commands of `stylebridge` and their options; every option of the effect comes from the effect's table."""
+"""The commands of `stylebridge`."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import stylebridge
-from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_models import registry
 from stylebridge_server.cli import keys, models
+from stylebridge_server.cli.options import Server
+from stylebridge_server.cli.render import command
 
 REFUSED, PARTIAL = 2, 3
 
@@ -29,11 +27,6 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
-
-Server = Annotated[
-    str | None,
-    typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
-]
 
 
 def run() -> int:
@@ -50,98 +43,7 @@ def run() -> int:
     return 0
 
 
-def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        own = [
-            one
-            for one in inspect.signature(command, eval_str=True).parameters.values()
-            if one.name != "values"
-        ]
-        options = []
-        for parameter in effect.scoped(*scopes).values():
-            flags = [parameter.option]
-            if parameter.kind == "bool":
-                flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
-            about = typer.Option(*flags, help=_help_of(parameter), show_default=False)
-            kind: Any = Annotated[parameter.python_type | None, about]
-            options.append(
-                inspect.Parameter(
-                    parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
-                )
-            )
-        names = [option.name for option in options]
-
-        def wrapped(**given: Any) -> Any:
-            values = {name: given.pop(name) for name in names}
-            return command(
-                **given, values={name: value for name, value in values.items() if value is not None}
-            )
-
-        wrapped.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
-        wrapped.__annotations__ = {one.name: one.annotation for one in own + options}
-        wrapped.__doc__ = command.__doc__
-        wrapped.__name__ = command.__name__
-        return wrapped
-
-    return decorate
-
-
-def _help_of(parameter: effect.Parameter) -> str:
-    """Its hint, what it may be, and what it is where nothing is said. (Words in brackets would be read as markup.)"""
-    facts = []
-    if parameter.kind in ("float", "int", "choice"):
-        facts.append(parameter.allowed)
-    if parameter.kind == "style":
-        facts.append("presets: " + ", ".join(registry.load_json("embedded-style-presets")))
-    if parameter.default is not None:
-        facts.append(f"default: {parameter.default}")
-    return f"{parameter.hint} ({'; '.join(facts)})" if facts else parameter.hint
-
-
-@app.command()
-@with_effect_options((effect.LAYER, effect.SHOT))
-def render(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")
-    ],
-    target: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")
-    ] = "",
-    look: Annotated[Path | None, typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
-    frames: Annotated[
-        str | None, typer.Option("--frames", help="Write only these frames.", metavar="A-B")
-    ] = None,
-    contact_sheet: Annotated[
-        Path | None, typer.Option("--contact-sheet", help="Also write a contact sheet.", metavar="PNG")
-    ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
-        ),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
-    server: Server = None,
-    values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
-) -> None:
-    """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
-    from stylebridge_server.cli import live
-    from stylebridge_server.cli import render as rendering
-    from stylebridge_server.media.live import is_live
-
-    chosen = rendering.look_from_options(look, rendering.by_method(method, values))
-    if is_live(source):
-        live.run(source, chosen, server)
-        return
-    if not target:
-        raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
-    outcome = rendering.run(
-        rendering.Job(source, target, chosen, rendering.frame_range(frames), server, contact_sheet, quiet)
-    )
-    print(outcome.message)
-    raise typer.Exit(outcome.status)
+app.command("render")(command.render)
 
 
 @app.command()
@@ -232,7 +134,7 @@ def metrics(
     # Threads that wait for work by spinning cost others theirs; this is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from stylebridge_server.cli import metrics as measuring
-    from stylebridge_server.cli.render import frame_range
+    from stylebridge_server.cli.render.job import frame_range
 
     report = measuring.measure(
         measuring.Job(source, styled, style, frame_range(frames), flow, noise, quiet or json)

@@ -9,8 +9,7 @@ import numpy as np
 from stylebridge.client import Client
 from stylebridge_server import media
 from stylebridge_server.cli.progress import progress
-from stylebridge_server.cli.render import instances_of
-from stylebridge_server.cli.sheet import ContactSheet, chosen, overlay
+from stylebridge_server.cli.sheet import ContactSheet, chosen, instances_of, overlay
 from stylebridge_server.shot.looks import load_look
 from stylebridge_server.shot.shot import as_rgb8
 

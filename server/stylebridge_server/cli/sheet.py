@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from stylebridge.client import Analysis
 from stylebridge_server.values import Instance, Rgb8
 
 FRAMES = 12  # a dozen frames tell a shot
@@ -108,3 +109,8 @@ class ContactSheet:
                 page.paste(Image.fromarray(picture), (x + i * (WIDTH + 4), y))
             pen.text((x, y + pictures[0].shape[0] + 3), caption, FAINT, small)
         page.save(path)
+
+
+def instances_of(analysis: Analysis) -> list[Instance]:
+    """The instances of an analysis as the rooms know them."""
+    return [Instance(**{**data, "colour": tuple(data["colour"])}) for data in analysis.instances]

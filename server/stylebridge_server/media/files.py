@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.lock import lock
 from stylebridge.recent import Recent
 from stylebridge_server.steps import step
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 #: Files whose hashes are remembered: more than the frames of the longest sequence.
 HASHES_KEPT = 1 << 17
@@ -110,19 +106,17 @@ def _claim(target: Path) -> tuple[Path, int | None]:
     """A part file's path, and the lock that keeps others from taking it over where there are locks."""
     stem = f".{target.name[:180]}"
     path = target.with_name(f"{stem}.part")
-    if fcntl is not None:
+    if os.name == "posix":  # elsewhere a file that is open cannot be moved
         with contextlib.suppress(OSError):
-            lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                status = os.fstat(lock)
+            held = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+            # Where it could not be had, another writes it now, or this file system has no locks.
+            with contextlib.suppress(OSError):
+                status = os.fstat(held)
                 # Whoever had it may just have moved it to its target.
-                if os.path.samestat(status, path.stat()) and status.st_nlink == 1:
-                    os.truncate(lock, 0)
-                    return path, lock
-            except OSError:
-                pass  # another writes it now, or this file system has no locks
-            os.close(lock)
+                if lock(held) and os.path.samestat(status, path.stat()) and os.fstat(held).st_nlink == 1:
+                    os.truncate(held, 0)
+                    return path, held
+            os.close(held)
     path = target.with_name(f"{stem}.{secrets.token_hex(6)}.part")
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     return path, None

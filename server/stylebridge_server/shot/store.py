@@ -28,7 +28,7 @@ import platformdirs
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import hash_of
-from stylebridge_server.shot.lock import lock
+from stylebridge.lock import lock
 from stylebridge_server.steps import step
 
 log = logging.getLogger("stylebridge.store")
@@ -397,7 +397,7 @@ def _own_folder(run: Path) -> tuple[Path, IO[bytes]]:
         for name in WITHIN:
             (folder / name).mkdir(parents=True)
         held = (folder / "lock").open("ab")
-        if lock(held) and (folder / "lock").exists():
+        if lock(held.fileno()) and (folder / "lock").exists():
             return folder, held
         held.close()  # another process took it for one that was left behind
 
@@ -406,5 +406,5 @@ def _sweep(run: Path) -> None:
     """Removes what dead processes left."""
     for folder in run.iterdir() if run.is_dir() else ():
         with contextlib.suppress(OSError), (folder / "lock").open("r+b") as held:
-            if lock(held):
+            if lock(held.fileno()):
                 shutil.rmtree(folder, ignore_errors=True)

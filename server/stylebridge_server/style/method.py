@@ -5,16 +5,14 @@ docs/styles.md explains every key. A picture in the file's place (`optimise:pain
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.wording import shown, suggestion
+from stylebridge_server.settings import filled
 
 from .terms import GRAM, STYLE_KINDS
 
@@ -148,40 +146,6 @@ def parse(text: str, where: str) -> Method:
         values = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:
         raise StylebridgeError(Code.NOT_READABLE, f"{where} is not TOML: {error}.") from None
-    known = {field.name: str(field.type) for field in dataclasses.fields(Method)}
-    taken: dict[str, Any] = {"pictures": ()}
-    for key, value in values.items():
-        if key not in known:
-            raise StylebridgeError(
-                Code.BAD_VALUE,
-                f"{where} sets {shown(key)}, which the method has not: {suggestion(key, known)}",
-            )
-        if not _fits(value, known[key]):
-            raise StylebridgeError(
-                Code.BAD_VALUE, f"{where} sets {key} to {shown(value)}: it takes {_WORDS[known[key]]}."
-            )
-        taken[key] = tuple(value) if isinstance(value, list) else value
-    method = Method(**taken)
+    method = filled(Method, {"pictures": [], **values}, where)
     method.check(where)
     return method
-
-
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "tuple[str, ...]": "a list of texts",
-    "tuple[float, ...]": "a list of numbers",
-}
-
-
-def _fits(value: Any, kind: str) -> bool:
-    if kind.startswith("tuple"):
-        return isinstance(value, list) and all(
-            _fits(one, kind[len("tuple[") :].split(",")[0]) for one in value
-        )
-    if kind == "float":
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if kind == "int":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.wording import shown, suggestion
+from stylebridge_server.settings import filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,50 +106,8 @@ def read(path: Path, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def checked(values: dict[str, Any], kind: type[Kind], path: Path) -> Kind:
-    """The recipe of a kind that these values make.
-
-    Raises:
-        StylebridgeError: BAD_VALUE (unknown key, wrong type, missing key), naming key and file.
-    """
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    taken: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            raise StylebridgeError(
-                Code.BAD_VALUE, f"{path} sets {key!r}, which no such recipe has: {suggestion(key, known)}"
-            )
-        wanted = str(known[key].type)
-        if not _fits(value, wanted):
-            raise StylebridgeError(
-                Code.BAD_VALUE, f"{path} sets {key} to {shown(value)}: it takes {_WORDS[wanted]}."
-            )
-        taken[key] = tuple(value) if isinstance(value, list) else value
-    missing = [f.name for f in known.values() if f.default is dataclasses.MISSING and f.name not in taken]
-    if missing:
-        raise StylebridgeError(Code.BAD_VALUE, f"{path} does not set {missing[0]}: every recipe must.")
-    return kind(**taken)
-
-
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "tuple[str, ...]": "a list of texts",
-    "tuple[float, ...]": "a list of numbers",
-    "tuple[int, ...]": "a list of whole numbers",
-}
-
-
-def _fits(value: Any, wanted: str) -> bool:
-    if wanted.startswith("tuple"):
-        inner = wanted[len("tuple[") :].split(",")[0]
-        return isinstance(value, (list, tuple)) and all(_fits(one, inner) for one in value)
-    if wanted == "float":
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if wanted == "int":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, {"str": str, "bool": bool}[wanted])
+    """The recipe of a kind that these values make; raises as `settings.filled` does."""
+    return filled(kind, values, str(path))
 
 
 def load(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:

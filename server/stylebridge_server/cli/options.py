@@ -1,0 +1,67 @@
+"""Options that several commands have; those of the effect come from the effect's table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from stylebridge import effect
+from stylebridge_models import registry
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
+]
+
+
+def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = [
+            one
+            for one in inspect.signature(command, eval_str=True).parameters.values()
+            if one.name != "values"
+        ]
+        options = []
+        for parameter in effect.scoped(*scopes).values():
+            flags = [parameter.option]
+            if parameter.kind == "bool":
+                flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
+            about = typer.Option(*flags, help=_help_of(parameter), show_default=False)
+            kind: Any = Annotated[parameter.python_type | None, about]
+            options.append(
+                inspect.Parameter(
+                    parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
+                )
+            )
+        names = [option.name for option in options]
+
+        def wrapped(**given: Any) -> Any:
+            values = {name: given.pop(name) for name in names}
+            return command(
+                **given, values={name: value for name, value in values.items() if value is not None}
+            )
+
+        wrapped.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {one.name: one.annotation for one in own + options}
+        wrapped.__doc__ = command.__doc__
+        wrapped.__name__ = command.__name__
+        return wrapped
+
+    return decorate
+
+
+def _help_of(parameter: effect.Parameter) -> str:
+    """Its hint, what it may be, and what it is where nothing is said. (Words in brackets would be read as markup.)"""
+    facts = []
+    if parameter.kind in ("float", "int", "choice"):
+        facts.append(parameter.allowed)
+    if parameter.kind == "style":
+        facts.append("presets: " + ", ".join(registry.load_json("embedded-style-presets")))
+    if parameter.default is not None:
+        facts.append(f"default: {parameter.default}")
+    return f"{parameter.hint} ({'; '.join(facts)})" if facts else parameter.hint
