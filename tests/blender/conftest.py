@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import importlib
 import struct
 import zlib
@@ -120,13 +121,18 @@ def server(sb: SimpleNamespace) -> Any:
     return sb.engine_server
 
 
-def pixels_of(path: Path, python: str | None = None) -> bytes:
-    """The samples of a PNG file, by Blender's own reading: RGBA floats rounded to 8 bits."""
-    image = bpy.data.images.load(str(path))
-    try:
-        image.colorspace_settings.name = "Non-Color"
-        values = [0.0] * (image.size[0] * image.size[1] * 4)
-        image.pixels.foreach_get(values)
-        return bytes(round(value * 255) for value in values)
-    finally:
-        bpy.data.images.remove(image)
+@pytest.fixture
+def pixels_of() -> Any:
+    """The samples of a picture's file, by Blender's own reading: RGBA in 8 bits, rows from the bottom up."""
+
+    def read(path: Path) -> bytes:
+        image = bpy.data.images.load(str(path))
+        try:
+            image.colorspace_settings.name = "Non-Color"
+            values = array.array("f", bytes(image.size[0] * image.size[1] * 16))
+            image.pixels.foreach_get(values)
+            return bytes(round(value * 255) for value in values)
+        finally:
+            bpy.data.images.remove(image)
+
+    return read

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import curves, parameters, plates, strips
+from . import curves, parameters, plates
 from ._bridge.stylebridge import effect
 from ._bridge.stylebridge import look as looks
 from ._bridge.stylebridge.errors import Code, StylebridgeError
-from ._bridge.stylebridge.wording import shown
 
 
 @dataclass
@@ -21,46 +21,49 @@ class Order:
     Attributes:
         uid, title: of the strip.
         plate: what goes in.
-        instants: for each timeline frame its source frame number and the look at it: an index into `looks`.
+        instants: each timeline frame, with which of the `looks` applies to it.
         looks: a single look with keys on the source's frames; or, where a source frame is shown more than once with
             different values, constant ones.
         analysis: id of the analysis, None where only the background is styled.
         analysed: what it was made of, for a server that lacks it.
         output: "flat" or "layers".
         folder: where a folder of files is made, absolute.
+        stamp: the name of all that the result depends on, as far as this side knows.
     """
 
     uid: str
     title: str
     plate: Any
-    instants: list[tuple[int, int, int]]
+    instants: list[tuple[int, int]]
     looks: list[dict[str, Any]]
     analysis: str | None = None
     analysed: dict[str, Any] = field(default_factory=dict)
     output: str = "flat"
     folder: str = ""
+    stamp: str = ""
 
     @property
     def frames(self) -> list[int]:
         """The timeline's."""
-        return [instant[0] for instant in self.instants]
+        return [frame for frame, _ in self.instants]
 
 
 def build(
-    scene: Any, strip: Any, folder: str, frames: Sequence[int] | None = None
+    scene: Any, strip: Any, folder: str, frames: Sequence[int] | None = None, prepare: bool = True
 ) -> Generator[None, None, Order]:
     """The order of a strip, in steps between which Blender may go on.
 
     Args:
         folder: where the files go.
         frames: timeline frames, None for all that the strip shows.
+        prepare: whether the plate will be opened, see `plates.plan`.
 
     Raises:
         StylebridgeError: a sentence that says what is missing.
     """
     settings = strip.stylebridge
     refuse(strip)
-    plate = plates.plan(scene, strip)
+    plate = plates.plan(scene, strip, prepare)
     yield
     wanted = set(frames) if frames is not None else None
     shown_frames = [pair for pair in plate.frames if wanted is None or pair[0] in wanted]
@@ -77,11 +80,11 @@ def build(
     segmenter = shot.pop("segmenter", "auto")
     made, which = _looks(layers, sampled, sources, shot)
     instances = any(layer.id != parameters.BACKGROUND for layer in settings.layers)
-    return Order(
+    order = Order(
         uid=settings.uid,
         title=strip.name,
         plate=plate,
-        instants=[(frame, number, index) for (frame, number), index in zip(shown_frames, which, strict=True)],
+        instants=[(frame, index) for (frame, _), index in zip(shown_frames, which, strict=True)],
         looks=made,
         analysis=settings.analysis if instances and settings.analysis else None,
         analysed=json.loads(settings.analysed)
@@ -90,6 +93,19 @@ def build(
         output=settings.output,
         folder=folder,
     )
+    order.stamp = _stamp(order)
+    return order
+
+
+def _stamp(order: Order) -> str:
+    """Layers hold no strength, so none is in their stamp. Where the strip lies does not matter."""
+    made = order.looks
+    if order.output == "layers":
+        made = [looks.Look.from_data(look).full_strength().to_data() for look in made]
+    numbers = dict(order.plate.frames)
+    shown = [(frame - order.plate.start, numbers[frame], look) for frame, look in order.instants]
+    facts = [order.plate.key, order.analysis, order.output, made, shown]
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def refuse(strip: Any) -> None:
@@ -174,12 +190,3 @@ def _written(values: list[Any], sources: Sequence[int]) -> Any:
         return values[0]
     keys = sorted(zip(sources, values, strict=True))
     return [[number, value] for number, value in keys]
-
-
-def describe(order: Order) -> str:
-    """An order in a few words, for logs."""
-    return f"{shown(order.title)}: {len(order.instants)} frames of {order.plate.label}"
-
-
-def uid_of(strip: Any) -> str:
-    return strips.claim(strip)

@@ -32,6 +32,7 @@ class Job:
             does.
         uid: the strip that it is for.
         prepare: runs in the main thread before the work, in steps; what it returns becomes `order`.
+        discard: called with the order where the job ends without being done.
 
     Attributes:
         order: what `prepare` returned.
@@ -48,9 +49,10 @@ class Job:
         finish: Callable[[Any], Any],
         uid: str = "",
         prepare: Callable[[], Generator[None, None, Any]] | None = None,
+        discard: Callable[[Any], None] | None = None,
     ) -> None:
         self.title, self.work, self.finish, self.uid = title, work, finish, uid
-        self.prepare = prepare
+        self.prepare, self._discard = prepare, discard
         self.order: Any = None
         self.state, self.stage, self.message, self.code = QUEUED, "", "", ""
         self.done = self.total = 0
@@ -125,9 +127,14 @@ class Job:
             self.end(CANCELLED, f"{self.title} was cancelled.")
 
     def end(self, state: str, message: str, code: str = "") -> None:
-        if not self.ended.is_set():
+        """Ends the job, once. From any thread."""
+        with self._lock:
+            if self.ended.is_set():
+                return
             self.state, self.message, self.code = state, message, code
             self.ended.set()
+        if state != DONE and self.order is not None and self._discard is not None:
+            self._discard(self.order)
 
     @property
     def part(self) -> float:

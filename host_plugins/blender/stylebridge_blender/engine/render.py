@@ -21,11 +21,16 @@ def render(order: Order, job: Job) -> files.Written:
     shot = job.asking(lambda client: order.plate.open(client, job))
     job.progress(0, len(order.instants), "analysing")
     analysis = job.asking(lambda client: analysis_of(order, shot, client, job))
+    numbers = dict(
+        order.plate.frames
+    )  # which opening may have changed: a movie that ends early holds its last frame
     written = files.new_version(order.folder, order.title)
     done = 0
     for index, look in enumerate(order.looks):
-        instants = [instant for instant in order.instants if instant[2] == index]
-        done = _render_look(order, job, shot, analysis, look, instants, written, done)
+        shown: dict[int, list[int]] = {}  # a source frame that is shown for long is rendered once
+        for frame in (frame for frame, which in order.instants if which == index):
+            shown.setdefault(numbers[frame], []).append(frame)
+        done = _render_look(order, job, shot, analysis, look, shown, written, done)
     return written
 
 
@@ -35,14 +40,16 @@ def _render_look(
     shot: Shot,
     analysis: Analysis,
     look: dict[str, Any],
-    instants: list[tuple[int, int, int]],
+    shown: dict[int, list[int]],
     written: files.Written,
     done: int,
 ) -> int:
-    """Renders the frames of one look; how many frames are done after them."""
-    shown: dict[int, list[int]] = {}  # a still is rendered once and written for each frame
-    for frame, number, _ in instants:
-        shown.setdefault(number, []).append(frame)
+    """Renders the frames of one look; how many frames are done after them.
+
+    Args:
+        shown: the timeline frames on which each source frame is shown.
+        done: how many frames are done before them.
+    """
     left = list(shown)
 
     def ask(client: Client) -> None:

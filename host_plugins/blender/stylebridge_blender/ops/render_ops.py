@@ -81,7 +81,7 @@ def start(scene: Any, strip: Any) -> Job:
     def finish(written: files.Written) -> Generator[None, None, str]:
         return (yield from flat.insert(job.order, written))
 
-    job = Job(f"Rendering {title}", work, finish, uid, prepare)
+    job = Job(f"Rendering {title}", work, finish, uid, prepare, lambda order: order.plate.discard())
     return lanes.submit(job)
 
 

@@ -42,7 +42,8 @@ def insert(order: Order, written: Written) -> Generator[None, None, str]:
     with compat.quiet(scene.sequence_editor):
         dress(source, strip, order)
         strip.stylebridge.made_of, strip.stylebridge.made_layer = order.uid, -1
-        hidden = hide(scene, source)
+        strip.stylebridge.stamp = order.stamp
+        hidden = hide(source, order)
     undo_point("Stylebridge render")
     words = f"{len(files)} frames of {source.name} are in {written.folder}"
     return f"{words}; {source.name} is muted, because it can be seen through." if hidden else f"{words}."
@@ -102,6 +103,7 @@ def relative(folder: Path) -> str:
 def dress(source: Any, strip: Any, order: Order) -> None:
     """Makes a strip of raw pictures look like its source does: place, crop, colour space, blending."""
     strip.colorspace_settings.name = order.plate.colour_space
+    strip.alpha_mode = order.plate.alpha_mode
     strip.blend_type, strip.blend_alpha = source.blend_type, source.blend_alpha
     if order.plate.placed:
         return
@@ -117,11 +119,12 @@ def copy(source: Any, target: Any, names: Sequence[str]) -> None:
             setattr(target, name, getattr(source, name))
 
 
-def hide(scene: Any, source: Any) -> bool:
-    """Mutes a source that could be seen through the result, which would then show twice; whether it did."""
-    if (source.blend_alpha >= 1.0 and source.blend_type in ("REPLACE", "CROSS")) or source.mute:
-        return False
-    if source.blend_type == "ALPHA_OVER" and source.blend_alpha >= 1.0 and source.type in ("MOVIE", "SCENE"):
+def hide(source: Any, order: Order) -> bool:
+    """Mutes a source that would be seen through the result, and so show twice; whether it did."""
+    opaque = source.blend_type == "REPLACE" or (
+        source.blend_type == "ALPHA_OVER" and not order.plate.transparent
+    )
+    if source.mute or (opaque and source.blend_alpha >= 1.0):
         return False
     source.mute = True
     return True
