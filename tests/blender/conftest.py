@@ -30,13 +30,16 @@ def switched_on() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sb(switched_on: None) -> SimpleNamespace:
-    """The add-on's modules by their last name; those of packages with underscores: `sb.engine_lanes`."""
+    """The add-on's modules: `sb.compat`, those of packages as `sb.engine_lanes`, the bridge's as `sb.bridge_errors`."""
 
     class Modules(SimpleNamespace):
         def __getattr__(self, name: str) -> Any:
-            return importlib.import_module(
-                f"{ADDON}.{name.replace('_', '.', 1)}" if "_" in name else f"{ADDON}.{name}"
+            name = (
+                name.replace("bridge_", "_bridge.stylebridge.")
+                if name.startswith("bridge_")
+                else name.replace("_", ".", 1)
             )
+            return importlib.import_module(f"{ADDON}.{name}")
 
     return Modules()
 

@@ -46,6 +46,7 @@ def main() -> int:
             "STYLEBRIDGE_STORE": str(folder / "store"),
             "STYLEBRIDGE_PYTHON": str(Path(given.server_python).absolute()),
             "STYLEBRIDGE_TEST_ADDON": str(addon),
+            "STYLEBRIDGE_TEST_NOTHING": str(a_python_without_anything(folder)),
             "STYLEBRIDGE_TEST_TOOLS": given.tools or "",
             "BLENDER_USER_RESOURCES": str(folder / "blender"),
             "BLENDER_USER_CONFIG": str(folder / "blender" / "config"),
@@ -72,6 +73,12 @@ def command(given: argparse.Namespace) -> list[str]:
             "There is no `blender` here: install it, or name a Python that has bpy with --python."
         )
     return [blender, "--background", "--factory-startup", "--python", inside, "--", *given.rest]
+
+
+def a_python_without_anything(folder: Path) -> Path:
+    """An environment in which no server is installed."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "nothing")], check=True)
+    return folder / "nothing"
 
 
 def stop_server(python: str, environment: dict[str, str]) -> None:

@@ -26,6 +26,9 @@ STOP_LIMIT = 2.0
 
 jobs: list[Job] = []  # changed in the main thread alone
 
+#: Whether `submit` waits for the job: without a window there is no timer, and nobody to wait for.
+blocking: bool = bpy.app.background
+
 _lanes: dict[str, Lane] = {}
 
 
@@ -103,7 +106,7 @@ def submit(job: Job, lane: str = "work") -> Job:
     for old in ended[:-KEPT]:
         jobs.remove(old)
     pump.post(_begin, job, lane)
-    if bpy.app.background:
+    if blocking:
         wait(job)
     return job
 

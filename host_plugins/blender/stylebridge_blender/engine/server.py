@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from .._bridge.stylebridge.errors import Code, StylebridgeError
 UNKNOWN, STOPPED, STARTING, RUNNING, FAILED = "unknown", "stopped", "starting", "running", "failed"
 #: Seconds that a server may take to start: it loads its network.
 START_LIMIT = 120.0
+#: Seconds in which it ends when it is told to.
+STOP_LIMIT = 15.0
 #: Lines of the server's log that the panel shows.
 LOG_LINES = 8
 
@@ -181,10 +184,13 @@ def _advice(sentence: str, log: list[str], python: str) -> str:
 
 
 def stop_server() -> None:
-    """Stops the user's own server."""
+    """Stops the server, and waits until it is gone."""
     with contextlib.suppress(StylebridgeError):
         client(start=False).shutdown()
     _let_go(threading.get_ident())
+    until = time.monotonic() + STOP_LIMIT
+    while not _url and launch.find_server() is not None and time.monotonic() < until:
+        time.sleep(0.1)
     _say(STOPPED, "No server runs.")
 
 
