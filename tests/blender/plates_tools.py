@@ -113,7 +113,7 @@ def new_effect(scene: Any, name: str, kind: str, channel: int, start: int, lengt
     strips = editor.strips if hasattr(editor, "strips") else editor.sequences
     accepted = strips.bl_rna.functions["new_effect"].parameters
     given: dict[str, Any] = dict(
-        zip(("input1", "input2") if "input1" in accepted else ("seq1", "seq2"), inputs)
+        zip(("input1", "input2") if "input1" in accepted else ("seq1", "seq2"), inputs, strict=False)
     )
     given.update({"length": length} if "length" in accepted else {"frame_end": start + length})
     return strips.new_effect(name=name, type=kind, channel=channel, frame_start=start, **given)

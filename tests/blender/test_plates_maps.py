@@ -9,7 +9,6 @@ from typing import Any
 
 import bpy
 import pytest
-
 from plates_tools import Job, make_movie, new_effect, said, shown, write_grey
 
 COUNT = 24

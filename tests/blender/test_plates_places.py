@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from plates_tools import make_movie, render_frame, samples, write_rgb
 
 #: Not the scene's size, and one of them odd: Blender centres in whole pixels.
@@ -172,7 +171,7 @@ def test_outline_of_a_plate(scene: Any, sb: SimpleNamespace, marked: Any) -> Non
     left = int((wide - WIDE) / 2) - wide / 2
     low = int((high - HIGH) / 2) - high / 2
     corners = [(left, low + HIGH), (left + WIDE, low + HIGH), (left + WIDE, low), (left, low)]
-    for found, expected in zip(sb.plates.outline(scene, marked, plate, 5), corners):
+    for found, expected in zip(sb.plates.outline(scene, marked, plate, 5), corners, strict=True):
         assert found == pytest.approx(expected)
     place(marked, scale=(0.5, 0.5))
     plate = sb.plates.plan(scene, marked, prepare=False)
