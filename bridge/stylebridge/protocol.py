@@ -86,7 +86,7 @@ _MADE: dict[str, Field] = {
     "channels": Field("int", least=1, most=4),
     "dtype": _NAME,
     "rate": Field("ints", required=False, most=2),  # numerator, denominator
-    "colour": _NAME,  # the space of its values: COLOURS
+    "colour": _NAME,  # the space of its values: "srgb", or a name of the OpenColorIO config
     "alpha": _NAME,  # what its last channel is: ALPHAS
 }
 
@@ -98,9 +98,8 @@ _PUSHED: dict[str, Field] = {
     **_MADE,
 }
 
-#: Colour spaces and kinds of alpha that a server of this version can work in.
-COLOURS = ("srgb",)
-ALPHAS = ("none", "straight")
+#: What the last of 2 or 4 channels can be.
+ALPHAS = ("none", "straight", "premultiplied")
 
 _PROMPT: dict[str, Field] = {
     "name": _NAME,
@@ -125,6 +124,9 @@ REQUESTS: Table = {
     },
     "open_shot": {
         "path": optional(_PATH),
+        "colour": optional(_NAME),  # of a path; what is made says it itself
+        "alpha": optional(_NAME),
+        "config": optional(_PATH),  # OpenColorIO's, for either
         "files": _FILES,
         "pushed": Field("map", required=False, inner=_PUSHED),
         "live": Field("map", required=False, inner=_MADE),

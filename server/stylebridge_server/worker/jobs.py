@@ -309,8 +309,8 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
-        "colour": "srgb",
-        "alpha": "straight" if info.channels in (2, 4) else "none",
+        "colour": info.colour,
+        "alpha": info.alpha,
     }
 
 
