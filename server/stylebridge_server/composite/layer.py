@@ -6,7 +6,7 @@ L_i = m_i S_i in three channels and m_i in the fourth, at full strength.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from stylebridge_server.steps import step
 from stylebridge_server.values import Pixels, Plane, Rgb
@@ -28,7 +28,6 @@ def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
     """
     kind = np.dtype(dtype)
     result = np.zeros((*share.shape, 4), kind)
-    scale = np.float32(np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1)
     for top in range(0, share.shape[0], _ROWS):
         step()
         rows = slice(top, top + _ROWS)
@@ -38,8 +37,13 @@ def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
         values = np.empty((*part.shape, 4), np.float32)
         values[..., :3] = np.where(part[..., None] > 0.0, part[..., None] * styled[rows], 0.0)
         values[..., 3] = part
-        if np.issubdtype(kind, np.integer):
-            np.clip(values, 0.0, 1.0, out=values)
-            np.rint(values * scale, out=values)
-        result[rows] = values
+        result[rows] = in_samples(values, kind)
     return result
+
+
+def in_samples(values: NDArray[np.float32], dtype: DTypeLike) -> Pixels:
+    """Values of which white is 1, in a sample type: integers are clipped, and rounded to the nearest."""
+    kind = np.dtype(dtype)
+    if not np.issubdtype(kind, np.integer):
+        return values.astype(kind, copy=False)
+    return np.rint(np.clip(values, 0.0, 1.0) * np.float32(np.iinfo(kind).max)).astype(kind)
