@@ -98,16 +98,18 @@ def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int
     # A layer whose share is empty on this frame has nothing to style.
     active = {one: layer for one, layer in active.items() if shares[one].any()}
     step()
-    working = colour.to_working(source.pixels)
+    seen = shot.display(number)
     layers = []
     for one, layer in active.items():
         values = layer.at(number)
         styled = _styled(look, values, number, streams, shares[one])
         if values["colour_keep"] > 0:
-            styled = colour.keep(styled, working, values["colour_keep"])
+            styled = colour.keep(styled, seen, values["colour_keep"])
         step()
+        styled = shot.encoding.back(styled, seen, source.pixels)
         layers.append((shares[one], layer.amount(number), styled))
-    return Frame(number, composite.composite(source.pixels, layers))
+    premultiplied = shot.info.alpha == "premultiplied"
+    return Frame(number, composite.composite(source.pixels, layers, premultiplied))
 
 
 def _styled(look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane) -> Rgb:
