@@ -16,7 +16,26 @@ from .errors import Code, StylebridgeError
 
 #: What OpenColorIO's own archiver packs beside the config: the kinds of files that it can read.
 KINDS = frozenset(
-    ".spi1d .spi3d .spimtx .3dl .cc .ccc .cdl .clf .ctf .csp .cub .cube .hdl .itx .look .m3d .mga .lut .vf .icc .icm .icp".split()
+    f".{kind}"
+    for kind in (
+        *(
+            "spi1d",
+            "spi3d",
+            "spimtx",
+            "3dl",
+            "cc",
+            "ccc",
+            "cdl",
+            "clf",
+            "ctf",
+            "csp",
+            "cub",
+            "cube",
+            "hdl",
+            "itx",
+        ),
+        *("look", "m3d", "mga", "lut", "vf", "icc", "icm", "icp"),
+    )
 )
 #: Most bytes of a config's tables, and most of them.
 SIZE_LIMIT, COUNT_LIMIT = 256 << 20, 10_000
@@ -92,8 +111,8 @@ def _check(config: Path, files: list[Path]) -> None:
         raise StylebridgeError(
             Code.TOO_LARGE,
             f"The OpenColorIO config {config} and the tables in its folder hold {size >> 20} MiB in {len(files)} files, "
-            f"over the limit of {SIZE_LIMIT >> 20} MiB and {COUNT_LIMIT} files: put the config into a folder with only "
-            "the tables that it needs, or name an .ocioz archive of them.",
+            f"over {SIZE_LIMIT >> 20} MiB or {COUNT_LIMIT} files: put the config into a folder with only the tables that "
+            "it needs, or name an .ocioz archive of them.",
         )
 
 

@@ -118,8 +118,9 @@ class Inputs:
                 progress(Progress(done, len(sent), "reading files", 0.0))
             files[path] = {"hash": self.name(Path(local), given), "size": _size(Path(local))}
         for path, content in (made or {}).items():
-            files[path] = {"hash": _hash_of_bytes(content), "size": len(content)}
-            given.blobs[files[path]["hash"]] = content
+            name = _hash_of_bytes(content)
+            files[path] = {"hash": name, "size": len(content)}
+            given.blobs[name] = content
         return self.listed(files, given) if files else None
 
     def name(self, path: Path, given: Given) -> str:

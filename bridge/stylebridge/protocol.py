@@ -26,7 +26,7 @@ import msgpack
 from . import __version__
 from .errors import Code, StylebridgeError
 from .fields import Field, Table, check_fields, optional
-from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes, Layout
+from .pixels import PART_BYTES, REGIONS_LIMIT, TYPES, Bytes, Layout
 
 PROTOCOL = 2
 
@@ -58,6 +58,11 @@ _TEXT = Field("text", most=ENVELOPE_LIMIT // 2)
 _HASH = Field("hash")
 _FILES = Field("files", required=False, most=MANIFEST_LIMIT)
 _SCRUB = Field("text", required=False, most=200)
+
+#: What a render sends of each frame: the picture, or each styled instance's layer.
+FLAT, LAYERS = "flat", "layers"
+#: The smallest proxy is the picture shrunk so often.
+SCALE_LIMIT = 16
 
 
 #: Where in shared memory the bytes lie that a message would have in its second part: the region and their number.
@@ -105,7 +110,8 @@ _PROMPT: dict[str, Field] = {
     "matte": optional(_PATH),
 }
 
-#: Requests of a client. Those with frames answer one `frame` for each entry, in the order asked for.
+#: Requests of a client. Those with frames answer one picture for each entry, or several layers of one, in the order
+#: asked for.
 REQUESTS: Table = {
     "hello": {"version": _NAME, "protocol": _COUNT, "client": _NAME},
     "describe": {},
@@ -147,6 +153,9 @@ REQUESTS: Table = {
         "analysis": optional(_NAME),
         "look": _LOOK,
         "frames": _FRAMES,
+        "output": Field("text", required=False, choices=(FLAT, LAYERS)),
+        "samples": Field("text", required=False, choices=tuple(TYPES)),
+        "scale": Field("int", required=False, least=1, most=SCALE_LIMIT),
         "window": _WINDOW,
         "scrub": _SCRUB,
         "files": _FILES,
@@ -175,7 +184,12 @@ EVENTS: Table = {
         "fps": Field("number", least=0),
     },
     "credit": {"bytes": _COUNT},  # of an upload, taken
-    "frame": {**_PIXELS, "attempt": _COUNT, "extra": Field("map", most=1000)},
+    "frame": {
+        **_PIXELS,
+        "attempt": _COUNT,
+        "extra": Field("map", most=1000),
+        "more": Field("flag", required=False),  # another picture of the same number follows
+    },
     "result": {"value": Field("map")},
     "error": {"code": _NAME, "message": Field("text", most=20_000), "details": Field("map")},
     "free": {"regions": _REGIONS},
@@ -243,6 +257,11 @@ class Message:
         end: int = self.fields["offset"] + self.length
         whole: int = self.layout.nbytes if "dtype" in self.fields else self.fields["size"]
         return end >= whole
+
+    @property
+    def ends_frame(self) -> bool:
+        """Whether a part of a picture is the last one of its frame, of which there may be several pictures."""
+        return self.last and not self.fields.get("more")
 
 
 def encode(

@@ -19,7 +19,9 @@ Server = Annotated[
 Colour = Annotated[
     str | None,
     typer.Option(
-        "--colour", help="Colour space of the source: srgb, linear, acescg, ...; docs/colour.md.", metavar="SPACE"
+        "--colour",
+        help="Colour space of the source: srgb, linear, acescg, ...; docs/colour.md.",
+        metavar="SPACE",
     ),
 ]
 Alpha = Annotated[

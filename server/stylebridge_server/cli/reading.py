@@ -9,7 +9,7 @@ from typing import Any
 
 from stylebridge.client import Shot
 from stylebridge.configs import BUILT_IN, config_of, packed
-from stylebridge_server import colour
+from stylebridge_server.colour import Config, Encoding, encode
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Reading:
         """For `Client.open_shot`."""
         return {"colour": self.colour, "alpha": self.alpha, "config": self.config}
 
-    def encoding(self, shot: Shot) -> colour.Encoding:
+    def encoding(self, shot: Shot) -> Encoding:
         """How this process reads the same pixels, to show them to people."""
         space, alpha, channels = shot.info["colour"], shot.info["alpha"], shot.info["channels"]
         config = config_of(self.config, self.colour)
         if config is None:
-            return colour.encode(space, alpha, channels)
+            return encode(space, alpha, channels)
         if config.startswith(BUILT_IN):
-            return colour.encode(space, alpha, channels, colour.Config.built_in(config))
+            return encode(space, alpha, channels, Config.built_in(config))
         with TemporaryDirectory(prefix="stylebridge-") as folder:
             archive = Path(folder) / "config.ocioz"
             archive.write_bytes(packed(config))
-            return colour.encode(space, alpha, channels, colour.Config.sent(archive, config))
+            return encode(space, alpha, channels, Config.sent(archive, config))

@@ -1,4 +1,4 @@
-"""An OpenColorIO config that a client sent: read from its archive in memory, so that it can name no file of this machine.
+"""An OpenColorIO config that a client sent: read from its archive, so that it names no file of this machine.
 
 OpenColorIO asks for every table by the path that its own rules make of the config's words. Here such a path is only
 looked up among the archive's entries: nothing is unpacked, and an absolute path or one with ".." finds nothing.
@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import PyOpenColorIO as ocio
+import PyOpenColorIO
 
 from stylebridge.configs import COUNT_LIMIT, SIZE_LIMIT
 from stylebridge.errors import Code, StylebridgeError
@@ -98,13 +98,20 @@ class Archive:
                     read += piece
                     if len(read) > size:
                         raise zipfile.BadZipFile(f"{entry} is longer than it declares")
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            EOFError,
+            OSError,
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
             raise self._broken(error) from None
         return bytes(read)
 
     def config(self) -> Any:
         """The config, which keeps this archive for its tables. Raises OpenColorIO's own exceptions."""
-        return ocio.Config.CreateFromConfigIOProxy(_Proxy(self))
+        return PyOpenColorIO.Config.CreateFromConfigIOProxy(_Proxy(self))
 
     def _broken(self, error: Exception) -> StylebridgeError:
         return StylebridgeError(
@@ -112,7 +119,7 @@ class Archive:
         )
 
 
-class _Proxy(ocio.PyConfigIOProxy):  # type: ignore[misc]
+class _Proxy(PyOpenColorIO.PyConfigIOProxy):
     """How OpenColorIO reads an archive; its names."""
 
     def __init__(self, archive: Archive) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import PyOpenColorIO as ocio
+import PyOpenColorIO
 
 from stylebridge.configs import BUILT_IN
 from stylebridge.errors import Code, StylebridgeError
@@ -60,7 +60,7 @@ _LINEAR = (
     "Utility - Linear - Rec.709",
 )
 # Nothing is approximated: what is not styled must come back as it was.
-_EXACT = (ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS)
+_EXACT = (PyOpenColorIO.BIT_DEPTH_F32, PyOpenColorIO.BIT_DEPTH_F32, PyOpenColorIO.OPTIMIZATION_LOSSLESS)
 
 
 class Config:
@@ -87,16 +87,16 @@ class Config:
         Raises:
             StylebridgeError: bad_value, with a suggestion.
         """
-        known = [f"{BUILT_IN}{one[0]}" for one in ocio.BuiltinConfigRegistry().getBuiltinConfigs()]
+        known = [f"{BUILT_IN}{one[0]}" for one in PyOpenColorIO.BuiltinConfigRegistry().getBuiltinConfigs()]
         known += [f"{BUILT_IN}{kind}-config-latest" for kind in ("cg", "studio")] + [f"{BUILT_IN}default"]
         if name not in known:
             near = nearest(name, known) or USUAL[0]
             raise StylebridgeError(
                 Code.BAD_VALUE,
-                f"OpenColorIO {ocio.GetVersion()} has no built-in config {name!r}: did you mean {near!r}?",
+                f"OpenColorIO {PyOpenColorIO.GetVersion()} has no built-in config {name!r}: did you mean {near!r}?",
             )
-        resolved = ocio.ResolveConfigPath(name)
-        return cls(ocio.Config.CreateFromFile(resolved), name, resolved)
+        resolved = PyOpenColorIO.ResolveConfigPath(name)
+        return cls(PyOpenColorIO.Config.CreateFromFile(resolved), name, resolved)
 
     @classmethod
     def sent(cls, path: Path, name: str) -> Config:
@@ -141,7 +141,7 @@ class Config:
     def names(self) -> Iterator[str]:
         """All names, aliases and roles that are known."""
         for space in self._config.getColorSpaces(
-            ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL
+            PyOpenColorIO.SEARCH_REFERENCE_SPACE_ALL, PyOpenColorIO.COLORSPACE_ALL
         ):
             yield space.getName()
             yield from space.getAliases()
@@ -176,13 +176,13 @@ class Config:
     def _ways(self, space: str) -> tuple[Any, Any]:
         config = self._config
         linear = next((name for name in _LINEAR if config.getColorSpace(name) is not None), None)
-        if linear is None and config.hasRole(ocio.ROLE_INTERCHANGE_SCENE):
-            aces = ocio.Config.CreateFromFile(USUAL[0])
-            between = ocio.Config.GetProcessorFromConfigs
+        if linear is None and config.hasRole(PyOpenColorIO.ROLE_INTERCHANGE_SCENE):
+            aces = PyOpenColorIO.Config.CreateFromFile(USUAL[0])
+            between = PyOpenColorIO.Config.GetProcessorFromConfigs
             return between(config, space, aces, _LINEAR[0]), between(aces, _LINEAR[0], config, space)
         # An old config that does not say where its primaries are: its own working space serves, since the networks
         # only look at it.
-        linear = linear or ocio.ROLE_SCENE_LINEAR
+        linear = linear or PyOpenColorIO.ROLE_SCENE_LINEAR
         if config.getColorSpace(linear) is None:
             raise StylebridgeError(
                 Code.BAD_VALUE,

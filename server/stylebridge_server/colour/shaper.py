@@ -43,8 +43,9 @@ def floor(n: Plane) -> Plane:
     """The least greatest channel that a painted pixel comes back with, for the n that it had: 0 up to 1/2, never more
     than n, 1 at 1, and over a half of n above."""
     t = np.clip((n - KNEE) / (1 - KNEE), 0, 1)
-    below = t * t * (3 - 2 * t) + t * t * (t - 1) * (_LEFT * (1 - KNEE))
-    return np.where(n < 1, below, 1 + _LEFT * (n - 1)).astype(np.float32)
+    below = t * t * (3 - 2 * t) + t * t * (t - 1) * (1 - KNEE)
+    over = np.maximum(n - 1, 0)
+    return np.where(n < 1, below, 1 + _LEFT * over + (1 - _LEFT) * over / (1 + over)).astype(np.float32)
 
 
 def compress(linear: Rgb) -> Rgb:

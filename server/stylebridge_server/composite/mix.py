@@ -12,8 +12,8 @@ import numpy as np
 from stylebridge_server.steps import step
 from stylebridge_server.values import Pixels, Plane, Rgb
 
-# (share m_i (H, W) float32, strength s_i in [0, 1], styled S_i (H, W, 3) float32 in the source's own colour space, white
-# at 1, premultiplied where the source is)
+# (share m_i (H, W) float32, strength s_i in [0, 1], styled S_i (H, W, 3) float32 in the source's own colour space,
+# white at 1, premultiplied where the source is)
 Layer = tuple[Plane, float, Rgb]
 
 # Rows at a time: what is held beside the pictures themselves does not grow with them.
@@ -31,8 +31,8 @@ def composite(source: Pixels, layers: Sequence[Layer], premultiplied: bool = Fal
     Integer values are scaled to [0, 1] for mixing, then clipped and rounded to the nearest, halves to even,
     without dither. Floats are mixed as they are; a half float ends at 65504. Colour is mixed without regard to
     alpha, which is in the layers already. A pixel keeps the source's own bits where sum m_i s_i is 0, where a value of
-    it is not finite, alpha included, and where alpha is 0 in a premultiplied picture: what shines there has no colour of
-    its own. Strength 1 and a share of 1 give S_i.
+    it is not finite, alpha included, and where alpha is 0 in a premultiplied picture: what shines there has no
+    colour of its own. Strength 1 and a share of 1 give S_i.
 
     Args:
         source: (H, W, C), uint8, uint16, float16 or float32; C is 1 (grey), 2 (grey, alpha), 3 or 4.

@@ -98,7 +98,7 @@ class PictureSink(Sink):
         super().__init__(like, first, last)
         self.name = str(target)
         self._target = target
-        self._metadata = metadata
+        self._metadata = dict(metadata)
         if isinstance(target, Path) and first != last:
             numbered = target.with_name(f"{target.stem}.####{target.suffix}")
             raise StylebridgeError(
@@ -111,12 +111,14 @@ class PictureSink(Sink):
         self.lossless = path.suffix.lower() not in (".jpg", ".jpeg")
         bits = 8 if like.dtype == "uint8" else 16
         self.description = f"{path.suffix.lower().lstrip('.').upper()}, {bits} bit"
+        self.form = f"{self.description}, {like.channels} channels"
 
     def _path(self, number: int) -> Path:
         return self._target.path(number) if isinstance(self._target, Pattern) else self._target
 
     def _write(self, frame: Frame) -> None:
-        write_picture(self._path(frame.number), frame.pixels, self.like.tags, self._metadata)
+        notes = self.notes(self._record.only(frame.number))
+        write_picture(self._path(frame.number), frame.pixels, self.like.tags, notes)
 
     def _finish(self) -> None:
         pass

@@ -15,6 +15,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import png, tiff
 from stylebridge_server.media.files import readable_file, whole_or_nothing, writable_place
 from stylebridge_server.media.limits import MAX_FILE, check_size
+from stylebridge_server.media.notes import one_text
 from stylebridge_server.values import Frame, Pixels
 
 WRITTEN = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -88,9 +89,9 @@ def encode_picture(path: Path, pixels: Pixels, tags: Mapping[str, object], text:
             chunks.append(png.icc_chunk(profile))
         return png.encode_png(pixels, chunks, text)
     if extension in (".tif", ".tiff"):
-        return tiff.encode_tiff(pixels, str(path))
+        return tiff.encode_tiff(pixels, str(path), one_text(text))
     buffer = io.BytesIO()
-    comment = "; ".join(f"{key}: {value}" for key, value in text.items())
+    comment = one_text(text)
     image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
     image.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, icc_profile=profile, comment=comment)
     return buffer.getvalue()

@@ -20,6 +20,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
+from stylebridge_server.shot.proxy import Proxy
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
@@ -83,7 +84,7 @@ class Streams:
         workshop: network and caches.
     """
 
-    def __init__(self, shot: AnyShot, scenes: Sequence[tuple[int, int]], workshop: Workshop) -> None:
+    def __init__(self, shot: AnyShot | Proxy, scenes: Sequence[tuple[int, int]], workshop: Workshop) -> None:
         self._shot = shot
         self._scenes = list(scenes)
         self._workshop = workshop

@@ -142,7 +142,8 @@ def open_shot(context: Context, request: Mapping[str, Any]) -> AnyShot:
         return _of_path(context, request, config)
     if request.get("colour") is not None or request.get("alpha") is not None:
         raise StylebridgeError(
-            Code.BAD_REQUEST, "The colour space and the alpha of frames that are made stand in their declaration."
+            Code.BAD_REQUEST,
+            "The colour space and the alpha of frames that are made stand in their declaration.",
         )
     declared = request[given[0]]
     if given == ["live"]:

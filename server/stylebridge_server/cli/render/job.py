@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Job:
     server: str | None
     contact_sheet: Path | None
     quiet: bool
-    read_as: Reading = Reading()
+    read_as: Reading = field(default_factory=Reading)
 
 
 def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:

@@ -61,7 +61,9 @@ def _fill(job: Job, client: Client, source: media.Source, sink: media.Sink, repo
     sheet = None
     if job.contact_sheet is not None:
         title, encoding = Path(job.target).name, job.read_as.encoding(shot)
-        sheet = Sheet(job.contact_sheet, title, client, shot, analysis, source, (sink.first, sink.last), encoding)
+        sheet = Sheet(
+            job.contact_sheet, title, client, shot, analysis, source, (sink.first, sink.last), encoding
+        )
     numbers = range(sink.first, sink.last + 1)
     pictures = client.render(shot, look, numbers, analysis=analysis, progress=report)
     problem = carry(pictures, sink, sheet.see if sheet else lambda frame: None)
