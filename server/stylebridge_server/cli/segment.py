@@ -38,7 +38,7 @@ def run(source: str, out: Path | None, look: Path | None, server: str | None, qu
     ):
         shot = client.open_shot(source, progress=report)
         segmenter = data.get("shot", {}).get("segmenter", "auto")
-        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report)
+        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report, data.get("matte", []))
         found = instances_of(analysis)
         frames = shot.frames
         folder.mkdir(parents=True, exist_ok=True)

@@ -192,7 +192,7 @@ def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:
 
 def _of_path(context: Context, path: str) -> Shot:
     """A movie, a picture or a sequence: the files that came with the request, else those of this machine."""
-    sent = _sent(path, context.files)
+    sent = sent_files(path, context.files)
     if sent:
         return Shot(_Sent(context, path, sent))
     # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
@@ -205,7 +205,7 @@ def _of_path(context: Context, path: str) -> Shot:
     return Shot(media.open_source(path))
 
 
-def _sent(path: str, files: Files) -> Files:
+def sent_files(path: str, files: Files) -> Files:
     """Of the files that came with a request, those that a path or pattern names, by name."""
     place = Place.of(path)
     if path in files:
