@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.segment.host import Beside, Host, write_given
 from stylebridge_server.segment.interface import FrameReader, MatteStore, Segmenter
 
-__all__ = ["FrameReader", "MatteStore", "Segmenter", "load", "names"]
+__all__ = ["Beside", "FrameReader", "MatteStore", "Segmenter", "load", "names", "write_given"]
 
 
 def names() -> list[str]:
     """The names that `load` knows."""
-    return ["auto", "embedded", "none"]
+    return ["auto", "embedded", "host", "none"]
 
 
 def load(name: str) -> Segmenter:
@@ -23,6 +24,8 @@ def load(name: str) -> Segmenter:
         from stylebridge_server.segment.embedded import Embedded
 
         return Embedded()
+    if name == "host":
+        return Host()
     if name == "none":
         from stylebridge_server.segment.none import Nothing
 
