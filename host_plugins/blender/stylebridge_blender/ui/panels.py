@@ -93,12 +93,15 @@ class STYLEBRIDGE_PT_style(_Panel):
             layout.operator("stylebridge.add", icon="ADD")
             return
         if len(strip.stylebridge.layers) > 1:
-            layout.prop(strip, parameters.path("strength"), text="Strength of everything")
+            row = layout.row()
+            row.use_property_split = row.use_property_decorate = True
+            row.prop(strip, parameters.path("strength"), text="Everything", slider=True)
             lists.show(layout, strip)
         _choose(layout, context, layer)
         column = layout.column()
-        for name in parameters.of_layer(layer.id):
-            column.prop(strip, parameters.path(name, layer.id), text=effect.find(name).title)
+        column.use_property_split = column.use_property_decorate = True  # the dots set keyframes
+        for name, row in parameters.of_layer(layer.id).items():
+            column.prop(strip, parameters.path(name, layer.id), text=row.title, slider=row.kind == "float")
         scopes = (effect.LAYER,) if layer.id == parameters.BACKGROUND else (effect.LAYER, effect.INSTANCE)
         for name in parameters.fixed(*scopes):
             if name not in ("select", "style"):
