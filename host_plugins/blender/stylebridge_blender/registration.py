@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import background, compat, preferences, properties
 from .engine import lanes, pump, server
 from .ops import instance_ops, render_ops, server_ops, strip_ops
-from .ui import lists, panels, redraw, thumbnails
+from .ui import lists, panels, preview, redraw, thumbnails
 
 _MODULES = (
     preferences,
@@ -26,8 +26,10 @@ def register() -> None:
             compat.register_class(cls)
     properties.attach()
     background.attach()
+    preview.attach()
     thumbnails.load()
     pump.on_tick(redraw.when_changed)
+    pump.on_tick(preview.follow)
     pump.start()
     preferences.apply()
 
@@ -38,6 +40,7 @@ def unregister() -> None:
     server.forget()
     pump.stop()
     thumbnails.unload()
+    preview.detach()
     background.detach()
     properties.detach()
     for module in reversed(_MODULES):
