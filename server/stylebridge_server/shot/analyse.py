@@ -43,6 +43,7 @@ def analyse(
     progress: Progress,
     check_cancelled: Callable[[], None],
     admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
+    device: str = "cpu",
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -54,11 +55,12 @@ def analyse(
         progress: called with frames done, frames in all and the stage.
         check_cancelled: raises when the client no longer wants the result.
         admit: told what making it takes, before any is taken; raises where that is too much.
+        device: where networks run.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
     """
-    chosen = segment.load(segmenter)
+    chosen = segment.load(segmenter, device, pointed=bool(prompts))
     inputs = key(
         "analysis",
         METHOD,
@@ -71,7 +73,7 @@ def analyse(
     if found is not None:
         return found
     info = shot.info
-    admit(info, partial(of_analysis, instances=chosen.name != "none"))
+    admit(info, partial(of_analysis, instances=chosen.name != "none", network=chosen.memory))
     last = info.first - 1
 
     def pictures() -> Iterator[tuple[int, Rgb8]]:

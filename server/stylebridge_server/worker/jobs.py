@@ -68,6 +68,7 @@ class Jobs:
         disk: DiskStore | None = None,
     ) -> None:
         fingerprints.settle_threads()
+        self._device = device
         self._engine = style.load(device)
         self._facts = fingerprints.facts(device, self._engine.checksum)
         self._workshop = Workshop(
@@ -143,6 +144,7 @@ class Jobs:
                 context.progress,
                 context.check_cancelled,
                 partial(self._memory.admit, "Analysing"),
+                self._device,
             )
         return _analysis(found)
 
