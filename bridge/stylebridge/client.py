@@ -27,8 +27,9 @@ from .connection import RETRIES, Connection, OnProgress, Supply
 from .errors import Code, StylebridgeError
 from .finder import Finder
 from .inputs import Frames, Given, Inputs, frame_source, mattes_of, pictures_of
+from .look import Look
 from .pixels import Bytes, Picture, split
-from .protocol import MANIFEST_LIMIT, WINDOW
+from .protocol import FLAT, MANIFEST_LIMIT, WINDOW
 from .requests import Progress
 
 __all__ = ["Analysis", "Client", "OnProgress", "Progress", "Shot"]
@@ -103,6 +104,7 @@ class Client:
         timeout: float = 120.0,
         share: bool = True,
         results_mb: int | None = None,
+        patience: float | None = None,
     ) -> Client:
         """A client of the server at `url`; without one, of the user's running server, or of one that is
         started now and ends with this client.
@@ -117,11 +119,13 @@ class Client:
             share: whether pixels may travel through shared memory, where the server is on this machine.
             results_mb: memory for finished tiles, in MiB, of a server that is started for this client alone; None for
                 the usual. They make changed keyframes cheap, and a clip that is rendered once needs few.
+            patience: seconds in which a server that went away must be back, before the caller gets `UNREACHABLE`;
+                None for the usual.
 
         Raises:
             StylebridgeError: `UNREACHABLE`, `DENIED`, `VERSION` or `MISSING_EXTRA`, with what to do.
         """
-        connection = Connection(Finder(url, start, timeout, stay, results_mb), name, timeout, share)
+        connection = Connection(Finder(url, start, timeout, stay, results_mb), name, timeout, share, patience)
         try:
             connection.open()
         except BaseException:
@@ -306,10 +310,20 @@ class Client:
         *,
         analysis: Analysis | str | None = None,
         progress: OnProgress | None = None,
+        output: str = FLAT,
+        scale: int = 1,
+        samples: str | None = None,
         window: int = WINDOW,
         scrub: str | None = None,
     ) -> Generator[Picture, None, dict[str, Any]]:
         """The styled frames, in the order asked for, in the source's own pixel type.
+
+        With the output "layers" each frame is several pictures: of every instance with a style, the background
+        included, its layer at full strength, the styled picture times its matte, with the matte as alpha. Its
+        `extra["layer"]` is the instance's id, 0 for the background; `more` is false for a frame's last. A host mixes
+        them by itself: docs/layers.md. Strength and visibility are not even asked with, so another strength never
+        makes layers stale. The output "mattes" is the mattes alone, of every instance, with one channel; no network
+        runs.
 
         Nothing is asked before the first frame is. Closing the iterator cancels what is left.
 
@@ -317,6 +331,11 @@ class Client:
             look: plain data, as `parse_look` returns it.
             frames: the source's own frame numbers.
             analysis: of this shot, or its id; a live shot has none.
+            output: "flat", "layers" or "mattes".
+            scale: of a proxy: every so many pixels across and down are one, their mean; 1 to 16. The pictures are as
+                if the shot's frames had been shrunk so, rounded up to whole pixels.
+            samples: of layers and mattes, in place of the source's own pixel type: "uint8", "uint16", "float16" or
+                "float32". Layers of 8 bits are mixed to within a few code values; half floats are fine enough.
             window: bytes that the server may send ahead of what has been taken.
             scrub: a name; a newer request of this client with the same takes the place of this one, which then raises
                 `SUPERSEDED`.
@@ -326,8 +345,11 @@ class Client:
         fields = {
             "shot": shot.id,
             "analysis": named,
-            "look": dict(look),
+            "look": dict(look) if output == FLAT else Look.from_data(dict(look)).for_output(output).to_data(),
             "frames": list(frames),
+            "output": None if output == FLAT else output,
+            "samples": samples,
+            "scale": None if scale == 1 else scale,
             "window": window,
             "scrub": scrub,
         }

@@ -55,14 +55,24 @@ class Connection:
         name: what this client is, for the server's log.
         timeout: seconds until the server must be ready.
         share: whether pixels may travel through shared memory.
+        patience: seconds in which a server that went away must be back, before whoever waits is told; None for
+            `RECONNECT_LIMIT`.
 
     Attributes:
         server: what it said of itself: "version", "protocol", "fingerprint", "pid", "session"; and "pixels": how
             they travel, "shared memory" or "messages" (which they do until some were asked for).
     """
 
-    def __init__(self, finder: Finder, name: str, timeout: float, share: bool = True) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        name: str,
+        timeout: float,
+        share: bool = True,
+        patience: float | None = None,
+    ) -> None:
         self.server: dict[str, Any] = {}
+        self._patience = patience
         self._finder, self._name, self._timeout = finder, name, timeout
         self._numbers = itertools.count(1)
         self._requests: dict[int, Request] = {}
@@ -285,7 +295,7 @@ class Connection:
 
     def _reopen(self, lost: Link | None) -> None:
         """Connects again after a link was lost, once for all threads that noticed."""
-        until = time.monotonic() + RECONNECT_LIMIT
+        until = time.monotonic() + (RECONNECT_LIMIT if self._patience is None else self._patience)
         with self._connecting:
             if lost:
                 lost.close()

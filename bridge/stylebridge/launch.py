@@ -214,11 +214,12 @@ def start_server(
     timeout: float = 60.0,
     extra: tuple[str, ...] = (),
     results_mb: int | None = None,
+    python: str | None = None,
 ) -> StartedServer:
     """Starts a server of this user on this machine and waits until it listens.
 
-    The Python that runs it is `STYLEBRIDGE_PYTHON` where that is set (a host's own Python seldom has the
-    server installed), else this one.
+    The Python that runs it is `python`, else `STYLEBRIDGE_PYTHON` where that is set (a host's own Python seldom has
+    the server installed), else this one.
 
     Args:
         stay: it goes on without this process, can be found by others, and stops by itself when unused for
@@ -226,12 +227,14 @@ def start_server(
         timeout: seconds until it must listen.
         extra: further arguments of `python -m stylebridge_server.broker`.
         results_mb: memory for finished tiles in MiB, None for the usual.
+        python: the Python that has the server installed.
 
     Raises:
         StylebridgeError: `MISSING_EXTRA` where no server is installed; `UNREACHABLE` with the end of its log
             where it does not start.
     """
-    command = [_python(), "-m", "stylebridge_server.broker", "--announce"]
+    named = python or os.environ.get("STYLEBRIDGE_PYTHON")
+    command = [named or _python(), "-m", "stylebridge_server.broker", "--announce"]
     if results_mb is not None:
         command += ["--results-mb", str(results_mb)]
     command += ["--stay", "--idle-exit", "1800"] if stay else ["--exit-with-parent"]
@@ -252,14 +255,14 @@ def start_server(
                 stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
-                env=_environment(),
+                env=_environment(named),
                 **flags,
             )
     except OSError as error:
         raise StylebridgeError(
             Code.UNREACHABLE,
-            f"{command[0]} cannot be run ({error.strerror}): set STYLEBRIDGE_PYTHON to the Python that has the "
-            "server installed.",
+            f"{command[0]} cannot be run ({error.strerror}): name the Python that has the server installed "
+            "(STYLEBRIDGE_PYTHON, or the host's settings).",
         ) from None
     line = _first_line(process, timeout)
     try:
@@ -288,9 +291,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _python() -> str:
-    named = os.environ.get("STYLEBRIDGE_PYTHON")
-    if named:
-        return named
+    """This Python, where it has the server."""
     if importlib.util.find_spec("stylebridge_server") is None:
         raise StylebridgeError(
             Code.MISSING_EXTRA,
@@ -300,9 +301,9 @@ def _python() -> str:
     return sys.executable
 
 
-def _environment() -> dict[str, str]:
+def _environment(named: str | None) -> dict[str, str]:
     """This process's, with a PYTHONPATH to the packages where they are imported from a checkout."""
-    if "STYLEBRIDGE_PYTHON" in os.environ:
+    if named:
         return dict(os.environ)  # that Python has its own
     folders = []
     for name in ("stylebridge", "stylebridge_server", "stylebridge_models"):

@@ -38,7 +38,8 @@ def filled(kind: type[Kind], values: dict[str, Any], where: str) -> Kind:
     for key, value in values.items():
         if key not in fields:
             raise StylebridgeError(
-                Code.BAD_VALUE, f"{where} sets {shown(key)}, which is no setting of it: {suggestion(key, fields)}"
+                Code.BAD_VALUE,
+                f"{where} sets {shown(key)}, which is no setting of it: {suggestion(key, fields)}",
             )
         wanted = str(fields[key].type)
         if not _fits(value, wanted):

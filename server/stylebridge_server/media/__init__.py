@@ -11,7 +11,18 @@ Pixels leave here as the source holds them; colour spaces are the colour room's 
 from __future__ import annotations
 
 from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.results import is_whole, read_notes, read_record
 from stylebridge_server.media.source import open_sink, open_source
 from stylebridge_server.media.still import load_image, save_image
 
-__all__ = ["Sink", "Source", "load_image", "open_sink", "open_source", "save_image"]
+__all__ = [
+    "Sink",
+    "Source",
+    "is_whole",
+    "load_image",
+    "open_sink",
+    "open_source",
+    "read_notes",
+    "read_record",
+    "save_image",
+]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 
+from stylebridge import stamp
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.values import Frame, SourceInfo
 
@@ -17,11 +18,15 @@ class Source(ABC):
         name: what sentences call it: the path or pattern it was opened with.
         info: what it declares about itself. `info.tags` is for the sink of this room only.
         readable_last: the last frame that can be read; before `info.last` where the file is cut off.
+        views: the views that the files hold, the first one first; none where they do not speak of views.
+        gaps: what stands for frames that are missing in the middle, a sentence; "" where none is.
     """
 
     name: str
     info: SourceInfo
     readable_last: int
+    views: tuple[str, ...] = ()
+    gaps: str = ""
 
     @abstractmethod
     def read(self, number: int) -> Frame:
@@ -87,12 +92,15 @@ class Sink(ABC):
         name: what sentences call it.
         description: what is written, for people: "H.264, 4:2:0, 8 bit, 1 sound stream copied".
         lossless: whether the pixels written come back bit for bit.
+        form: how the pictures are coded, in words that change where the coding does; part of their stamps.
+        left_out: what the source has and the output cannot have or was not given, for people.
         next: the number of the frame that `write` expects.
     """
 
     name: str
     description: str
     lossless: bool
+    form: str
 
     def __init__(self, like: SourceInfo, first: int, last: int) -> None:
         if first > last:
@@ -101,12 +109,42 @@ class Sink(ABC):
         self.first = first
         self.last = last
         self.next = first
+        self.left_out: list[str] = []
+        self._kept: frozenset[int] = frozenset()
+        self._metadata: dict[str, str] = {}
+        self._record = stamp.Record()
         self._closed = False
 
     @property
     def written(self) -> int:
         """Number of frames taken so far."""
-        return self.next - self.first
+        return sum(number not in self._kept for number in range(self.first, self.next))
+
+    def annotate(self, metadata: Mapping[str, str], record: stamp.Record) -> None:
+        """What the output is to say of itself, beside what the source has. Before the first frame.
+
+        Args:
+            metadata: names and texts.
+            record: the stamps of the frames.
+        """
+        self._metadata.update(metadata)
+        self._record = record
+
+    def keep(self, numbers: Iterable[int]) -> None:
+        """Frames that are there already, as they would be written: they are passed over. Before the first frame.
+
+        Only for outputs of a file for each frame.
+        """
+        self._kept = frozenset(numbers)
+        self._pass_over()
+
+    def notes(self, record: stamp.Record) -> dict[str, str]:
+        """The metadata of ours that a file with these frames carries."""
+        return {**self._metadata, **({stamp.REQUEST: str(record)} if record.ranges else {})}
+
+    def _pass_over(self) -> None:
+        while self.next in self._kept:
+            self.next += 1
 
     def write(self, frame: Frame) -> None:
         """Take the next frame: same size, channels and dtype as declared, numbers without gap.
@@ -128,6 +166,7 @@ class Sink(ABC):
             )
         self._write(frame)
         self.next += 1
+        self._pass_over()
 
     def finish(self, partial: bool = False) -> None:
         """Complete the output and move it into place.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge.stamp import Record
 from stylebridge_server.media.base import Sink
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.files import PartFile, not_writable, writable_place
+from stylebridge_server.media.notes import is_own
 from stylebridge_server.media.picture import to_picture
 from stylebridge_server.media.sound import FORMATS, SoundCopy
 from stylebridge_server.media.timecode import shifted_timecode
@@ -46,28 +49,34 @@ class MovieSink(Sink):
         self._path = writable_place(path)
         self._encoding = choose_encoding(path, like, lossless)
         self.lossless = self._encoding.lossless
-        self.description = self._encoding.description
+        self.description = self.form = self._encoding.description
+        self._metadata = dict(metadata)
         self._rate = like.rate or DEFAULT_RATE
         self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
         self._sound: SoundCopy | None = None
         self._part = PartFile(path)
         try:
-            self._open(sound_from, metadata)
+            self._open(sound_from)
         except BaseException:
             self.abort()
             raise
 
-    def _open(self, sound_from: Path | None, metadata: dict[str, str]) -> None:
+    def annotate(self, metadata: Mapping[str, str], record: Record) -> None:
+        super().annotate(metadata, record)
+        self._container.metadata.update(self.notes(record))  # the header is written with the first frame
+
+    def _open(self, sound_from: Path | None) -> None:
         options = {}
         if self._path.suffix.lower() in (".mp4", ".mov"):
-            options["movflags"] = "+faststart" + ("+use_metadata_tags" if metadata else "")
+            options["movflags"] = (
+                "+faststart+use_metadata_tags"  # else only the few tags that it has names for
+            )
         self._container = av.open(
             f"file:{self._part.path}", "w", FORMATS[self._path.suffix.lower()], container_options=options
         )
-        kept = {
-            key: value for key, value in self.like.tags.get("metadata", {}).items() if key not in _OWN_TAGS
-        }
-        self._container.metadata.update(kept | metadata)
+        given = self.like.tags.get("metadata", {}).items()
+        kept = {key: value for key, value in given if key not in _OWN_TAGS and not is_own(key)}
+        self._container.metadata.update(kept | self._metadata)
         self._stream = self._video_stream()
         if sound_from is not None:
             self._sound = SoundCopy(

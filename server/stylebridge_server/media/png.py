@@ -20,6 +20,7 @@ from av.video.plane import VideoPlane
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.limits import MAX_PROFILE, check_size
+from stylebridge_server.media.notes import is_own
 from stylebridge_server.media.planes import encode_packed, plane_rows
 from stylebridge_server.values import Pixels
 
@@ -27,7 +28,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Chunks = list[tuple[bytes, bytes]]
 
 _COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
-_KEPT_CHUNKS = (*_COLOUR_CHUNKS, b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_KEPT_CHUNKS = (*_COLOUR_CHUNKS, b"pHYs", *_TEXTS, b"eXIf")
 _FORMATS = {
     ("uint8", 1): "gray",
     ("uint8", 2): "ya8",
@@ -68,7 +70,10 @@ def decode_png(data: bytes, name: str) -> tuple[Pixels, Chunks]:
 
 
 def encode_png(pixels: Pixels, chunks: Chunks, text: Mapping[str, str]) -> bytes:
-    """A PNG file of (H, W, 1 to 4) uint8 or uint16 pixels, with those chunks and texts."""
+    """A PNG file of (H, W, 1 to 4) uint8 or uint16 pixels, with those chunks and texts.
+
+    What an earlier render wrote of itself into the chunks is not true of these pixels, and is left out.
+    """
     options = {"pred": "up" if pixels.itemsize == 2 else "mixed"}
     data = encode_packed("png", _FORMATS[str(pixels.dtype), pixels.shape[2]], pixels, options)
     parts = [SIGNATURE]
@@ -76,9 +81,23 @@ def encode_png(pixels: Pixels, chunks: Chunks, text: Mapping[str, str]) -> bytes
         if kind in (b"IHDR", b"IDAT", b"IEND"):
             parts.append(_chunk(kind, body))
         if kind == b"IHDR":
-            parts += [_chunk(*chunk) for chunk in chunks]
+            parts += [_chunk(*chunk) for chunk in chunks if not is_own(_keyword(*chunk))]
             parts += [_chunk(b"iTXt", _text(key, value)) for key, value in text.items()]
     return b"".join(parts)
+
+
+def read_texts(data: bytes, name: str) -> dict[str, str]:
+    """The texts of ours in a PNG file, whose chunks are all checked.
+
+    Raises:
+        StylebridgeError: NOT_READABLE where the file is cut off, altered or no PNG.
+    """
+    texts = {}
+    for kind, body in _chunks(data, name):
+        keyword = _keyword(kind, bytes(body)) if kind in _TEXTS else ""
+        if is_own(keyword):
+            texts[keyword] = bytes(body)[len(keyword) + 5 :].decode(errors="replace")
+    return texts
 
 
 def icc_of(chunks: Chunks) -> bytes | None:
@@ -121,6 +140,11 @@ def _chunk(kind: bytes, body: bytes | memoryview) -> bytes:
 def _text(key: str, value: str) -> bytes:
     keyword = key.encode("latin-1", "replace")[:79].replace(b"\0", b" ")
     return keyword + b"\0\0\0\0\0" + value.encode()
+
+
+def _keyword(kind: bytes, body: bytes) -> str:
+    """The name of a text; empty for other chunks."""
+    return body.split(b"\0", 1)[0].decode("latin-1") if kind in _TEXTS else ""
 
 
 def _damaged(name: str) -> StylebridgeError:

@@ -15,6 +15,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import png, tiff
 from stylebridge_server.media.files import readable_file, whole_or_nothing, writable_place
 from stylebridge_server.media.limits import MAX_FILE, check_size
+from stylebridge_server.media.notes import one_text
 from stylebridge_server.values import Frame, Pixels
 
 WRITTEN = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -65,7 +66,8 @@ def read_picture(path: str | Path) -> Picture:
     if data.startswith(_EXR_SIGNATURE) or path.suffix.lower() == ".exr":
         raise StylebridgeError(
             Code.NOT_READABLE,
-            f"{name} is an OpenEXR picture, which is not read yet; convert it to 16-bit PNG or TIFF.",
+            f"{name} is an OpenEXR picture, which is read as a plate only, with a name that ends in .exr; "
+            "convert it to 16-bit PNG or TIFF.",
         )
     return _read_by_pillow(data, name)
 
@@ -88,9 +90,9 @@ def encode_picture(path: Path, pixels: Pixels, tags: Mapping[str, object], text:
             chunks.append(png.icc_chunk(profile))
         return png.encode_png(pixels, chunks, text)
     if extension in (".tif", ".tiff"):
-        return tiff.encode_tiff(pixels, str(path))
+        return tiff.encode_tiff(pixels, str(path), one_text(text))
     buffer = io.BytesIO()
-    comment = "; ".join(f"{key}: {value}" for key, value in text.items())
+    comment = one_text(text)
     image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
     image.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, icc_profile=profile, comment=comment)
     return buffer.getvalue()
@@ -99,8 +101,6 @@ def encode_picture(path: Path, pixels: Pixels, tags: Mapping[str, object], text:
 def check_writable(path: Path, channels: int, dtype: str) -> None:
     """Refuse a kind of picture that cannot hold these pixels, naming one that can."""
     extension = path.suffix.lower()
-    if extension == ".exr":
-        raise StylebridgeError(Code.BAD_VALUE, f"{path.name}: OpenEXR is not written yet; write PNG or TIFF.")
     if extension not in WRITTEN:
         raise StylebridgeError(
             Code.BAD_VALUE,

@@ -22,6 +22,7 @@ _FORMATS = {
     ("uint16", 4): "rgba64le",
 }
 _WIDTH, _HEIGHT, _BITS, _SAMPLES = 256, 257, 258, 277
+_DESCRIPTION, _ASCII = 270, 2
 _VALUES = {3: ("H", 2), 4: ("I", 4)}  # type of a field: how a value is packed, and its bytes
 
 
@@ -57,8 +58,12 @@ def decode_deep_tiff(data: bytes, name: str) -> Pixels:
     return np.ascontiguousarray(pixels[..., order])
 
 
-def encode_tiff(pixels: Pixels, name: str) -> bytes:
-    """A TIFF file of (H, W, 1, 3 or 4) uint8 or uint16 pixels."""
+def encode_tiff(pixels: Pixels, name: str, text: str = "") -> bytes:
+    """A TIFF file of (H, W, 1, 3 or 4) uint8 or uint16 pixels.
+
+    Args:
+        text: ASCII, for ImageDescription.
+    """
     channels = pixels.shape[2]
     form = _FORMATS.get((str(pixels.dtype), channels))
     if form is None:
@@ -66,7 +71,44 @@ def encode_tiff(pixels: Pixels, name: str) -> bytes:
             Code.BAD_VALUE,
             f"{name} cannot be written with {channels} channels of {pixels.dtype}; write a PNG.",
         )
-    return encode_packed("tiff", form, pixels, {"compression_algo": "deflate"})
+    data = encode_packed("tiff", form, pixels, {"compression_algo": "deflate"})
+    return _described(data, text) if text else data
+
+
+def read_description(data: bytes) -> str:
+    """ImageDescription of the first picture; empty where there is none."""
+    try:
+        order, entries = _directory(data)
+        for tag, kind, length, packed in entries:
+            if tag == _DESCRIPTION and kind == _ASCII:
+                at = 0 if length <= 4 else struct.unpack(order + "I", packed)[0]
+                found = packed[:length] if length <= 4 else data[at : at + length]
+                return found.split(b"\0", 1)[0].decode("ascii", "replace")
+    except struct.error:
+        pass
+    return ""
+
+
+def _described(data: bytes, text: str) -> bytes:
+    """The file with an ImageDescription: a new first directory at its end (TIFF 6.0, section 2)."""
+    order, entries = _directory(data)
+    value = text.encode("ascii") + b"\0\0\0\0"  # no value so short that it would lie in its entry
+    at = len(data) + len(data) % 2
+    entry = (_DESCRIPTION, _ASCII, len(value), struct.pack(order + "I", at))
+    kept = [one for one in entries if one[0] != _DESCRIPTION]
+    packed = [struct.pack(order + "HHI4s", *one) for one in sorted([*kept, entry], key=lambda one: one[0])]
+    value += b"\0" * (len(value) % 2)
+    directory = struct.pack(order + "H", len(packed)) + b"".join(packed) + bytes(4)
+    head = data[:4] + struct.pack(order + "I", at + len(value)) + data[8:]
+    return head + bytes(len(data) % 2) + value + directory
+
+
+def _directory(data: bytes) -> tuple[str, list[tuple[int, int, int, bytes]]]:
+    """Byte order, and tag, type, count and packed value of each entry of the first directory."""
+    order = "<" if data[:2] == b"II" else ">"
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    return order, [struct.unpack_from(order + "HHI4s", data, at + 2 + 12 * i) for i in range(count)]
 
 
 def _first_fields(data: bytes, name: str) -> dict[int, int]:
