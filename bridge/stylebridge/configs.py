@@ -110,9 +110,9 @@ def _check(config: Path, files: list[Path]) -> None:
     if size > SIZE_LIMIT or len(files) > COUNT_LIMIT:
         raise StylebridgeError(
             Code.TOO_LARGE,
-            f"The OpenColorIO config {config} and the tables in its folder hold {size >> 20} MiB in {len(files)} files, "
-            f"over {SIZE_LIMIT >> 20} MiB or {COUNT_LIMIT} files: put the config into a folder with only the tables that "
-            "it needs, or name an .ocioz archive of them.",
+            f"The OpenColorIO config {config} and the tables in its folder hold {size >> 20} MiB in {len(files)} "
+            f"files, over {SIZE_LIMIT >> 20} MiB or {COUNT_LIMIT} files: put the config into a folder with only "
+            "the tables that it needs, or name an .ocioz archive of them.",
         )
 
 

@@ -75,7 +75,7 @@ def shrink(pixels: Pixels, scale: int, kind: str | None = None) -> Pixels:
     if scale == 1:
         return pixels
     values = pixels.astype(np.float32)
-    finite = np.isfinite(values).all(axis=-1, keepdims=True)
+    finite = np.asarray(np.isfinite(values).all(axis=-1, keepdims=True))
     values[~finite[..., 0]] = 0
     plain = _means(values, scale)
     whole = np.ones((1, 1, 1), np.float32)
