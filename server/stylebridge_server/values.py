@@ -131,6 +131,11 @@ class FlowPair:
     backward_valid: Plane
 
     @property
+    def reversed(self) -> FlowPair:
+        """The same flow seen from b."""
+        return FlowPair(self.backward, self.forward, self.backward_valid, self.forward_valid)
+
+    @property
     def nbytes(self) -> int:
         arrays = (self.forward, self.backward, self.forward_valid, self.backward_valid)
         return sum(array.nbytes for array in arrays)

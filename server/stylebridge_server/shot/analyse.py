@@ -12,7 +12,7 @@ from stylebridge_server import segment, temporal
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import key
 from stylebridge_server.shot.footprint import Estimate, of_analysis
-from stylebridge_server.shot.shot import AnyShot, as_rgb8
+from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.values import Prompt, Rgb8, SourceInfo
 
 Progress = Callable[[int, int, str], None]  # done, total, stage
@@ -32,7 +32,7 @@ class _Pictures:
         return self._shot.info.height, self._shot.info.width
 
     def read(self, number: int) -> Rgb8:
-        return as_rgb8(self._shot.read(number))
+        return self._shot.display8(self._shot.read(number))
 
 
 def analyse(
@@ -80,7 +80,7 @@ def analyse(
             for frame in shot.frames(info.first, info.last):
                 check_cancelled()
                 last = frame.number
-                yield frame.number, _small(as_rgb8(frame))
+                yield frame.number, _small(shot.display8(frame))
                 progress(last - info.first + 1, info.count, "reading")
         except StylebridgeError as error:
             # What can be read of a truncated source is a shot of its own right; the renderer says where it ends.
