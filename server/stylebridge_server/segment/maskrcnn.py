@@ -31,7 +31,7 @@ class MaskRcnn:
         self, network: nn.Module, labels: Sequence[str | None], device: str, score: float = SCORE
     ) -> None:
         self._network = network.to(device)
-        self._network.roi_heads.score_thresh = score  # type: ignore[union-attr,assignment]
+        self._network.roi_heads.score_thresh = score  # type: ignore[union-attr]
         self._labels, self._device = list(labels), device
 
     @torch.inference_mode()
