@@ -121,10 +121,11 @@ class Run:
             keys: frames and instances whose label is in the spool under KEY.
             arounds: surveys of key frames, where there are any.
             spool: holds the labels of either direction, and takes those of this.
-            spans: frames beyond which an instance is let go; None for none.
+            spans: frames beyond which an instance is let go, which come from a network that tells who comes back;
+                None for none.
         """
         instances = sorted({i for given in keys.values() for i in given})
-        sweep = Sweep(self.flow)
+        sweep = Sweep(self.flow, returns=spans is None)
         for number, rgb in self.read(numbers):
             opposite = {i: spool.get(1 - direction, i, number) for i in instances}
             others = {

@@ -72,7 +72,7 @@ class Scout:
     def __init__(self, run: Run, finder: Finder, first: int, last: int, spool: Spool) -> None:
         self._run, self._finder, self._spool = run, finder, spool
         self._first, self._last = first, last
-        self._sweep = Sweep(run.flow)
+        self._sweep = Sweep(run.flow, returns=False)
         self.keys: Keys = {}
         self.tracks: dict[int, Track] = {}
         self._followed: set[int] = set()
@@ -117,6 +117,8 @@ class Scout:
     ) -> dict[int, Plane]:
         """Match what the network finds with what is followed; returns the labels as they are then."""
         here = dict(here)
+        for i in [i for i in sorted(self._followed) if not here[i].any()]:
+            self._let_go(i, here)
         pairs, free = self._matched(found, here)
         for i, one, overlap in pairs:
             self.tracks[i].find(number, one)
@@ -125,10 +127,7 @@ class Scout:
         for i in sorted(self._followed - {i for i, _, _ in pairs}):
             self.tracks[i].misses += 1
             if self.tracks[i].misses >= _MISSES:
-                self.tracks[i].colours = self._sweep.colours(i)
-                self._sweep.forget(i)
-                self._followed.discard(i)
-                here.pop(i, None)
+                self._let_go(i, here)
         free.sort(key=lambda one: -float(one.mask.sum()))
         for one in free[: max(MOST - len(self._followed), 0)]:
             i = self._again(one, small) or len(self.tracks) + 1
@@ -136,6 +135,12 @@ class Scout:
             self._followed.add(i)
             self._key(number, i, one.mask, here)
         return here
+
+    def _let_go(self, instance: int, here: dict[int, Plane]) -> None:
+        self.tracks[instance].colours = self._sweep.colours(instance)
+        self._sweep.forget(instance)
+        self._followed.discard(instance)
+        here.pop(instance)
 
     def _key(self, number: int, instance: int, label: Plane, here: dict[int, Plane]) -> None:
         self._sweep.correct(instance, label)
@@ -149,7 +154,7 @@ class Scout:
         self, found: list[Detection], here: dict[int, Plane]
     ) -> tuple[list[tuple[int, Detection, float]], list[Detection]]:
         """Followed instances with what was found of them and how well it overlaps; and finds of nobody."""
-        ids = [i for i in sorted(self._followed) if i in here and here[i].any()]
+        ids = sorted(self._followed)
         if self._finder.semantic:
             found = [piece for one in found for piece in self._parted(one, ids, here)]
         overlaps = np.zeros((len(ids), len(found)))
