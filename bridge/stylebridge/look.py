@@ -262,6 +262,18 @@ class Look:
             prompts=(),
         )
 
+    def unstyled(self) -> Look:
+        """The look as far as its mattes depend on it."""
+        bare = [
+            replace(one, curves={n: c for n, c in one.curves.items() if n != "style"})
+            for one in self.instances
+        ]
+        return Look(instances=tuple(layer.full_strength() for layer in bare))
+
+    def for_output(self, output: str) -> Look:
+        """The look as far as that output of a render depends on it: "flat", "layers" or "mattes"."""
+        return {"layers": self.full_strength, "mattes": self.unstyled}.get(output, lambda: self)()
+
     @property
     def shot(self) -> dict[str, Any]:
         """Every parameter of the shot, set or default, in its Python type."""

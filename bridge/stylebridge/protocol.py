@@ -59,8 +59,8 @@ _HASH = Field("hash")
 _FILES = Field("files", required=False, most=MANIFEST_LIMIT)
 _SCRUB = Field("text", required=False, most=200)
 
-#: What a render sends of each frame: the picture, or each styled instance's layer.
-FLAT, LAYERS = "flat", "layers"
+#: What a render sends of each frame: the picture, each styled instance's layer, or each instance's matte alone.
+FLAT, LAYERS, MATTES = OUTPUTS = "flat", "layers", "mattes"
 #: The smallest proxy is the picture shrunk so often.
 SCALE_LIMIT = 16
 
@@ -153,7 +153,7 @@ REQUESTS: Table = {
         "analysis": optional(_NAME),
         "look": _LOOK,
         "frames": _FRAMES,
-        "output": Field("text", required=False, choices=(FLAT, LAYERS)),
+        "output": Field("text", required=False, choices=OUTPUTS),
         "samples": Field("text", required=False, choices=tuple(TYPES)),
         "scale": Field("int", required=False, least=1, most=SCALE_LIMIT),
         "window": _WINDOW,

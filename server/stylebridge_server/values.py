@@ -58,6 +58,8 @@ class SourceInfo:
             "acescg", ...).
         alpha: what the last of 2 or 4 channels is: "straight", "premultiplied", or "none" where it is no alpha; ""
             stands for the usual, "straight" with 2 or 4 channels and "none" with 1 or 3.
+        display: of files that know a display window (OpenEXR), where it lies in the picture: x0, y0, x1, y1 in pixels,
+            ends excluded; it may reach beyond the picture, or be smaller. None where the picture is what is shown.
         tags: what a sink needs to write the same kind of file (codec, pixel format, colour tags, time base);
             only the media room reads it.
     """
@@ -74,6 +76,7 @@ class SourceInfo:
     sound: int = 0
     colour: str = "srgb"
     alpha: str = ""
+    display: tuple[int, int, int, int] | None = None
     tags: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,6 +129,11 @@ class FlowPair:
     backward: NDArray[np.float32]
     forward_valid: Plane
     backward_valid: Plane
+
+    @property
+    def reversed(self) -> FlowPair:
+        """The same flow seen from b."""
+        return FlowPair(self.backward, self.forward, self.backward_valid, self.forward_valid)
 
     @property
     def nbytes(self) -> int:

@@ -18,11 +18,15 @@ class Source(ABC):
         name: what sentences call it: the path or pattern it was opened with.
         info: what it declares about itself. `info.tags` is for the sink of this room only.
         readable_last: the last frame that can be read; before `info.last` where the file is cut off.
+        views: the views that the files hold, the first one first; none where they do not speak of views.
+        gaps: what stands for frames that are missing in the middle, a sentence; "" where none is.
     """
 
     name: str
     info: SourceInfo
     readable_last: int
+    views: tuple[str, ...] = ()
+    gaps: str = ""
 
     @abstractmethod
     def read(self, number: int) -> Frame:

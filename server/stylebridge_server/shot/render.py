@@ -25,6 +25,8 @@ from stylebridge_server.steps import step
 from stylebridge_server.values import Frame, Instance, Pixels, Plane, Rgb
 
 BACKGROUND = 0  # the background's id
+_AS_FOUND: Mapping[str, Any] = {"matte_grow": 0.0, "edge_softness": 0.0, "z_order": 0}
+_Z_RANGE = 1 << 40  # more than any z and z-order
 
 
 @dataclass(frozen=True)
@@ -170,27 +172,36 @@ def _styled(
 
 
 def shares_of(
-    shot: AnyShot | Proxy, analysis: Analysis | None, look: Resolved, number: int
+    shot: AnyShot | Proxy, analysis: Analysis | None, look: Resolved, number: int, every: bool = False
 ) -> dict[int, Plane]:
-    """m_i by instance id: (H, W) float32 planes that together are 1."""
+    """m_i by instance id: (H, W) float32 planes that together are 1.
+
+    Args:
+        every: give those instances a share too that the look does not select, as they are and below the others, in
+            place of counting them as background.
+    """
     size = shot.info.height, shot.info.width
-    if analysis is None or not look.instances:
+    instances = dict(look.instances)
+    if analysis is not None and every:
+        instances |= {one.id: one for one in analysis.instances if one.id not in instances}
+    if analysis is None or not instances:
         return {BACKGROUND: np.ones(size, np.float32)}
     scale = shot.scale if isinstance(shot, Proxy) else 1
     placed = []
-    for identifier, instance in look.instances.items():
-        values = look.layers[identifier].at(number)
+    for identifier, instance in instances.items():
+        selected = identifier in look.instances
+        values = look.layers[identifier].at(number) if selected else _AS_FOUND
         matte = analysis.matte(identifier, number).astype(np.float32) / np.float32(255)
         matte = shrink_matte(matte, scale)
         thousandth = size[0] / 1000
         placed.append(
             (
                 matte,
-                instance.z + values["z_order"],
+                (0 if selected else -_Z_RANGE) + instance.z + values["z_order"],
                 values["matte_grow"] * thousandth,
                 values["edge_softness"] * thousandth,
                 True,
             )
         )
     shares, background = composite.resolve_mattes(placed)
-    return {BACKGROUND: background, **dict(zip(look.instances, shares, strict=True))}
+    return {BACKGROUND: background, **dict(zip(instances, shares, strict=True))}

@@ -311,6 +311,7 @@ def _info(info: SourceInfo) -> Data:
         "rate": rate,
         "colour": info.colour,
         "alpha": info.alpha,
+        "display": None if info.display is None else list(info.display),
     }
 
 
