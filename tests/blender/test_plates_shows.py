@@ -1,5 +1,5 @@
-"""Output frames are those of `stylebridge render`, frame for frame: of the media where Blender does not change them, else
-of the plate that Blender rendered.
+"""Output frames are those of `stylebridge render`, frame for frame: of the media where Blender does not change them,
+else of the plate that Blender rendered.
 """
 
 from __future__ import annotations
