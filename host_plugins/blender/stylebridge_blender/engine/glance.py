@@ -28,7 +28,7 @@ class Glance:
 
     Attributes:
         width, height: in pixels.
-        samples: RGBA, floats from 0 to 1, rows from the bottom up, display-referred.
+        samples: RGBA, floats from 0 to 1, rows from the bottom up, linear light: the window applies sRGB's curve.
     """
 
     width: int
@@ -73,25 +73,23 @@ def of(picture: Picture) -> Glance:
     return Glance(layout.width, layout.height, flipped)
 
 
-_EIGHTH = array.array("f", (value / 255 for value in range(256)))
+def _linear(value: float) -> float:
+    """Linear light of a display-referred value."""
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+_BYTES = array.array("f", (_linear(value / 255) for value in range(256)))
 
 
 def _values(picture: Picture) -> array.array[float]:
-    """A picture's samples as display-referred floats."""
+    """A picture's samples as linear light: integers are display-referred, floats are linear already."""
     data = memoryview(picture.data).cast("B")
     kind = picture.layout.dtype
     if kind == "uint8":
-        return array.array("f", map(_EIGHTH.__getitem__, data))
+        return array.array("f", map(_BYTES.__getitem__, data))
     if kind == "uint16":
-        return array.array("f", map(_EIGHTH.__getitem__, data[1::2]))
+        return array.array("f", map(_BYTES.__getitem__, data[1::2]))
     floats: Any = (
         data.cast("f") if kind == "float32" else (half[0] for half in struct.iter_unpack("<e", data))
     )
-    return array.array("f", map(_display, floats))
-
-
-def _display(value: float) -> float:
-    """sRGB's curve: of linear light, clipped."""
-    if not value > 0:
-        return 0.0
-    return min(value * 12.92 if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055, 1.0)
+    return array.array("f", (min(max(value, 0.0), 1.0) for value in floats))
