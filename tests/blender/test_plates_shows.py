@@ -1,4 +1,4 @@
-"""Output frames are those of `stylebridge render`, frame for frame: of the media where Blender leaves them as they are,
+"""Output frames are those of `stylebridge render`, frame for frame: of the media where Blender does not change them,
 else of the plate that Blender rendered.
 """
 
