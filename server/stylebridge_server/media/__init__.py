@@ -10,6 +10,7 @@ Pixels leave here as the source holds them; colour spaces are the colour room's 
 
 from __future__ import annotations
 
+from stylebridge_server.media.ahead import WriteBehind, read_ahead
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.results import is_whole, read_notes, read_record
 from stylebridge_server.media.source import open_sink, open_source
@@ -18,10 +19,12 @@ from stylebridge_server.media.still import load_image, save_image
 __all__ = [
     "Sink",
     "Source",
+    "WriteBehind",
     "is_whole",
     "load_image",
     "open_sink",
     "open_source",
+    "read_ahead",
     "read_notes",
     "read_record",
     "save_image",
