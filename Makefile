@@ -11,7 +11,7 @@ DEMO := out/demo
 demo: $(SERVER)
 	@mkdir -p $(DEMO)
 	$(BIN)/stylebridge render examples/shot/plate.mp4 $(DEMO)/styled.mp4 --look examples/demo.toml \
-		--contact-sheet $(DEMO)/contact-sheet.png
+		--overwrite --contact-sheet $(DEMO)/contact-sheet.png
 
 test: $(DEV)
 	$(BIN)/python -m pytest -q -m "not long"

@@ -39,6 +39,12 @@ class Encoding:
     tag: str | None = None
     color: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def form(self) -> str:
+        """The whole of it in one text: `Sink.form`."""
+        options = " ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.codec} {self.layout.format} {options}"
+
 
 def choose_encoding(path: Path, like: SourceInfo, lossless: bool) -> Encoding:
     """The encoding for a movie at `path` with the pixels that `like` describes.

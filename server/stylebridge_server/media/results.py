@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 from pathlib import Path
 
 from PIL import Image
@@ -24,8 +25,12 @@ def read_notes(path: str | Path) -> dict[str, str]:
         if path.suffix.lower() in FORMATS:
             with open_container(path) as container:
                 return only_own(container.metadata)
-        if path.stat().st_size <= MAX_FILE:
-            return _notes_of_picture(path)
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            with Image.open(path, formats=("JPEG",)) as image:
+                return from_one_text(image.info.get("comment", b"").decode(errors="replace"))
+        if 0 < path.stat().st_size <= MAX_FILE:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _notes_of_picture(data)
     return {}
 
 
@@ -48,14 +53,9 @@ def is_whole(path: str | Path, count: int) -> bool:
     return False
 
 
-def _notes_of_picture(path: Path) -> dict[str, str]:
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        with Image.open(path, formats=("JPEG",)) as image:
-            comment = image.info.get("comment", b"")
-        return from_one_text(comment.decode(errors="replace"))
-    data = path.read_bytes()
-    if data.startswith(png.SIGNATURE):
-        return png.read_texts(data, str(path))
-    if data.startswith(tiff.SIGNATURES):
+def _notes_of_picture(data: mmap.mmap) -> dict[str, str]:
+    if data[: len(png.SIGNATURE)] == png.SIGNATURE:
+        return png.read_texts(data)
+    if data[:4] in tiff.SIGNATURES:
         return from_one_text(tiff.read_description(data))
     return {}

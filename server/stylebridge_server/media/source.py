@@ -7,12 +7,16 @@ from pathlib import Path
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, parse_pattern
 from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.movie_sink import MovieSink
 from stylebridge_server.media.movie_source import MovieSource
-from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource
+from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource, form_of_picture
 from stylebridge_server.media.sound import FORMATS
 from stylebridge_server.media.still import READ, WRITTEN
 from stylebridge_server.values import SourceInfo
+
+MOVIES = tuple(FORMATS)
+"""Endings of movies that can be written."""
 
 
 def open_source(path: str | Path) -> Source:
@@ -71,6 +75,14 @@ def open_sink(
     if lossless and extension in (".jpg", ".jpeg"):
         raise StylebridgeError(Code.BAD_VALUE, f"{path.name} cannot be lossless: write PNG or TIFF.")
     return PictureSink(pattern or path, like, first, last, metadata or {})
+
+
+def form_of(path: str | Path, like: SourceInfo, lossless: bool = False) -> str:
+    """The `form` of the sink that `open_sink` opens for these; nothing is opened. Raises as it does."""
+    path = Path(path)
+    if path.suffix.lower() in MOVIES:
+        return choose_encoding(path, like, lossless).form
+    return form_of_picture(path, like)
 
 
 def _refuse_source(target: Pattern | Path, like: SourceInfo, first: int, last: int) -> None:

@@ -33,6 +33,16 @@ def render(
             "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results of other requests that are there.")
+    ] = False,
+    next_version: Annotated[
+        bool, typer.Option("--next-version", help="Write the next version: out_v001.mp4, out_v002.mp4.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; say which frames of OUTPUT are stale, and end with 4."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -49,6 +59,24 @@ def render(
         return
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
-    outcome = run(Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet))
+    if check and next_version:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            "--check looks at what is there, --next-version at what is to be: give one of them.",
+        )
+    outcome = run(
+        Job(
+            source=source,
+            target=target,
+            look=chosen,
+            frames=frame_range(frames),
+            server=server,
+            contact_sheet=contact_sheet,
+            quiet=quiet,
+            overwrite=overwrite,
+            next_version=next_version,
+            check=check,
+        )
+    )
     print(outcome.message)
     raise typer.Exit(outcome.status)
