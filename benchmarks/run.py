@@ -46,7 +46,7 @@ def rooms() -> list[str]:
     threads = settle_threads()
     engine = style.load()
     with media.open_source(PLATE) as source:
-        frames = [source.read(number) for number in range(WINDOW)][::-1]
+        frames = [source.read(number) for number in range(WINDOW)]
     plates = [colour.to_working(frame.pixels) for frame in frames]
     height, width = plates[0].shape[:2]
     tiles = style.tiles(height, width)
@@ -54,15 +54,20 @@ def rooms() -> list[str]:
     code = next(iter(engine.presets().values())).code
     features = engine.features(plates[0])
     scene = engine.statistics(plates[:1])
-    pairs = [temporal.flow_pair(a, b) for a, b in pairwise(plates)]
-    taps = temporal.taps(plates, pairs)
+    middle = WINDOW // 2
+    before, after = (
+        [(b, temporal.flow_pair(a, b)) for a, b in pairwise(side)]
+        for side in (plates[middle::-1], plates[middle:])
+    )
+    taps = temporal.taps(plates[middle], before, after)
+    ordered = [plates[middle], *plates[:middle][::-1], *plates[middle + 1 :]]
     matte = np.full((height, width), 0.5, np.float32)
     steps = {
         "encode the plate": lambda: engine.features(plates[0]),
         "decode one style, all tiles": lambda: [engine.decode(features, scene, code, tile) for tile in tiles],
         "one flow pair": lambda: temporal.flow_pair(plates[0], plates[1]),
-        f"follow a window of {WINDOW}": lambda: temporal.taps(plates, pairs),
-        "blend one stream": lambda: temporal.blend(taps, whole, plates),
+        f"follow a window of {WINDOW}": lambda: temporal.taps(plates[middle], before, after),
+        "blend one stream": lambda: temporal.blend(taps, whole, ordered),
         "composite one layer": lambda: composite.composite(frames[0].pixels, [(matte, 0.5, plates[0])]),
     }
     times = {name: median_ms(step) for name, step in steps.items()}

@@ -27,8 +27,9 @@ from .connection import RETRIES, Connection, OnProgress, Supply
 from .errors import Code, StylebridgeError
 from .finder import Finder
 from .inputs import Frames, Given, Inputs, frame_source, mattes_of, pictures_of
+from .look import Look
 from .pixels import Bytes, Picture, split
-from .protocol import MANIFEST_LIMIT, WINDOW
+from .protocol import FLAT, LAYERS, MANIFEST_LIMIT, WINDOW
 from .requests import Progress
 
 __all__ = ["Analysis", "Client", "OnProgress", "Progress", "Shot"]
@@ -309,10 +310,18 @@ class Client:
         *,
         analysis: Analysis | str | None = None,
         progress: OnProgress | None = None,
+        output: str = FLAT,
+        scale: int = 1,
+        samples: str | None = None,
         window: int = WINDOW,
         scrub: str | None = None,
     ) -> Generator[Picture, None, dict[str, Any]]:
         """The styled frames, in the order asked for, in the source's own pixel type.
+
+        With the output "layers" each frame is several pictures: of every instance with a style, the background
+        included, its layer at full strength, the styled picture times its matte, with the matte as alpha. Its
+        `extra["layer"]` is the instance's id, 0 for the background. A host mixes them by itself: docs/layers.md.
+        Strength and visibility are not even asked with, so another strength never makes layers stale.
 
         Nothing is asked before the first frame is. Closing the iterator cancels what is left.
 
@@ -320,6 +329,11 @@ class Client:
             look: plain data, as `parse_look` returns it.
             frames: the source's own frame numbers.
             analysis: of this shot, or its id; a live shot has none.
+            output: "flat" or "layers".
+            scale: of a proxy: every so many pixels across and down are one, their mean; 1 to 16. The pictures are as
+                if the shot's frames had been shrunk so, rounded up to whole pixels.
+            samples: of layers, in place of the source's own pixel type: "uint8", "uint16", "float16" or "float32".
+                Layers of 8 bits are mixed to within a few code values; half floats are always fine enough.
             window: bytes that the server may send ahead of what has been taken.
             scrub: a name; a newer request of this client with the same takes the place of this one, which then raises
                 `SUPERSEDED`.
@@ -329,8 +343,11 @@ class Client:
         fields = {
             "shot": shot.id,
             "analysis": named,
-            "look": dict(look),
+            "look": Look.from_data(dict(look)).full_strength().to_data() if output == LAYERS else dict(look),
             "frames": list(frames),
+            "output": None if output == FLAT else output,
+            "samples": samples,
+            "scale": None if scale == 1 else scale,
             "window": window,
             "scrub": scrub,
         }

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from . import effect
@@ -32,6 +32,8 @@ SCHEMA = "look.1"
 TABLES = ("schema", "models", "shot", "background", "instance", "prompt")
 BACKGROUND = (effect.LAYER,)  # scopes of the parameters of [background]
 INSTANCE = (effect.INSTANCE, effect.LAYER)  # and of [[instance]]
+#: What a host plays by itself over layers at full strength.
+PLAYED = ("strength", "visibility")
 
 # Where a look writes the parameters of a scope.
 _HOMES = {
@@ -92,9 +94,14 @@ class Layer:
             values[name] = None if value is None else parameter.check(value)
         return values
 
+    @property
+    def has_style(self) -> bool:
+        """Whether it names a style, however strong."""
+        return "style" in self.curves
+
     def amount(self, frame: float) -> float:
         """The s of the composite's formula: strength, or 0 where the layer is off or has no style."""
-        if "style" not in self.curves or not self.curve("visibility").evaluate(frame):
+        if not self.has_style or not self.curve("visibility").evaluate(frame):
             return 0.0
         return float(self.curve("strength").evaluate(frame))
 
@@ -106,7 +113,17 @@ class Layer:
     def is_idle(self, first: float, last: float) -> bool:
         """Whether the source stays untouched at every time from `first` to `last`: no network has to run."""
         switches = (self.curve("strength"), self.curve("visibility"))
-        return "style" not in self.curves or any(curve.is_zero(first, last) for curve in switches)
+        return not self.has_style or any(curve.is_zero(first, last) for curve in switches)
+
+    def full_strength(self) -> Layer:
+        """The same layer without what a host can play by itself, strength and visibility."""
+        scopes = effect.SCOPES if self.has_style else (effect.INSTANCE,)
+        kept = {name: curve for name, curve in self.curves.items() if effect.find(name).scope in scopes}
+        for name in PLAYED:
+            kept.pop(name, None)
+        if not self.has_style and self.select is not None:
+            kept["strength"] = effect.find("strength").curve(0.0)  # its matte only covers others
+        return Layer(self.select, kept)
 
     def to_data(self) -> dict[str, Any]:
         """The table that this layer was read from."""
@@ -234,6 +251,17 @@ class Look:
         }
         return {"schema": self.schema, **{name: table for name, table in tables.items() if table}}
 
+    def full_strength(self) -> Look:
+        """The look as far as its layers at full strength depend on it: without strength, visibility and prompts. Looks
+        that differ in nothing else are equal here.
+        """
+        return replace(
+            self,
+            background=self.background.full_strength(),
+            instances=tuple(layer.full_strength() for layer in self.instances),
+            prompts=(),
+        )
+
     @property
     def shot(self) -> dict[str, Any]:
         """Every parameter of the shot, set or default, in its Python type."""
@@ -248,9 +276,7 @@ class Look:
     @property
     def styles(self) -> tuple[str, ...]:
         """Every style that the look names, each once: names of presets and paths of pictures."""
-        named = [
-            style for layer in self.layers if "style" in layer.curves for style in layer.curve("style").values
-        ]
+        named = [style for layer in self.layers if layer.has_style for style in layer.curve("style").values]
         return tuple(dict.fromkeys(named))
 
     def parameters_at(self, frame: float) -> dict[str, Any]:

@@ -26,7 +26,7 @@ import msgpack
 from . import __version__
 from .errors import Code, StylebridgeError
 from .fields import Field, Table, check_fields, optional
-from .pixels import PART_BYTES, REGIONS_LIMIT, Bytes, Layout
+from .pixels import PART_BYTES, REGIONS_LIMIT, TYPES, Bytes, Layout
 
 PROTOCOL = 2
 
@@ -59,6 +59,11 @@ _HASH = Field("hash")
 _FILES = Field("files", required=False, most=MANIFEST_LIMIT)
 _SCRUB = Field("text", required=False, most=200)
 
+#: What a render sends of each frame: the picture, or each styled instance's layer.
+FLAT, LAYERS = "flat", "layers"
+#: The smallest proxy is the picture shrunk so often.
+SCALE_LIMIT = 16
+
 
 #: Where in shared memory the bytes lie that a message would have in its second part: the region and their number.
 PLACE = Field("ints", required=False, most=2)
@@ -81,7 +86,7 @@ _MADE: dict[str, Field] = {
     "channels": Field("int", least=1, most=4),
     "dtype": _NAME,
     "rate": Field("ints", required=False, most=2),  # numerator, denominator
-    "colour": _NAME,  # the space of its values: COLOURS
+    "colour": _NAME,  # the space of its values: "srgb", or a name of the OpenColorIO config
     "alpha": _NAME,  # what its last channel is: ALPHAS
 }
 
@@ -93,9 +98,8 @@ _PUSHED: dict[str, Field] = {
     **_MADE,
 }
 
-#: Colour spaces and kinds of alpha that a server of this version can work in.
-COLOURS = ("srgb",)
-ALPHAS = ("none", "straight")
+#: What the last of 2 or 4 channels can be.
+ALPHAS = ("none", "straight", "premultiplied")
 
 _PROMPT: dict[str, Field] = {
     "name": _NAME,
@@ -106,7 +110,8 @@ _PROMPT: dict[str, Field] = {
     "matte": optional(_PATH),
 }
 
-#: Requests of a client. Those with frames answer one `frame` for each entry, in the order asked for.
+#: Requests of a client. Those with frames answer one picture for each entry, or several layers of one, in the order
+#: asked for.
 REQUESTS: Table = {
     "hello": {"version": _NAME, "protocol": _COUNT, "client": _NAME},
     "describe": {},
@@ -119,6 +124,9 @@ REQUESTS: Table = {
     },
     "open_shot": {
         "path": optional(_PATH),
+        "colour": optional(_NAME),  # of a path; what is made says it itself
+        "alpha": optional(_NAME),
+        "config": optional(_PATH),  # OpenColorIO's, for either
         "files": _FILES,
         "pushed": Field("map", required=False, inner=_PUSHED),
         "live": Field("map", required=False, inner=_MADE),
@@ -145,6 +153,9 @@ REQUESTS: Table = {
         "analysis": optional(_NAME),
         "look": _LOOK,
         "frames": _FRAMES,
+        "output": Field("text", required=False, choices=(FLAT, LAYERS)),
+        "samples": Field("text", required=False, choices=tuple(TYPES)),
+        "scale": Field("int", required=False, least=1, most=SCALE_LIMIT),
         "window": _WINDOW,
         "scrub": _SCRUB,
         "files": _FILES,
@@ -173,7 +184,12 @@ EVENTS: Table = {
         "fps": Field("number", least=0),
     },
     "credit": {"bytes": _COUNT},  # of an upload, taken
-    "frame": {**_PIXELS, "attempt": _COUNT, "extra": Field("map", most=1000)},
+    "frame": {
+        **_PIXELS,
+        "attempt": _COUNT,
+        "extra": Field("map", most=1000),
+        "more": Field("flag", required=False),  # another picture of the same number follows
+    },
     "result": {"value": Field("map")},
     "error": {"code": _NAME, "message": Field("text", most=20_000), "details": Field("map")},
     "free": {"regions": _REGIONS},
@@ -241,6 +257,11 @@ class Message:
         end: int = self.fields["offset"] + self.length
         whole: int = self.layout.nbytes if "dtype" in self.fields else self.fields["size"]
         return end >= whole
+
+    @property
+    def ends_frame(self) -> bool:
+        """Whether a part of a picture is the last one of its frame, of which there may be several pictures."""
+        return self.last and not self.fields.get("more")
 
 
 def encode(

@@ -13,7 +13,7 @@ from .passage import Loan
 from .pixels import PART_BYTES, Assembly, Picture
 from .protocol import WINDOW, Message, cost
 
-#: Requests that answer one frame for each entry of their `frames`, in that order.
+#: Requests that answer each entry of their `frames`, in that order, with one picture or more.
 STREAMS = ("render", "mattes")
 
 
@@ -46,7 +46,7 @@ class Request:
         on_progress: called with each progress event, in the waiting thread.
 
     Attributes:
-        frames: how many pictures came since it was begun.
+        frames: how many frames came whole since it was begun.
         taken: of an upload, how many bytes the server has taken since it was begun.
     """
 
@@ -59,6 +59,7 @@ class Request:
         self._on_progress = on_progress
         self._total = len(fields["frames"]) if op in STREAMS else 0
         self._window = fields.get("window") or WINDOW
+        self._given: set[Any] = set()  # layers of the present frame that came, before it was begun again too
         self.begin(0)
 
     def begin(self, number: int) -> None:
@@ -150,9 +151,16 @@ class Request:
             raise StylebridgeError(
                 Code.BAD_REQUEST, f"The server sent frame {fields['number']}, which was not asked for next."
             )
-        del frames[0]
-        self.frames += 1
-        return Picture(fields["number"], message.layout, data, fields["extra"])
+        layer = fields["extra"].get("layer")
+        if type(layer) not in (int, type(None)):
+            raise StylebridgeError(Code.BAD_REQUEST, f"The server sent a layer of no instance ({layer!r}).")
+        again = layer in self._given
+        self._given.add(layer)
+        if message.ends_frame:
+            del frames[0]
+            self.frames += 1
+            self._given.clear()
+        return None if again else Picture(fields["number"], message.layout, data, fields["extra"])
 
     def _progress(self, fields: dict[str, Any]) -> None:
         if self._on_progress is None:

@@ -54,6 +54,10 @@ class SourceInfo:
         rate: frames a second; None for a still.
         pixel_aspect: width of a pixel over its height.
         sound: number of sound streams.
+        colour: the colour space of the pixels: "srgb" (display-referred), or a name that colour/ knows ("linear",
+            "acescg", ...).
+        alpha: what the last of 2 or 4 channels is: "straight", "premultiplied", or "none" where it is no alpha; ""
+            stands for the usual, "straight" with 2 or 4 channels and "none" with 1 or 3.
         tags: what a sink needs to write the same kind of file (codec, pixel format, colour tags, time base);
             only the media room reads it.
     """
@@ -68,12 +72,23 @@ class SourceInfo:
     rate: Fraction | None = None
     pixel_aspect: Fraction = Fraction(1)
     sound: int = 0
+    colour: str = "srgb"
+    alpha: str = ""
     tags: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.alpha:
+            object.__setattr__(self, "alpha", usual_alpha(self.channels))
 
     @property
     def count(self) -> int:
         """Number of frames in the declared range."""
         return self.last - self.first + 1
+
+
+def usual_alpha(channels: int) -> str:
+    """What `SourceInfo.alpha` is where nothing else is said."""
+    return "straight" if channels in (2, 4) else "none"
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,11 @@ class FlowPair:
     backward: NDArray[np.float32]
     forward_valid: Plane
     backward_valid: Plane
+
+    @property
+    def reversed(self) -> FlowPair:
+        """The same flow seen from b."""
+        return FlowPair(self.backward, self.forward, self.backward_valid, self.forward_valid)
 
     @property
     def nbytes(self) -> int:

@@ -32,6 +32,50 @@ def test_frames_and_progress(serve: Any) -> None:
     assert client.server["fingerprint"] == "f"
 
 
+LOOK = {
+    "schema": "look.1",
+    "background": {"style": "ink", "strength": [[0, 0], [9, 1]]},
+    "instance": [
+        {"select": "dog", "style": "gold", "visibility": False, "edge_softness": 3.0},
+        {"select": "cat", "strength": 0, "detail": 0.2, "matte_grow": 2.0},
+    ],
+    "prompt": [{"name": "dog", "frame": 0, "points": [[0.5, 0.5]]}],
+}
+
+
+def test_layers_are_asked_for_without_strength_and_several_come_for_a_frame(serve: Any) -> None:
+    layers = [frame(0, extra={"layer": 0}, more=True), frame(0, b"\1", extra={"layer": 2})]
+    answers = iter([[*layers, *result()], [frame(0), *result()]])
+    client, peer = serve(open_shot=result(**SHOT), render=answers)
+    shot = client.open_shot("plate.mp4")
+    pictures = list(client.render(shot, LOOK, [0], output="layers", scale=2, samples="float16"))
+    assert [(p.number, p.extra["layer"], bytes(p.data)) for p in pictures] == [(0, 0, b"\7"), (0, 2, b"\1")]
+    asked = next(named for named in peer.asked if named["op"] == "render")
+    assert (asked["output"], asked["scale"], asked["samples"]) == ("layers", 2, "float16")
+    assert asked["look"] == {
+        "schema": "look.1",
+        "background": {"style": "ink"},
+        "instance": [
+            {"select": "dog", "style": "gold", "edge_softness": 3.0},
+            {"select": "cat", "strength": 0.0, "matte_grow": 2.0},
+        ],
+    }
+    list(client.render(shot, LOOK, [0]))
+    asked = [named for named in peer.asked if named["op"] == "render"][1]
+    assert asked["look"] == LOOK and not {"output", "scale", "samples"} & asked.keys()
+
+
+def test_no_layer_comes_twice_when_a_frame_is_begun_again(serve: Any) -> None:
+    first = [frame(0, extra={"layer": 0}, more=True), frame(0, extra={"layer": 1})]
+    second = [frame(1, extra={"layer": 0}, more=True), frame(1, extra={"layer": 1})]
+    answers = iter([[*first, second[0], *error(Code.NEED, shot="id")], [*second, *result()]])
+    client, peer = serve(open_shot=result(**SHOT), render=answers)
+    shot = client.open_shot("plate.mp4")
+    pictures = list(client.render(shot, LOOK, [0, 1], output="layers"))
+    assert [(p.number, p.extra["layer"]) for p in pictures] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [named["frames"] for named in peer.asked if named["op"] == "render"] == [[0, 1], [1]]
+
+
 @pytest.mark.parametrize("source", ["camera:0", "rtsp://camera.example/1"])
 def test_what_is_no_path_stays_as_it_is(serve: Any, source: str) -> None:
     client, peer = serve(open_shot=result(**SHOT))

@@ -46,6 +46,17 @@ def test_a_request_that_kills_two_workers_is_poisoned_and_others_are_not(
     assert [frame.number for frame in once] == list(range(6))
 
 
+def test_no_layer_is_lost_or_doubled_where_a_worker_dies_between_them(client: Client, tmp_path: Path) -> None:
+    shot = client.open_shot("/plates/plate.mp4")
+    look = {"layers": 3, "size": [900, 900], "die_after": 2, "die_once": str(tmp_path / "died")}
+    pictures = list(client.render(shot, look, range(4)))
+    assert [(one.number, one.extra.get("layer")) for one in pictures] == [
+        (number, layer) for number in range(4) for layer in (0, 1, 2, None)
+    ]
+    assert client.status()["workers"][0]["restarts"] == 1
+    assert all(bytes(one.data[:1]) == bytes([one.number + (one.extra.get("layer") or 0)]) for one in pictures)
+
+
 @pytest.mark.parametrize("words", ["deep", "odd"])
 def test_what_a_worker_says_and_nobody_can_read_is_answered(client: Client, words: str) -> None:
     with pytest.raises(StylebridgeError, match='answered "analyse" with what cannot be read') as caught:

@@ -98,6 +98,11 @@ def render(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
             context.check_cancelled()
             time.sleep(look.get("seconds", 0))
         _rendered.append(number)
+        for layer in range(look.get("layers", 0)):
+            context.frame(number, picture(number + layer, layout), {"layer": layer}, more=True)
+            if (number, layer) == (look.get("die_after"), 1) and not Path(look["die_once"]).exists():
+                Path(look["die_once"]).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         context.frame(number, picture(number, layout), {"pid": os.getpid()})
         context.progress(done + 1, len(frames), "rendering")
     return {"networks": 0}

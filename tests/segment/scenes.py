@@ -129,6 +129,6 @@ def run(
     """Track through a synthetic shot with the embedded back end."""
     store = Mattes(scene.size)
     found = segment.load("embedded").track(
-        scene, scenes or [(0, scene.count - 1)], prompts, flow, store, lambda done, total: None, lambda: False
+        scene, scenes or [(0, scene.count - 1)], prompts, flow, store, lambda done, total: None
     )
     return store, found

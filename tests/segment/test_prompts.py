@@ -80,10 +80,10 @@ def test_back_ends_are_chosen_by_name() -> None:
     assert segment.load("auto").name == "embedded" and segment.load("auto").checksum
     nothing = segment.load("none")
     scene, store = one(), Mattes((120, 200))
-    assert nothing.track(scene, [(0, 0)], [], flow, store, lambda a, b: None, lambda: False) == []
+    assert nothing.track(scene, [(0, 0)], [], flow, store, lambda a, b: None) == []
     with pytest.raises(StylebridgeError, match="cannot follow prompt 'ball'"):
         prompts = [Prompt("ball", 0, points=((0.5, 0.5),))]
-        nothing.track(scene, [(0, 0)], prompts, flow, store, lambda a, b: None, lambda: False)
+        nothing.track(scene, [(0, 0)], prompts, flow, store, lambda a, b: None)
     with pytest.raises(StylebridgeError, match="no segmenter 'sam'; choose one of auto, embedded, none"):
         segment.load("sam")
 
@@ -103,9 +103,7 @@ def test_odd_pictures_do_not_stop_it(size: tuple[int, int]) -> None:
     matte[:, : size[1] // 2 + 1] = 255
     for prompts in ([], [Prompt("half", 1, matte=matte)]):
         store = Mattes(size)
-        found = segment.load("embedded").track(
-            Flat(), [(0, 2)], prompts, flow, store, lambda a, b: None, lambda: False
-        )
+        found = segment.load("embedded").track(Flat(), [(0, 2)], prompts, flow, store, lambda a, b: None)
         assert len(found) == len(prompts)
         assert not prompts or store.get(1, 1).max() == 255
 

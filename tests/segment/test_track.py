@@ -90,10 +90,14 @@ def test_progress_ends_at_the_total_and_cancelling_stops() -> None:
     seen: list[tuple[int, int]] = []
     segmenter = segment.load("embedded")
     store = Mattes(scene.size)
-    segmenter.track(scene, [(0, 5)], prompts, flow, store, lambda *s: seen.append(s), lambda: False)
+    segmenter.track(scene, [(0, 5)], prompts, flow, store, lambda *s: seen.append(s))
     assert [s[0] for s in seen] == list(range(1, len(seen) + 1)) and seen[-1][0] == seen[-1][1]
+
+    def unwanted(done: int, total: int) -> None:
+        raise StylebridgeError(Code.CANCELLED, "Nobody wants it any more.")
+
     with pytest.raises(StylebridgeError) as caught:
-        segmenter.track(scene, [(0, 5)], prompts, flow, store, lambda *s: None, lambda: True)
+        segmenter.track(scene, [(0, 5)], prompts, flow, Mattes(scene.size), unwanted)
     assert caught.value.code == Code.CANCELLED
 
 
@@ -126,7 +130,7 @@ def test_few_frames_are_held_at_once() -> None:
         frames = Watched()
         prompts = [Prompt("ball", count - 1, points=((0.4, 0.45),))]
         segment.load("embedded").track(
-            frames, [(0, count - 1)], prompts, flow, Mattes(frames.size), lambda *s: None, lambda: False
+            frames, [(0, count - 1)], prompts, flow, Mattes(frames.size), lambda *s: None
         )
         most.append(frames.most)
     assert most[0] == most[1] <= 40
@@ -152,7 +156,7 @@ def test_the_dog_is_held_for_some_frames(shared: Path) -> None:
     store = Mattes((180, 320))
     prompts = [Prompt("dog", 7, box=(0.50, 0.50, 0.75, 0.81))]
     last = len(pictures) - 1
-    segment.load("auto").track(Clip(), [(0, last)], prompts, flow, store, lambda *s: None, lambda: False)
+    segment.load("auto").track(Clip(), [(0, last)], prompts, flow, store, lambda *s: None)
     areas = [float((store.get(1, t) > 127).mean()) for t in range(last + 1)]
     assert min(areas) > 0.5 * areas[7] and max(areas) < 1.7 * areas[7], areas
     # Brown back of the dog, clicked by hand on three frames; the concrete behind and in front of it.

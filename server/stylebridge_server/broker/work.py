@@ -329,7 +329,7 @@ class Work:
             return
         fields, payload = message.fields, None
         if message.op == "frame":
-            self.books.give(job, message.length, message.last)
+            self.books.give(job, message.length, message.ends_frame)
             fields, payload = self.sharing.pass_down(job.session, message)
         elif message.op == "progress":
             fields = job.progress(fields)
@@ -338,7 +338,7 @@ class Work:
             job.moved = time.monotonic()
         for session, number in list(job.asked):
             self._emit(session, message.op, number, fields, payload)
-        if message.op == "frame" and message.last and job.message.op in STREAMS:
+        if message.op == "frame" and message.ends_frame and job.message.op in STREAMS:
             job.delivered()
 
     # The worker's life.

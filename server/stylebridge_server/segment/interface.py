@@ -14,9 +14,7 @@ Flow = Callable[[Rgb8, Rgb8], FlowPair]
 """Optical flow between two pictures a and b of one size, (h, w, 3) uint8 RGB."""
 
 Progress = Callable[[int, int], None]
-"""Steps done, steps in all."""
-
-Cancelled = Callable[[], bool]
+"""Steps done, steps in all; raises where nobody wants the result any more."""
 
 
 class FrameReader(Protocol):
@@ -43,10 +41,12 @@ class Segmenter(Protocol):
     Attributes:
         name: the back end's name, as it is recorded in the analysis ("auto" is resolved).
         checksum: changes whenever the same input would give other mattes.
+        memory: bytes that its network takes at its peak, beside what following takes.
     """
 
     name: str
     checksum: str
+    memory: int
 
     def track(
         self,
@@ -56,7 +56,6 @@ class Segmenter(Protocol):
         flow: Flow,
         store: MatteStore,
         progress: Progress,
-        cancelled: Cancelled,
     ) -> list[Instance]:
         """Write a soft matte of every instance on every frame where it is seen, and list the instances.
 
@@ -67,11 +66,10 @@ class Segmenter(Protocol):
             flow: optical flow, asked for pairs of neighbouring frames at a working size.
             store: receives the mattes, each (instance, frame) at most once.
             progress: called after every step.
-            cancelled: asked at every step.
 
         Returns:
             The instances in the order of their ids; empty where nothing was found.
 
         Raises:
-            StylebridgeError: a prompt that cannot be used (`Code.BAD_VALUE`), or `Code.CANCELLED`.
+            StylebridgeError: a prompt that cannot be used (`Code.BAD_VALUE`), and what `progress` raises.
         """

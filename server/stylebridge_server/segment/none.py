@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.segment.interface import Cancelled, Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
 from stylebridge_server.values import Instance, Prompt
 
 
@@ -14,6 +14,7 @@ class Nothing:
 
     name = "none"
     checksum = "none"
+    memory = 0
 
     def track(
         self,
@@ -23,7 +24,6 @@ class Nothing:
         flow: Flow,
         store: MatteStore,
         progress: Progress,
-        cancelled: Cancelled,
     ) -> list[Instance]:
         """No instances."""
         if prompts:

@@ -89,6 +89,28 @@ class Sweep:
             self._plate.forget(grow(label, 4))
         return self._labels[instance]
 
+    def correct(self, instance: int, label: Plane) -> None:
+        """Replace the label of an instance on the current frame by one that is known better, (h, w) 0 or 1."""
+        for other in self._labels.values():
+            other[label > 0.5] = 0
+        self._known[instance] = Known(Palette(), Palette())
+        self._own.add(instance)
+        self._labels[instance] = plane(label > 0.5)
+        self._learn(self._lab, instance, True)
+        if self._plate is not None:
+            self._plate.forget(grow(label, 4))
+
+    def forget(self, instance: int) -> None:
+        """Follow an instance no longer; where it is not followed, nothing changes."""
+        self._known.pop(instance, None)
+        self._labels.pop(instance, None)
+        self._own.discard(instance)
+
+    def colours(self, instance: int) -> Palette | None:
+        """What is known of the colours of an instance that is followed."""
+        known = self._known.get(instance)
+        return None if known is None else known.inside
+
     def _predict(self, before: Rgb8, rgb: Rgb8, lab: Lab, plate: Plate) -> dict[int, Plane]:
         """Log odds of every instance on the new frame."""
         pair = self._pair(before, rgb)

@@ -107,7 +107,6 @@ def analyse(
         partial(temporal.flow_pair, test=temporal.occlusion),
         builder,
         tracked,
-        lambda: False,
     )
     return builder.finish(
         inputs,

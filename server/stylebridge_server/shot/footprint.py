@@ -29,7 +29,9 @@ _FLOAT_RGB, _FLOAT = 12, 4  # bytes a pixel
 Estimate = Callable[[SourceInfo], Bytes]
 
 
-def of_render(info: SourceInfo, layers: int, strokes: Collection[float], window: int, whole: bool) -> Bytes:
+def of_render(
+    info: SourceInfo, layers: int, strokes: Collection[float], window: int, whole: bool, scale: int = 1
+) -> Bytes:
     """A render of any number of frames of a shot.
 
     Args:
@@ -38,9 +40,15 @@ def of_render(info: SourceInfo, layers: int, strokes: Collection[float], window:
         strokes: their stroke sizes.
         window: frames blended.
         whole: whether a network paints whole frames.
+        scale: of a proxy.
     """
+    source = _source(info)
+    if scale > 1:
+        # A frame, and a matte, on the way down: as read, as floats, weighed by alpha.
+        source += info.width * info.height * (3 * 4 * info.channels + 2 * _FLOAT)
+        info = replace(info, width=-(-info.width // scale), height=-(-info.height // scale))
     if not layers:
-        return _source(info)
+        return source
     full = info.width * info.height
     # The plate in the working space, its detail and what is made of it; for each layer its matte, its share and its
     # styled picture; then those of the layer at hand.
@@ -49,7 +57,7 @@ def of_render(info: SourceInfo, layers: int, strokes: Collection[float], window:
     # For each frame of the window its plate, flow both ways with validity, path, weight and styled picture.
     followed = max(networks) * (_FLOAT_RGB * 2 + 24 + 12) * window + sum(networks) * 8 * _FLOAT_RGB
     painting = max(networks) * 700 if whole else 0
-    return _source(info) + pixels + followed + painting + _NETWORK
+    return source + pixels + followed + painting + _NETWORK
 
 
 def of_analysis(info: SourceInfo, instances: bool) -> Bytes:

@@ -4,6 +4,7 @@
 
 m_i are the mattes after grow, softness and z-order, the background being what they leave over; s_i is the
 strength at t; S_i is the instance's stream after colour keep. Nothing here depends on what was rendered before.
+A host that mixes by itself gets L_i = m_i S_i and m_i, and evaluates I + sum_i s_i (L_i - m_i I).
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 from stylebridge.look import Layer, Look
 from stylebridge_server import colour, composite, style
 from stylebridge_server.shot.analysis import Analysis
+from stylebridge_server.shot.proxy import Proxy, shrink_matte
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.shot.streams import Streams, StreamSpec
 from stylebridge_server.steps import step
-from stylebridge_server.values import Frame, Instance, Plane, Rgb
+from stylebridge_server.values import Frame, Instance, Pixels, Plane, Rgb
 
 BACKGROUND = 0  # the background's id
 
@@ -43,9 +45,14 @@ class Resolved:
     styles: Mapping[str, style.Style]
     idle: bool
 
+    @property
+    def styled(self) -> tuple[int, ...]:
+        """Ids of the instances that have layers, ascending: those with a style, however strong."""
+        return tuple(sorted(one for one, layer in self.layers.items() if layer.has_style))
+
 
 def resolve(
-    look: Look, shot: AnyShot, analysis: Analysis | None, find: Callable[[str], style.Style]
+    look: Look, shot: AnyShot | Proxy, analysis: Analysis | None, find: Callable[[str], style.Style]
 ) -> Resolved:
     """Bind a look to the instances of an analysis and its styles to what paints them.
 
@@ -69,7 +76,9 @@ def resolve(
     )
 
 
-def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int, streams: Streams) -> Frame:
+def render(
+    shot: AnyShot | Proxy, analysis: Analysis | None, look: Resolved, number: int, streams: Streams
+) -> Frame:
     """The styled frame.
 
     Where no layer takes part the source's own bits come back, and no network runs where none does anywhere.
@@ -94,42 +103,82 @@ def render(shot: AnyShot, analysis: Analysis | None, look: Resolved, number: int
     active = {one: layer for one, layer in look.layers.items() if layer.amount(number) > 0}
     if not active:
         return Frame(number, composite.composite(source.pixels, []))
-    shares = _shares(analysis, look, number, (source.height, source.width))
+    shares = shares_of(shot, analysis, look, number)
     # A layer whose share is empty on this frame has nothing to style.
     active = {one: layer for one, layer in active.items() if shares[one].any()}
     step()
     working = colour.to_working(source.pixels)
     layers = []
     for one, layer in active.items():
-        values = layer.at(number)
-        styled = _styled(look, values, number, streams, shares[one])
-        if values["colour_keep"] > 0:
-            styled = colour.keep(styled, working, values["colour_keep"])
+        styled = _styled(look, layer.at(number), number, streams, shares[one], working)
         step()
         layers.append((shares[one], layer.amount(number), styled))
     return Frame(number, composite.composite(source.pixels, layers))
 
 
-def _styled(look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane) -> Rgb:
+def render_layer(
+    shot: AnyShot | Proxy,
+    look: Resolved,
+    one: int,
+    number: int,
+    streams: Streams,
+    share: Plane,
+    samples: str | None = None,
+) -> Pixels:
+    """One instance's layer at full strength: its styled picture times its matte, with the matte as alpha.
+
+    Args:
+        shot, look, number, streams: as for `render`.
+        one: the instance's id, one of `Resolved.styled`.
+        share: its m_i, of `shares_of`.
+        samples: sample type of the result, None for the shot's own.
+
+    Returns:
+        (H, W, 4); see `composite.layer`.
+
+    Raises:
+        StylebridgeError: as reading the source does.
+    """
+    dtype = samples or shot.info.dtype
+    if not share.any():
+        return np.zeros((*share.shape, 4), dtype)
+    pixels = shot.read(number).pixels
+    finite = np.isfinite(pixels[..., :3]).all(axis=-1)
+    if not finite.all():
+        share = np.where(finite, share, np.float32(0))  # the composite leaves such pixels alone too
+    working = colour.to_working(pixels)
+    styled = _styled(look, look.layers[one].at(number), number, streams, share, working)
+    step()
+    return composite.layer(share, styled, dtype)
+
+
+def _styled(
+    look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane, working: Rgb
+) -> Rgb:
+    """S_i, right where the share is above 0."""
     spec = StreamSpec(
         style=look.styles[values["style"]],
         stroke=values["stroke_size"],
         window=look.shot["window"],
         steadiness=look.shot["steadiness"],
     )
-    return streams.picture(spec, number, values["detail"], share)
+    styled = streams.picture(spec, number, values["detail"], share)
+    return colour.keep(styled, working, values["colour_keep"]) if values["colour_keep"] > 0 else styled
 
 
-def _shares(
-    analysis: Analysis | None, look: Resolved, number: int, size: tuple[int, int]
+def shares_of(
+    shot: AnyShot | Proxy, analysis: Analysis | None, look: Resolved, number: int
 ) -> dict[int, Plane]:
     """m_i by instance id: (H, W) float32 planes that together are 1."""
+    size = shot.info.height, shot.info.width
     if analysis is None or not look.instances:
         return {BACKGROUND: np.ones(size, np.float32)}
+    scale = shot.scale if isinstance(shot, Proxy) else 1
     placed = []
     for identifier, instance in look.instances.items():
         values = look.layers[identifier].at(number)
         matte = analysis.matte(identifier, number).astype(np.float32) / np.float32(255)
+        matte = shrink_matte(matte, scale)
         thousandth = size[0] / 1000
         placed.append(
             (

@@ -2,8 +2,8 @@
 
 A stream is a pure function of the frames of its window, the cuts, the style and the model. It knows nothing of
 mattes, so no style can smear over an edge and no edit of a matte makes it stale. It is computed at network size
-in fixed tiles, and only the tiles asked for: at t the tiles that an instance touches, and at each earlier frame
-of the window the tiles that the motion leads back to.
+in fixed tiles, and only the tiles asked for: at t the tiles that an instance touches, and at each other frame of
+the window the tiles that the motion leads to.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import colour, style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
+from stylebridge_server.shot.proxy import Proxy
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
@@ -36,8 +37,8 @@ class StreamSpec:
     Attributes:
         style: what paints it.
         stroke: stroke size; 1 is the network's own at a short side of 540 lines.
-        window: number of frames blended, the current one and window - 1 before it.
-        steadiness: weight of the earlier frames; 0 is each frame by itself, bit for bit.
+        window: number of frames blended, half of them before the current one and half after.
+        steadiness: weight of the other frames; 0 is each frame by itself, bit for bit.
     """
 
     style: style.Style
@@ -65,12 +66,25 @@ class Workshop:
     disk: DiskStore | None = None
 
 
+@dataclass(frozen=True)
+class _Window:
+    """The frames that a frame of a stream is blended from: itself, those before and those after, nearest first."""
+
+    number: int
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return (self.number, *self.before, *self.after)
+
+
 @dataclass
 class _Moment:
     """What the streams of one frame share, kept only until another frame is asked for."""
 
     number: int
-    taps: dict[tuple[Size, int, float], temporal.Taps] = field(default_factory=dict)
+    taps: dict[tuple[Size, _Window, float], temporal.Taps] = field(default_factory=dict)
     detail: dict[Size, Rgb] = field(default_factory=dict)
 
 
@@ -83,7 +97,7 @@ class Streams:
         workshop: network and caches.
     """
 
-    def __init__(self, shot: AnyShot, scenes: Sequence[tuple[int, int]], workshop: Workshop) -> None:
+    def __init__(self, shot: AnyShot | Proxy, scenes: Sequence[tuple[int, int]], workshop: Workshop) -> None:
         self._shot = shot
         self._scenes = list(scenes)
         self._workshop = workshop
@@ -128,11 +142,12 @@ class Streams:
         window = self._window(number, spec.window if spec.steadiness > 0 else 1)
         name = key(
             "stream",
-            [self._shot.content(k) for k in window],
+            [self._shot.content(k) for k in window.frames],
+            len(window.before),
             spec.style.id,
             self._ground(spec, number),
             size,
-            spec.steadiness if len(window) > 1 else 0.0,
+            spec.steadiness if len(window.frames) > 1 else 0.0,
             (tile.x0, tile.y0, tile.x1, tile.y1),
             self._workshop.fingerprint,
         )
@@ -141,7 +156,7 @@ class Streams:
             taps = self._taps(window, size, spec.steadiness)
             step()
             sources = []
-            for j, k in enumerate(window):
+            for j, k in enumerate(window.frames):
                 box = taps.footprint(j, tile)
                 tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
                 sources.append(self._styled(spec, k, size, tiles))
@@ -223,10 +238,11 @@ class Streams:
             if number > first:
                 # What was kept may have been dropped in the meantime.
                 past = before if before is not None else self._chained(painted, number - 1, size)
-                # Believed where the look-back would: flow that holds there and back, over a source that agrees.
-                way = self._taps([number, number - 1], size, 1.0)
+                # Believed where the window would: flow that holds there and back, over a source that agrees.
+                way = self._taps(_Window(number, (number - 1,), ()), size, 1.0)
                 flow = way.maps[1] - way.maps[0]
-                earlier = style.Before(past, flow, np.minimum(way.weights[1], 1.0))
+                believed = way.weights[1] / np.float32(temporal.tap_weight(1, 1))
+                earlier = style.Before(past, flow, np.minimum(believed, 1.0))
             picture = painted.paint(
                 self._plate(number, size),
                 self._shot.content(number),
@@ -256,15 +272,18 @@ class Streams:
         disk = self._workshop.disk
         return make() if disk is None or self._shot.live else disk.get(name, make)
 
-    def _taps(self, window: Sequence[int], size: Size, steadiness: float) -> temporal.Taps:
-        moment = self._at_moment(window[0])
-        found = moment.taps.get((size, len(window), steadiness))
+    def _taps(self, window: _Window, size: Size, steadiness: float) -> temporal.Taps:
+        moment = self._at_moment(window.number)
+        found = moment.taps.get((size, window, steadiness))
         if found is None:
-            pictures = [self._plate(k, size) for k in window]
-            pairs = [self._flow(a, b, size) for a, b in itertools.pairwise(window)]
-            found = temporal.taps(pictures, pairs, steadiness)
-            moment.taps[size, len(window), steadiness] = found
+            plate = self._plate(window.number, size)
+            sides = [self._side(window.number, side, size) for side in (window.before, window.after)]
+            found = moment.taps[size, window, steadiness] = temporal.taps(plate, *sides, amount=steadiness)
         return found
+
+    def _side(self, number: int, side: Sequence[int], size: Size) -> list[tuple[Rgb, FlowPair]]:
+        ways = [self._flow(a, b, size) for a, b in itertools.pairwise([number, *side])]
+        return [(self._plate(k, size), way) for k, way in zip(side, ways, strict=True)]
 
     def _detail(self, number: int, size: Size) -> Rgb:
         """What the source shows and network size cannot: (H, W, 3) float32 around 0."""
@@ -281,10 +300,17 @@ class Streams:
             self._moment = _Moment(number)
         return self._moment
 
-    def _window(self, number: int, length: int) -> list[int]:
-        """The frame and those before it, newest first, clamped to its scene."""
-        start, _ = self._scene(number)
-        return list(range(number, max(start, number - length + 1) - 1, -1))
+    def _window(self, number: int, length: int) -> _Window:
+        """The frame's window of so many frames, clamped to its scene. What a camera will show nobody knows: there
+        the window is all before the frame."""
+        first, last = self._scene(number)
+        after = 0 if self._shot.live else (length - 1) // 2
+        before = length - 1 - after
+        return _Window(
+            number,
+            tuple(range(number - 1, max(first, number - before) - 1, -1)),
+            tuple(range(number + 1, min(last, number + after) + 1)),
+        )
 
     def _scene(self, number: int) -> tuple[int, int]:
         for first, last in self._scenes:
@@ -343,6 +369,9 @@ class Streams:
         return self._workshop.intermediates.get(name, make, lambda features: features.nbytes)
 
     def _flow(self, a: int, b: int, size: Size) -> FlowPair:
+        """Flow between neighbours, computed once for both directions."""
+        if b > a:
+            return self._flow(b, a, size).reversed
         name = key("flow", self._at(a, size), self._at(b, size))
         return self._workshop.intermediates.get(
             name,

@@ -1,4 +1,4 @@
-"""Steadiness over time: optical flow, scene cuts, the bounded look-back, and how steady a result is."""
+"""Steadiness over time: optical flow, scene cuts, the bounded window, and how steady a result is."""
 
 from stylebridge_server.temporal.cuts import find_cuts
 from stylebridge_server.temporal.flow import flow_pair, inside_picture, occlusion
@@ -10,7 +10,7 @@ from stylebridge_server.temporal.metrics import (
     temporal_series,
     warp_error,
 )
-from stylebridge_server.temporal.window import Taps, blend, taps
+from stylebridge_server.temporal.window import Taps, blend, tap_weight, taps
 
 __all__ = [
     "Series",
@@ -22,6 +22,7 @@ __all__ = [
     "occlusion",
     "other_flow",
     "sharpness",
+    "tap_weight",
     "taps",
     "temporal_error",
     "temporal_series",

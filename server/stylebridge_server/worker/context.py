@@ -105,13 +105,16 @@ class Context:
         if self._cancelled.is_set():
             raise _cancelled()
 
-    def frame(self, number: int, pixels: Any, extra: Mapping[str, Any] | None = None) -> None:
+    def frame(
+        self, number: int, pixels: Any, extra: Mapping[str, Any] | None = None, more: bool = False
+    ) -> None:
         """Sends one picture, when the client has taken enough of the ones before it.
 
         Args:
             number: the source's own frame number. Frames are sent in the order in which they were asked for.
             pixels: (H, W), or (H, W, 1 to 4), uint8, uint16, float16 or float32; copied.
-            extra: plain data that goes with it.
+            extra: plain data that goes with it. Several pictures of one frame differ in its "layer".
+            more: whether another picture of the same frame follows. The frame is sent when none does.
 
         Raises:
             StylebridgeError: `CANCELLED`; `BAD_VALUE` where it is no picture.
@@ -122,6 +125,7 @@ class Context:
             **layout.header(),
             "attempt": self.attempt,
             "extra": dict(extra or {}),
+            **({"more": True} if more else {}),
         }
         for offset, part in split(data):
             size = cost(part)

@@ -23,26 +23,24 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse
 from stylebridge.look import Look
 from stylebridge.look import Prompt as LookPrompt
-from stylebridge_server import colour, media, segment, steps, style
+from stylebridge_server import colour, media, segment, style
 from stylebridge_server.shot import looks, portable
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
 from stylebridge_server.shot.disk import DiskStore
-from stylebridge_server.shot.footprint import extent, of_render
-from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot
-from stylebridge_server.shot.render import BACKGROUND, render, resolve
-from stylebridge_server.shot.shot import AnyShot
-from stylebridge_server.shot.streams import Streams, Workshop
+from stylebridge_server.shot.pushed import LiveShot
+from stylebridge_server.shot.render import BACKGROUND
+from stylebridge_server.shot.streams import Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker.admission import Memory, available, limit_of_environment
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
+from stylebridge_server.worker.rendering import Rendering
 from stylebridge_server.worker.shots import Shots, open_shot
 from stylebridge_server.worker.styles import Styles
 
-LIVE_SCENE = (0, LIVE_LAST)  # a camera's only scene
 MEBIBYTE = 1 << 20
 
 Data = dict[str, Any]
@@ -78,13 +76,12 @@ class Jobs:
             disk=disk,
         )
         self._store = analyses
-        self._shots = Shots(self._closed)
-        self._streams: dict[str, tuple[tuple[str, str], Streams]] = {}
         self._styles = Styles(self._engine, device)
         self._memory = Memory(
             [self._workshop.intermediates, self._workshop.results], limit_of_environment(), available, _memory
         )
-        self._frames = 0
+        self._rendering = Rendering(analyses, self._styles, self._workshop, self._memory)
+        self._shots = Shots(self._rendering.closed)
 
     @property
     def fingerprint(self) -> str:
@@ -170,46 +167,9 @@ class Jobs:
         return {}
 
     def render(self, context: Context, request: Data) -> Data:
-        """Send the styled `frames`, in the order asked for."""
+        """Send the styled `frames`, or their layers, in the order asked for."""
         with self._shots.use(context.session, request["shot"]) as shot:
-            return self._render(context, request, shot)
-
-    def _render(self, context: Context, request: Data, shot: AnyShot) -> Data:
-        analysis = None
-        if not shot.live:
-            if request.get("analysis") is None:
-                raise StylebridgeError(
-                    Code.BAD_REQUEST,
-                    "A render names the analysis of its shot, whose cuts it must know: analyse first.",
-                )
-            analysis = self._store.load(request["analysis"])
-            if (analysis.width, analysis.height) != (shot.info.width, shot.info.height):
-                raise StylebridgeError(
-                    Code.BAD_VALUE,
-                    f"The analysis is of a shot of {analysis.width} x {analysis.height}, this one has "
-                    f"{shot.info.width} x {shot.info.height}: name the analysis of this shot.",
-                )
-        said = Look.from_data(request["look"])
-        look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models))
-        self._memory.admit("Styling", shot.info, partial(of_render, **extent(look, shot.info)))
-        streams = self._streams_of(shot, analysis)
-        for done, number in enumerate(request["frames"]):
-            context.check_cancelled()
-            if analysis is not None and analysis.last < number <= shot.info.last:
-                raise StylebridgeError(
-                    Code.PARTIAL,
-                    f"The source is cut off or damaged: it can be read up to frame {analysis.last}, "
-                    f"and was to be styled up to frame {max(request['frames'])}.",
-                    last=analysis.last,
-                )
-            context.progress(done, len(request["frames"]), "styling")
-            with steps.followed(context.progress):
-                work = partial(render, shot, analysis, look, number, streams)
-                styled = self._memory.relieved("Styling", shot.info, work)
-            context.frame(number, styled.pixels)
-            self._frames += 1
-        context.progress(len(request["frames"]), len(request["frames"]), "styling")
-        return {"fingerprint": self.fingerprint}
+            return self._rendering.render(context, request, shot)
 
     def status(self) -> Data:
         """Counters and limits: what ran, what is kept."""
@@ -217,7 +177,7 @@ class Jobs:
             "fingerprint": self.fingerprint,
             "facts": self._facts,
             "shots": len(self._shots),
-            "frames": self._frames,
+            "frames": self._rendering.frames,
             "memory": _memory(),
             "peak_memory": max(_peak_memory(), _memory()),
             "network": self._styles.runs,
@@ -248,18 +208,6 @@ class Jobs:
     def ended(self, session: str) -> None:
         """Let go of all that a session had open."""
         self._shots.end(session)
-
-    def _closed(self, shot: str) -> None:
-        self._streams.pop(shot, None)
-
-    def _streams_of(self, shot: AnyShot, analysis: Analysis | None) -> Streams:
-        """The shot's streams, made anew when the cuts are others."""
-        scenes = [LIVE_SCENE] if analysis is None else analysis.scenes()
-        name = (shot.id, repr(scenes))
-        kept = self._streams.get(shot.id)
-        if kept is None or kept[0] != name:
-            kept = self._streams[shot.id] = (name, Streams(shot, scenes, self._workshop))
-        return kept[1]
 
 
 def probe(context: Context, request: Data) -> Data:
@@ -361,8 +309,8 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
-        "colour": "srgb",
-        "alpha": "straight" if info.channels in (2, 4) else "none",
+        "colour": info.colour,
+        "alpha": info.alpha,
     }
 
 

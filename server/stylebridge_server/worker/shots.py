@@ -15,7 +15,7 @@ from typing import Any
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import parse_pattern
 from stylebridge.pixels import Layout
-from stylebridge.protocol import ALPHAS, COLOURS, MANIFEST_LIMIT
+from stylebridge.protocol import ALPHAS, MANIFEST_LIMIT
 from stylebridge_server import media
 from stylebridge_server.media.files import know_hash
 from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot, PushedShot
@@ -28,6 +28,8 @@ from .inputs import Files, Place, hashes_of, said_as
 
 #: Shots that one session may have open. What makes room is opened again when it is asked for.
 SHOTS_LIMIT = 64
+#: Colour spaces of frames that are put.
+COLOURS = ("srgb",)
 
 
 @dataclass(eq=False)

@@ -122,6 +122,12 @@ def messages() -> list[dict[str, Any]]:
         ),
         message(
             "requests",
+            129,
+            "render",
+            {"shot": "s", "look": look, "frames": [0], "output": "layers", "samples": "float16", "scale": 4},
+        ),
+        message(
+            "requests",
             65536,
             "mattes",
             {"shot": "s", "analysis": "a", "instance": 0, "frames": list(range(20))},
@@ -163,6 +169,13 @@ def messages() -> list[dict[str, Any]]:
             "frame",
             {"number": -1, **red, "attempt": 1, "extra": {}},
             b"\xff\x00\x00\xff\x00\x00",
+        ),
+        message(
+            "events",
+            129,
+            "frame",
+            {"number": 0, **red, "attempt": 1, "extra": {"layer": 1}, "more": True},
+            bytes(6),
         ),
         message(
             "events",
@@ -224,6 +237,16 @@ def refused() -> list[dict[str, Any]]:
         ),
         one(
             "an empty blob", "bad_request", pack({"v": 2, "id": 1, "op": "put", "size": 0, "offset": 0}), b""
+        ),
+        one(
+            "an output that is none",
+            "bad_request",
+            pack({"v": 2, "id": 1, "op": "render", "shot": "s", "look": {}, "frames": [0], "output": "deep"}),
+        ),
+        one(
+            "a scale beyond the smallest proxy",
+            "bad_request",
+            pack({"v": 2, "id": 1, "op": "render", "shot": "s", "look": {}, "frames": [0], "scale": 17}),
         ),
         one(
             "a second part beside a place",

@@ -1,0 +1,45 @@
+"""Layers: what a host needs to mix by itself, `out = I + sum_i s_i (L_i - m_i I)`.
+
+L_i = m_i S_i in three channels and m_i in the fourth, at full strength.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from stylebridge_server.steps import step
+from stylebridge_server.values import Pixels, Plane, Rgb
+
+_ROWS = 128
+
+
+def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
+    """One instance's layer.
+
+    Args:
+        share: m_i, (H, W) float32 in [0, 1]; see `resolve_mattes`.
+        styled: S_i, (H, W, 3) float32, white at 1. Where the share is 0 it may hold anything.
+        dtype: of the result: uint8, uint16 (1 is their greatest value; rounded to the nearest, halves to even, colours
+            clipped to [0, 1]), float16 or float32.
+
+    Returns:
+        (H, W, 4), 0 where the share is 0.
+    """
+    kind = np.dtype(dtype)
+    result = np.zeros((*share.shape, 4), kind)
+    scale = np.float32(np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1)
+    for top in range(0, share.shape[0], _ROWS):
+        step()
+        rows = slice(top, top + _ROWS)
+        part = share[rows]
+        if not part.any():
+            continue
+        values = np.empty((*part.shape, 4), np.float32)
+        values[..., :3] = np.where(part[..., None] > 0.0, part[..., None] * styled[rows], 0.0)
+        values[..., 3] = part
+        if np.issubdtype(kind, np.integer):
+            np.clip(values, 0.0, 1.0, out=values)
+            np.rint(values * scale, out=values)
+        result[rows] = values
+    return result
