@@ -11,12 +11,14 @@ Pixels leave here as the source holds them; colour spaces are the colour room's 
 from __future__ import annotations
 
 from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.codecs import CODECS, MOVIES
 from stylebridge_server.media.notes import fits_note
 from stylebridge_server.media.results import is_whole, read_notes, read_record
-from stylebridge_server.media.source import MOVIES, form_of, open_sink, open_source
+from stylebridge_server.media.source import form_of, open_sink, open_source
 from stylebridge_server.media.still import load_image, save_image
 
 __all__ = [
+    "CODECS",
     "MOVIES",
     "Sink",
     "Source",

@@ -15,11 +15,12 @@ from av.video.frame import VideoFrame
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.stamp import Record
 from stylebridge_server.media.base import Sink
+from stylebridge_server.media.codecs import FORMATS
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.files import PartFile, not_writable, writable_place
 from stylebridge_server.media.notes import is_own
 from stylebridge_server.media.picture import to_picture
-from stylebridge_server.media.sound import FORMATS, SoundCopy
+from stylebridge_server.media.sound import SoundCopy
 from stylebridge_server.media.timecode import shifted_timecode
 from stylebridge_server.values import Frame, SourceInfo
 
@@ -43,14 +44,18 @@ class MovieSink(Sink):
         sound_from: Path | None,
         metadata: dict[str, str],
         lossless: bool,
+        codec: str | None = None,
     ) -> None:
         super().__init__(like, first, last)
         self.name = str(path)
         self._path = writable_place(path)
-        self._encoding = choose_encoding(path, like, lossless)
-        self.lossless = self._encoding.lossless
+        self._encoding = choose_encoding(path, like, lossless, codec)
+        self.lossless = self._encoding.written.lossless
         self.description, self.form = self._encoding.description, self._encoding.form
         self._metadata = dict(metadata)
+        aspect = like.pixel_aspect
+        if aspect != 1 and path.suffix.lower() not in self._encoding.written.carries_aspect:
+            self.left_out.append(f"the pixel aspect {aspect.numerator}:{aspect.denominator}")
         self._rate = like.rate or DEFAULT_RATE
         self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
         self._sound: SoundCopy | None = None
@@ -92,7 +97,7 @@ class MovieSink(Sink):
 
     def _video_stream(self) -> Any:
         encoding, like = self._encoding, self.like
-        stream = self._container.add_stream(encoding.codec, self._rate, options=encoding.options)
+        stream = self._container.add_stream(encoding.written.encoder, self._rate, options=encoding.options)
         context: Any = stream.codec_context
         context.width, context.height, context.pix_fmt = like.width, like.height, encoding.layout.format
         context.time_base = stream.time_base = self._base
@@ -101,7 +106,7 @@ class MovieSink(Sink):
             setattr(context, name, value)
         if encoding.tag:
             context.codec_tag = encoding.tag
-        if encoding.layout.alpha and encoding.codec == "libvpx-vp9":
+        if encoding.layout.alpha and encoding.written.name == "vp9":
             stream.metadata["alpha_mode"] = "1"
         if timecode := like.tags.get("timecode"):
             stream.metadata["timecode"] = shifted_timecode(timecode, self.first - like.first, self._rate)

@@ -23,7 +23,7 @@ class MovieSource(Source):
     """A movie file. Frame numbers count from 0 in the order of showing.
 
     `info.tags` holds what `movie_sink` needs to write the same kind of movie:
-        path, codec, pixel_format, bits, sampling ("420"), metadata, timecode,
+        path, codec, profile, pixel_format, bits, sampling ("420"), metadata, timecode,
         color_range, colorspace, color_primaries, color_trc: as FFmpeg and H.273 number them,
         time_base, start: seconds at which frame 0 is shown,
         rotation, mirrored: degrees clockwise that were applied to the pixels, after mirroring,
@@ -93,6 +93,7 @@ class MovieSource(Source):
         self._tags: dict[str, object] = {
             "path": str(self._path.resolve()),
             "codec": stream.codec_context.codec.canonical_name,
+            "profile": stream.profile,
             "time_base": base,
             "start": int(index.times[0]) * base if len(index.times) else Fraction(0),
             "duration_last": index.last_duration or round(1 / rate / base),

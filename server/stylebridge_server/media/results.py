@@ -11,10 +11,10 @@ from PIL import Image
 from stylebridge.errors import StylebridgeError
 from stylebridge.stamp import REQUEST, Record
 from stylebridge_server.media import png, tiff
+from stylebridge_server.media.codecs import MOVIES
 from stylebridge_server.media.limits import MAX_FILE
 from stylebridge_server.media.movie_decoder import open_container
 from stylebridge_server.media.notes import from_one_text, only_own
-from stylebridge_server.media.sound import FORMATS
 from stylebridge_server.media.source import open_source
 
 
@@ -22,7 +22,7 @@ def read_notes(path: str | Path) -> dict[str, str]:
     """The notes of ours in a picture or a movie, by name; none where it has none, is damaged or not there."""
     path = Path(path)
     with contextlib.suppress(StylebridgeError, OSError, SyntaxError, ValueError):
-        if path.suffix.lower() in FORMATS:
+        if path.suffix.lower() in MOVIES:
             with open_container(path) as container:
                 return only_own(container.metadata)
         if path.suffix.lower() in (".jpg", ".jpeg"):

@@ -14,10 +14,8 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.media.codecs import FORMATS
 from stylebridge_server.media.movie_decoder import open_container
-
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""Movie files that can be written: extension and FFmpeg's name of the container."""
 
 
 class SoundCopy:

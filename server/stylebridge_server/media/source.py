@@ -7,16 +7,13 @@ from pathlib import Path
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, parse_pattern
 from stylebridge_server.media.base import Sink, Source
+from stylebridge_server.media.codecs import MOVIES
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.movie_sink import MovieSink
 from stylebridge_server.media.movie_source import MovieSource
 from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource, form_of_picture
-from stylebridge_server.media.sound import FORMATS
 from stylebridge_server.media.still import READ, WRITTEN
 from stylebridge_server.values import SourceInfo
-
-MOVIES = tuple(FORMATS)
-"""Endings of movies that can be written."""
 
 
 def open_source(path: str | Path) -> Source:
@@ -41,6 +38,7 @@ def open_sink(
     sound_from: Path | None = None,
     metadata: dict[str, str] | None = None,
     lossless: bool = False,
+    codec: str | None = None,
 ) -> Sink:
     """Open what the frames first to last are written to: a movie, numbered pictures, or one picture.
 
@@ -52,6 +50,7 @@ def open_sink(
         sound_from: the file whose sound is copied into a movie, packet by packet; None for none.
         metadata: names and texts to add to what the source has.
         lossless: write the pixels so that they come back bit for bit (.mkv and pictures only).
+        codec: of a movie, a name of `codecs.CODECS`; None for the source's own or what the ending usually holds.
 
     Raises:
         StylebridgeError: NOT_WRITABLE or BAD_VALUE, a sentence that says what to write instead.
@@ -60,16 +59,20 @@ def open_sink(
     pattern = parse_pattern(path)
     _refuse_source(pattern or path, like, first, last)
     extension = path.suffix.lower()
-    if extension in FORMATS and pattern is None:
-        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless)
-    if extension in FORMATS:
+    if extension in MOVIES and pattern is None:
+        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless, codec)
+    if extension in MOVIES:
         raise StylebridgeError(
             Code.BAD_VALUE, f"{path.name} is a movie: its name needs no place for a number."
+        )
+    if codec is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"{path.name} is no movie, and has no codec to choose: leave out {codec}."
         )
     if extension not in (*WRITTEN, ".exr"):
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{path.name} has an ending that cannot be written; movies are {', '.join(FORMATS)}, "
+            f"{path.name} has an ending that cannot be written; movies are {', '.join(MOVIES)}, "
             f"pictures {', '.join(WRITTEN)}.",
         )
     if lossless and extension in (".jpg", ".jpeg"):
@@ -77,11 +80,11 @@ def open_sink(
     return PictureSink(pattern or path, like, first, last, metadata or {})
 
 
-def form_of(path: str | Path, like: SourceInfo, lossless: bool = False) -> str:
+def form_of(path: str | Path, like: SourceInfo, codec: str | None = None) -> str:
     """The `form` of the sink that `open_sink` opens for these; nothing is opened. Raises as it does."""
     path = Path(path)
     if path.suffix.lower() in MOVIES:
-        return choose_encoding(path, like, lossless).form
+        return choose_encoding(path, like, False, codec).form
     return form_of_picture(path, like)
 
 

@@ -11,6 +11,9 @@ from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli.options import Server, with_effect_options
 
+# The names of media.CODECS, which takes a second to load.
+CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444", "dnxhr", "ffv1")
+
 
 @with_effect_options((effect.LAYER, effect.SHOT))
 def render(
@@ -31,6 +34,12 @@ def render(
         str | None,
         typer.Option(
             "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
+        ),
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            "--codec", help=f"Of a movie: {', '.join(CODECS)}; else the source's own.", metavar="NAME"
         ),
     ] = None,
     overwrite: Annotated[
@@ -76,6 +85,7 @@ def render(
             overwrite=overwrite,
             next_version=next_version,
             check=check,
+            codec=codec,
         )
     )
     print(outcome.message)

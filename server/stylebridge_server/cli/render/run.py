@@ -98,7 +98,7 @@ def _connect(job: Job) -> Client:
 
 def _open_sink(job: Job, like: SourceInfo, first: int, last: int) -> media.Sink:
     sound = Path(job.source) if like.sound else None
-    return media.open_sink(job.target, like, first, last, sound_from=sound)
+    return media.open_sink(job.target, like, first, last, sound_from=sound, codec=job.codec)
 
 
 def _ask(job: Job, client: Client, like: SourceInfo, report: OnProgress) -> Asked:
@@ -106,7 +106,7 @@ def _ask(job: Job, client: Client, like: SourceInfo, report: OnProgress) -> Aske
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
     prompts = [prompt.to_data() for prompt in job.look.prompts]
     analysis = client.analyse(shot, prompts, segmenter, report)
-    form = media.form_of(job.target, like)
+    form = media.form_of(job.target, like, job.codec)
     return Asked(client, shot, analysis, stamp.of(client, shot, analysis, job.look, form=form))
 
 
