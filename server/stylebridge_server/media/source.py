@@ -6,8 +6,10 @@ from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, parse_pattern
+from stylebridge.wording import suggestion
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.codecs import MOVIES
+from stylebridge_server.media.companions import COPY, SOUNDS
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.movie_sink import MovieSink
 from stylebridge_server.media.movie_source import MovieSource
@@ -39,6 +41,7 @@ def open_sink(
     metadata: dict[str, str] | None = None,
     lossless: bool = False,
     codec: str | None = None,
+    sound: str = COPY,
 ) -> Sink:
     """Open what the frames first to last are written to: a movie, numbered pictures, or one picture.
 
@@ -47,20 +50,23 @@ def open_sink(
     Args:
         path: ending in .mp4, .mov, .mkv or .webm; or .png, .jpg or .tif, with a pattern for several frames.
         like: the source's info: size, channels, dtype, rate and tags of what is written are the same.
-        sound_from: the file whose sound is copied into a movie, packet by packet; None for none.
+        sound_from: the file whose sound, subtitles and chapters go into a movie; None for none.
         metadata: names and texts to add to what the source has.
         lossless: write the pixels so that they come back bit for bit (.mkv and pictures only).
         codec: of a movie, a name of `codecs.CODECS`; None for the source's own or what the ending usually holds.
+        sound: what becomes of the sound, one of `companions.SOUNDS`.
 
     Raises:
         StylebridgeError: NOT_WRITABLE or BAD_VALUE, a sentence that says what to write instead.
     """
+    if sound not in SOUNDS:
+        raise StylebridgeError(Code.BAD_VALUE, f'Sound cannot be "{sound}": {suggestion(sound, SOUNDS)}')
     path = Path(path)
     pattern = parse_pattern(path)
     _refuse_source(pattern or path, like, first, last)
     extension = path.suffix.lower()
     if extension in MOVIES and pattern is None:
-        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless, codec)
+        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless, codec, sound)
     if extension in MOVIES:
         raise StylebridgeError(
             Code.BAD_VALUE, f"{path.name} is a movie: its name needs no place for a number."

@@ -42,6 +42,14 @@ def render(
             "--codec", help=f"Of a movie: {', '.join(CODECS)}; else the source's own.", metavar="NAME"
         ),
     ] = None,
+    sound: Annotated[
+        str,
+        typer.Option(
+            "--sound",
+            help="copy, encode (where the movie cannot hold it as it is), or none.",
+            metavar="WHAT",
+        ),
+    ] = "copy",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace results of other requests that are there.")
     ] = False,
@@ -86,6 +94,7 @@ def render(
             next_version=next_version,
             check=check,
             codec=codec,
+            sound=sound,
         )
     )
     print(outcome.message)

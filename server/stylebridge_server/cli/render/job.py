@@ -29,7 +29,7 @@ class Job:
         next_version: write beside what is there, as the next version of its name.
         check: compare what is there with the request, and write nothing.
         codec: of a movie, by its name; None for the source's, or what the container usually holds.
-        sound: what becomes of the source's sound, one of `SOUNDS`.
+        sound: what becomes of the source's sound, one of `media.companions.SOUNDS`.
     """
 
     source: str

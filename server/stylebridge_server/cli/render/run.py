@@ -97,8 +97,8 @@ def _connect(job: Job) -> Client:
 
 
 def _open_sink(job: Job, like: SourceInfo, first: int, last: int) -> media.Sink:
-    sound = Path(job.source) if like.sound else None
-    return media.open_sink(job.target, like, first, last, sound_from=sound, codec=job.codec)
+    movie = Path(job.source) if like.kind == "movie" else None
+    return media.open_sink(job.target, like, first, last, sound_from=movie, codec=job.codec, sound=job.sound)
 
 
 def _ask(job: Job, client: Client, like: SourceInfo, report: OnProgress) -> Asked:
