@@ -6,7 +6,11 @@ SERVER := $(VENV)/.server-installed
 DEV := $(VENV)/.dev-installed
 DEMO := out/demo
 
-.PHONY: demo test test-long test-python39 lint bench docs clean
+# Which Blenders the add-on is tested in: bpy wheels by their version, and "debian", the Blender that is installed here.
+BLENDER ?= 4.2 4.5 5.0 debian
+BLENDER_PYTHON ?= python3.11
+
+.PHONY: demo test test-long test-python39 test-blender blender-extension lint bench docs clean
 
 demo: $(SERVER)
 	@mkdir -p $(DEMO)
@@ -24,6 +28,30 @@ test-long: $(DEV)
 test-python39:
 	sh tests/python39.sh
 
+# The add-on inside real Blenders, against a real server. Arguments of pytest: make test-blender ARGS="-k render".
+test-blender: $(DEV) $(foreach version,$(BLENDER),.venv-blender-$(version)/.installed)
+	@set -e; for version in $(BLENDER); do \
+		echo "Blender $$version"; \
+		case $$version in debian) with="--tools .venv-blender-debian" ;; \
+			*) with="--python .venv-blender-$$version/bin/python" ;; esac; \
+		$(BIN)/python tests/blender/run.py --blender $$version $$with --server-python $(BIN)/python -- $(ARGS); \
+	done
+
+# For a Blender that is installed only the tools of the tests are needed.
+.venv-blender-debian/.installed:
+	$(BLENDER_PYTHON) -m pip install --quiet --disable-pip-version-check --target $(@D) pytest pytest-timeout
+	@touch $@
+
+.venv-blender-%/.installed:
+	$(BLENDER_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check "bpy==$*.*" "numpy<2" \
+		"pyzmq>=26" "msgpack>=1.0.8" pytest pytest-timeout
+	@touch $@
+
+# The extension for Blender 4.2 and later, and the legacy zip for 3.x.
+blender-extension:
+	$(PYTHON) host_plugins/blender/package.py --out dist/blender --wheels build/wheels
+
 lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +64,7 @@ docs: $(DEV)
 	$(BIN)/python docs/effect_reference.py
 
 clean:
-	rm -rf $(VENV) out build dist *.egg-info
+	rm -rf $(VENV) .venv-blender-* out build dist *.egg-info
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

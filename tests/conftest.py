@@ -12,6 +12,9 @@ from hypothesis import settings
 settings.register_profile("stylebridge", deadline=None)
 settings.load_profile("stylebridge")
 
+# Those run inside Blender (`make test-blender`).
+collect_ignore = ["blender"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -102,12 +102,14 @@ class Picture:
         layout: size and type.
         data: exactly `layout.nbytes` bytes.
         extra: plain data that came with the picture.
+        more: whether another picture of the same frame follows, of another layer.
     """
 
     number: int
     layout: Layout
     data: Bytes
     extra: dict[str, Any] = field(default_factory=dict)
+    more: bool = False
 
     def __post_init__(self) -> None:
         if memoryview(self.data).nbytes != self.layout.nbytes:

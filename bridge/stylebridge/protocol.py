@@ -59,8 +59,8 @@ _HASH = Field("hash")
 _FILES = Field("files", required=False, most=MANIFEST_LIMIT)
 _SCRUB = Field("text", required=False, most=200)
 
-#: What a render sends of each frame: the picture, or each styled instance's layer.
-FLAT, LAYERS = "flat", "layers"
+#: What a render sends of each frame: the picture, each styled instance's layer, or each instance's matte alone.
+FLAT, LAYERS, MATTES = OUTPUTS = "flat", "layers", "mattes"
 #: The smallest proxy is the picture shrunk so often.
 SCALE_LIMIT = 16
 
@@ -110,6 +110,14 @@ _PROMPT: dict[str, Field] = {
     "matte": optional(_PATH),
 }
 
+_GIVEN_MATTE: dict[str, Field] = {
+    "name": _NAME,
+    "path": _PATH,
+    "channel": Field("text", required=False, most=4096),
+    "cryptomatte": Field("text", required=False, most=4096),
+    "z": Field("int", required=False),
+}
+
 #: Requests of a client. Those with frames answer one picture for each entry, or several layers of one, in the order
 #: asked for.
 REQUESTS: Table = {
@@ -136,6 +144,7 @@ REQUESTS: Table = {
         "shot": _NAME,
         "prompts": Field("maps", most=1000, inner=_PROMPT),
         "segmenter": _NAME,
+        "mattes": Field("maps", required=False, most=1000, inner=_GIVEN_MATTE),
         "files": _FILES,
     },
     "read_analysis": {"analysis": _NAME, "offset": _COUNT},
@@ -153,7 +162,7 @@ REQUESTS: Table = {
         "analysis": optional(_NAME),
         "look": _LOOK,
         "frames": _FRAMES,
-        "output": Field("text", required=False, choices=(FLAT, LAYERS)),
+        "output": Field("text", required=False, choices=OUTPUTS),
         "samples": Field("text", required=False, choices=tuple(TYPES)),
         "scale": Field("int", required=False, least=1, most=SCALE_LIMIT),
         "window": _WINDOW,

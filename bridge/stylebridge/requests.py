@@ -160,7 +160,9 @@ class Request:
             del frames[0]
             self.frames += 1
             self._given.clear()
-        return None if again else Picture(fields["number"], message.layout, data, fields["extra"])
+        if again:
+            return None
+        return Picture(fields["number"], message.layout, data, fields["extra"], not message.ends_frame)
 
     def _progress(self, fields: dict[str, Any]) -> None:
         if self._on_progress is None:

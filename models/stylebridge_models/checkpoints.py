@@ -18,7 +18,7 @@ from stylebridge.errors import Code, StylebridgeError
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST = 2 << 30  # bytes; style networks have a thousandth of this
+LARGEST = 3 << 30  # bytes; SAM's largest has 2.6 GB, style networks a thousandth of this
 _NAMED = 3  # names that a sentence can bear
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 _PREFIXES = ("module.", "_orig_mod.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylebridge.errors import Code, StylebridgeError
 
-from . import checkpoints
+from . import checkpoints, segmentation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +23,7 @@ WHAT = {
     VGG16: "VGG-16 (losses)",
     VGG19: "VGG-19 (losses)",
     SQUEEZENET: "SqueezeNet (losses)",
+    **segmentation.WHAT,
 }
 
 
@@ -41,12 +42,14 @@ class Converted:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def convert(path: Path, inputs: str | None = None) -> Converted:
+def convert(path: Path, inputs: str | None = None, labels: Sequence[str] | None = None) -> Converted:
     """A checkpoint, recognised, compared with its network name by name, and renamed.
 
     Args:
         path: a file; or a folder, MicroAST's of four or the shards of VGG-19.
         inputs: what a loss network is fed; see `loss_networks.load`. No other network takes it.
+        labels: names of the classes that a network tells apart which finds things; see `segmentation.convert`. No
+            other network takes them.
 
     Raises:
         StylebridgeError: NOT_READABLE where it belongs to no network known here, or does not fit the one that it
@@ -58,13 +61,18 @@ def convert(path: Path, inputs: str | None = None) -> Converted:
     if path.is_dir() and any(path.glob("group1-shard*")):
         return _loss_network(VGG19, path, inputs)
     state = _microast_folder(path) if path.is_dir() else checkpoints.read(path)
+    finds = segmentation.seen(state)
+    if finds is not None:
+        if inputs is not None:
+            raise _needless(path, "--input")
+        return Converted(finds, *segmentation.convert(finds, state, path, labels))
+    if labels is not None:
+        raise _needless(path, "--labels")
     judge = _seen_loss_network(state)
     if judge is not None:
         return _loss_network(judge, path, inputs)
     if inputs is not None:
-        raise StylebridgeError(
-            Code.BAD_VALUE, f"What {path} is fed follows from its kind: leave --input out."
-        )
+        raise _needless(path, "--input")
     renamed, epsilon = johnson.renamed(state)
     build = johnson.build(renamed)
     plans = {JOHNSON: (renamed, johnson.shapes(**build)), MICROAST: (state, microast.shapes())}
@@ -81,6 +89,11 @@ def convert(path: Path, inputs: str | None = None) -> Converted:
     tensors, shapes = plans[kind]
     settings = {"epsilon": epsilon, **build} if kind == JOHNSON else {}
     return Converted(kind, checkpoints.fitted(tensors, shapes, WHAT[kind], path), settings)
+
+
+def _needless(path: Path, option: str) -> StylebridgeError:
+    what = "What it is fed follows from its kind" if option == "--input" else "It tells no classes apart"
+    return StylebridgeError(Code.BAD_VALUE, f"{path} cannot be imported so: {what}, leave {option} out.")
 
 
 def _seen_loss_network(state: Mapping[str, Tensor]) -> str | None:

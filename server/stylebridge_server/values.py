@@ -7,6 +7,7 @@ the top left pixel at (0, 0), unless a docstring says normalised.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -58,6 +59,8 @@ class SourceInfo:
             "acescg", ...).
         alpha: what the last of 2 or 4 channels is: "straight", "premultiplied", or "none" where it is no alpha; ""
             stands for the usual, "straight" with 2 or 4 channels and "none" with 1 or 3.
+        display: of files that know a display window (OpenEXR), where it lies in the picture: x0, y0, x1, y1 in pixels,
+            ends excluded; it may reach beyond the picture, or be smaller. None where the picture is what is shown.
         tags: what a sink needs to write the same kind of file (codec, pixel format, colour tags, time base);
             only the media room reads it.
     """
@@ -74,6 +77,7 @@ class SourceInfo:
     sound: int = 0
     colour: str = "srgb"
     alpha: str = ""
+    display: tuple[int, int, int, int] | None = None
     tags: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -156,6 +160,23 @@ class Prompt:
     not_points: tuple[tuple[float, float], ...] = ()
     box: tuple[float, float, float, float] | None = None
     matte: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class GivenMatte:
+    """A matte that the user brings for every frame of a shot.
+
+    Attributes:
+        name: what looks select its instance by.
+        z: of the instance; None for above all that the segmenter finds, later ones above earlier ones.
+        content: names what all its frames hold.
+        read: gives (H, W) uint8 of the shot's size by frame number, 255 where the thing covers the pixel.
+    """
+
+    name: str
+    z: int | None
+    content: str
+    read: Callable[[int], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,10 @@ def test_layers_are_asked_for_without_strength_and_several_come_for_a_frame(serv
     client, peer = serve(open_shot=result(**SHOT), render=answers)
     shot = client.open_shot("plate.mp4")
     pictures = list(client.render(shot, LOOK, [0], output="layers", scale=2, samples="float16"))
-    assert [(p.number, p.extra["layer"], bytes(p.data)) for p in pictures] == [(0, 0, b"\7"), (0, 2, b"\1")]
+    assert [(p.number, p.extra["layer"], bytes(p.data), p.more) for p in pictures] == [
+        (0, 0, b"\7", True),
+        (0, 2, b"\1", False),
+    ]
     asked = next(named for named in peer.asked if named["op"] == "render")
     assert (asked["output"], asked["scale"], asked["samples"]) == ("layers", 2, "float16")
     assert asked["look"] == {

@@ -39,6 +39,18 @@ def test_the_client_mixes_layers_to_the_flattened_frame(server: str, movie: Path
             assert np.abs(mixed - flat[place] / 255).max() < 2**-9 + 0.5 / 255
 
 
+def test_mattes_come_alone(server: str, movie: Path) -> None:
+    with Client.connect(server) as client:
+        shot = client.open_shot(movie)
+        analysis = client.analyse(shot, [PROMPT])
+        ask = {"analysis": analysis, "output": "mattes", "samples": "uint8"}
+        background, ball = client.render(shot, {"schema": "look.1"}, [4], **ask)
+        [found] = client.mattes(shot, analysis, 1, [4])
+        assert (background.channels, background.extra, ball.extra) == (1, {"layer": 0}, {"layer": 1})
+        assert bytes(ball.data) == bytes(found.data)
+        assert np.array_equal(255 - np.asarray(ball), np.asarray(background))
+
+
 def test_a_proxy_has_the_size_divided(server: str, movie: Path) -> None:
     with Client.connect(server) as client:
         shot = client.open_shot(movie)
@@ -56,7 +68,7 @@ def test_what_cannot_be_asked_is_refused(server: str, movie: Path) -> None:
         shot = client.open_shot(movie)
         analysis = client.analyse(shot, segmenter="none")
         for fields, code, words in (
-            ({"output": "deep"}, Code.BAD_REQUEST, "none of flat, layers"),
+            ({"output": "deep"}, Code.BAD_REQUEST, "none of flat, layers, mattes"),
             ({"scale": 0}, Code.BAD_REQUEST, "out of range"),
             ({"output": "layers", "samples": "float64"}, Code.BAD_REQUEST, "none of uint8"),
             ({"samples": "float32"}, Code.BAD_REQUEST, "only layers"),

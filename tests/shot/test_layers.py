@@ -171,6 +171,20 @@ def test_only_what_has_a_style_has_a_layer_and_the_rest_still_covers(analysis: A
     assert all(np.array_equal(fewer[one], whole[one]) for one in fewer)
 
 
+def test_mattes_are_those_of_the_layers_and_of_what_is_not_selected_too(analysis: Analysis) -> None:
+    bench = Bench(Shot(Plate()), analysis)
+    said = look([1.0] * 4, edge_softness=20.0)
+    layers = bench.layers(said, 1, "float32")
+    del said["instance"][1]
+    found = resolve(Look.from_data(said).for_output("mattes"), bench.shot, analysis, STYLES.__getitem__)
+    mattes = shares_of(bench.shot, analysis, found, 1, every=True)
+    assert sorted(mattes) == [0, 1, 2, 3] and not found.styled
+    assert np.abs(sum(mattes.values()) - 1).max() < 1e-6
+    assert np.array_equal(mattes[3], layers[3][..., 3])
+    left = np.minimum(analysis.matte(2, 1) / np.float32(255), 1 - mattes[3] - mattes[1])
+    assert np.allclose(mattes[2], left, atol=1e-6) and mattes[2].any()
+
+
 def test_pixels_that_are_not_finite_are_in_no_layer(analysis: Analysis) -> None:
     class Holed(Plate):
         def read(self, number: int) -> Frame:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_models import checkpoints, installed, kinds, registry
+from stylebridge_models import checkpoints, installed, kinds, registry, segmentation
 
 app = typer.Typer(
     help="Show the models that are here; import those that you have.",
@@ -22,7 +22,8 @@ app = typer.Typer(
 )
 
 # What looks and `describe` call the network that ships, and the method that is no network.
-_RESERVED = {"style", "embedded", "optimise"}
+_RESERVED = {"style", "embedded", "optimise", "auto", "none", "host"}
+_MOST_LABELS = 10_000
 
 
 @app.command("list")
@@ -47,9 +48,15 @@ def _import(
             help="What it is fed: 0-1, 0-255, -1-1 or imagenet (ONNX); caffe or torchvision (loss networks).",
         ),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", help="Names of the classes that the network finds, one a line.", metavar="FILE"
+        ),
+    ] = None,
 ) -> None:
-    """Take in a style network, which --style NAME then uses, or a loss network."""
-    print(take_in(file, name, licence, input))
+    """Take in a network that styles, one that finds instances, or a loss network."""
+    print(take_in(file, name, licence, input, labels))
 
 
 @app.command("path")
@@ -93,7 +100,7 @@ def listed(as_json: bool) -> str:
     return "\n".join(lines)
 
 
-def take_in(path: Path, name: str | None, licence: str, said: str | None) -> str:
+def take_in(path: Path, name: str | None, licence: str, said: str | None, labels: Path | None = None) -> str:
     """Convert a file and keep it.
 
     Args:
@@ -101,6 +108,7 @@ def take_in(path: Path, name: str | None, licence: str, said: str | None) -> str
         name: what it will be called; None is the file's name.
         licence: words for the list.
         said: what an ONNX or a loss network is fed; None recognises it.
+        labels: a file with the names of the classes that a network finds; None for COCO's or Pascal VOC's.
 
     Returns:
         What was taken in, for people.
@@ -117,9 +125,30 @@ def take_in(path: Path, name: str | None, licence: str, said: str | None) -> str
         )
     if path.suffix.lower() == ".onnx":
         return _take_in_onnx(path, name, licence, said)
-    found = kinds.convert(path, said)
+    found = kinds.convert(path, said, None if labels is None else read_labels(labels))
     source = installed.source_of(path)
     return _told(installed.install(name, found.kind, found.tensors, source, licence, found.settings))
+
+
+def read_labels(path: Path) -> list[str]:
+    """The names in a list of labels, one a line.
+
+    Raises:
+        StylebridgeError: NOT_READABLE.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise StylebridgeError(
+            Code.NOT_READABLE, f"The list of labels {path} cannot be read: {reason}."
+        ) from None
+    labels = [line for line in lines if line]
+    if not 0 < len(labels) <= _MOST_LABELS:
+        raise StylebridgeError(
+            Code.NOT_READABLE, f"The list of labels {path} has {len(labels)} names: write one a line."
+        )
+    return labels
 
 
 def where(name: str | None) -> str:
@@ -143,6 +172,8 @@ def _told(card: installed.Card) -> str:
     from stylebridge_models import loss_networks
 
     told = f"{card.name}: {kinds.WHAT[card.kind]}, {_size(card.bytes)}, licence {card.licence}, version {card.version}."
+    if card.kind in segmentation.WHAT:
+        return f"{told}\nFind with it: stylebridge segment CLIP --segmenter {card.name}"
     if card.kind in loss_networks.NAMES:
         return f"{told}\nIt has the layers up to {card.settings['layers'][-1]}, fed as {card.settings['inputs']} does."
     use = f"{card.name}:PICTURE" if card.kind == kinds.MICROAST else card.name

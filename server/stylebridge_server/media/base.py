@@ -8,6 +8,7 @@ from types import TracebackType
 
 from stylebridge import stamp
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.media.gaps import Gaps
 from stylebridge_server.values import Frame, SourceInfo
 
 
@@ -18,11 +19,15 @@ class Source(ABC):
         name: what sentences call it: the path or pattern it was opened with.
         info: what it declares about itself. `info.tags` is for the sink of this room only.
         readable_last: the last frame that can be read; before `info.last` where the file is cut off.
+        views: the views that the files hold, the first one first; none where they do not speak of views.
+        gaps: what stands for frames that are missing in the middle, a sentence; "" where none is.
     """
 
     name: str
     info: SourceInfo
     readable_last: int
+    views: tuple[str, ...] = ()
+    gaps: str = ""
 
     @abstractmethod
     def read(self, number: int) -> Frame:
@@ -107,7 +112,8 @@ class Sink(ABC):
         self.next = first
         self.left_out: list[str] = []
         self._kept: frozenset[int] = frozenset()
-        self._metadata: dict[str, str] = {}
+        gaps = like.tags.get("gaps")
+        self._metadata: dict[str, str] = gaps.notes(first, last) if isinstance(gaps, Gaps) else {}
         self._record = stamp.Record()
         self._closed = False
 

@@ -54,7 +54,7 @@ class MovieSink(Sink):
         self._encoding = choose_encoding(path, like, lossless, codec)
         self.lossless = self._encoding.written.lossless
         self.description, self.form = self._encoding.description, self._encoding.form
-        self._metadata = dict(metadata)
+        self._metadata.update(metadata)
         aspect = like.pixel_aspect
         if aspect != 1 and path.suffix.lower() not in self._encoding.written.carries_aspect:
             self.left_out.append(f"the pixel aspect {aspect.numerator}:{aspect.denominator}")

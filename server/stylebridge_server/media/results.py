@@ -12,6 +12,7 @@ from stylebridge.errors import StylebridgeError
 from stylebridge.stamp import REQUEST, Record
 from stylebridge_server.media import png, tiff
 from stylebridge_server.media.codecs import MOVIES
+from stylebridge_server.media.exr_file import read_headers
 from stylebridge_server.media.limits import MAX_FILE
 from stylebridge_server.media.movie_decoder import open_container
 from stylebridge_server.media.notes import from_one_text, only_own
@@ -28,6 +29,9 @@ def read_notes(path: str | Path) -> dict[str, str]:
         if path.suffix.lower() in (".jpg", ".jpeg"):
             with Image.open(path, formats=("JPEG",)) as image:
                 return from_one_text(image.info.get("comment", b"").decode(errors="replace"))
+        if path.suffix.lower() == ".exr":
+            attributes = [one for part in read_headers(path).parts for one in part.attributes.items()]
+            return only_own({name: one.text for name, one in attributes if one.type == "string"})
         if 0 < path.stat().st_size <= MAX_FILE:
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _notes_of_picture(data)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.files import content_hash, readable_file, writable_place
+from stylebridge_server.media.gaps import Gaps
 from stylebridge_server.media.still import check_writable, read_picture, write_picture
 from stylebridge_server.values import Frame, SourceInfo
 
@@ -18,34 +23,30 @@ RATE = Fraction(24)
 
 
 class SequenceSource(Source):
-    """Numbered picture files. Frame numbers are the files' own."""
+    """Numbered picture files. Frame numbers are the files' own.
 
-    def __init__(self, pattern: Pattern) -> None:
-        self.name = str(pattern)
-        self._pattern = pattern
-        numbers = pattern.numbers()
-        if not numbers:
-            raise StylebridgeError(
-                Code.NOT_FOUND, f"There is no file that fits {pattern}; check its name and folder."
-            )
-        first, last = numbers[0], numbers[-1]
-        if len(numbers) != last - first + 1:
-            gap = next(first + place for place, number in enumerate(numbers) if number != first + place)
-            raise StylebridgeError(
-                Code.NOT_FOUND,
-                f"{pattern} lacks frame {gap} (it runs from {first} to {last}); "
-                f"put {pattern.path(gap).name} there.",
-                frame=gap,
-                missing=last - first + 1 - len(numbers),
-            )
+    Args:
+        name: what sentences call it.
+        files: by frame number, ascending, at least one.
+        gaps: what stands for frames that are missing between them.
+    """
+
+    def __init__(self, name: str, files: Mapping[int, Path], gaps: Gaps) -> None:
+        self.name = name
+        self._files, self._gaps = files, gaps
+        first, last = min(files), max(files)
         self.readable_last = last
-        self.info = _info("sequence", pattern.path(first), self.name, first, last, RATE)
+        self.gaps = gaps.sentence(first, last)
+        info = _info("sequence", files[first], name, first, last, RATE)
+        self.info = replace(info, tags={**info.tags, "gaps": gaps})
 
     def read(self, number: int) -> Frame:
         self.check_number(number)
-        path = self._pattern.path(number)
+        info, held = self.info, self._gaps.held(number)
+        if held is None:
+            return Frame(number, np.zeros((info.height, info.width, info.channels), info.dtype))
+        path = self._files[held]
         frame = Frame(number, read_picture(path).pixels)
-        info = self.info
         if frame.pixels.shape != (info.height, info.width, info.channels) or frame.pixels.dtype != info.dtype:
             height, width, channels = frame.pixels.shape
             raise StylebridgeError(
@@ -58,8 +59,10 @@ class SequenceSource(Source):
 
     def content_hash(self) -> str:
         digest = hashlib.blake2b(digest_size=32)
-        for number in range(self.info.first, self.info.last + 1):
-            digest.update(f"{number}:{content_hash(readable_file(self._pattern.path(number)))};".encode())
+        for number, path in self._files.items():
+            digest.update(f"{number}:{content_hash(readable_file(path))};".encode())
+        if self.gaps:
+            digest.update(self._gaps.policy.encode())
         return digest.hexdigest()
 
     def close(self) -> None:
@@ -98,7 +101,7 @@ class PictureSink(Sink):
         super().__init__(like, first, last)
         self.name = str(target)
         self._target = target
-        self._metadata = dict(metadata)
+        self._metadata.update(metadata)
         if isinstance(target, Path) and first != last:
             numbered = target.with_name(f"{target.stem}.####{target.suffix}")
             raise StylebridgeError(

@@ -66,7 +66,8 @@ def read_picture(path: str | Path) -> Picture:
     if data.startswith(_EXR_SIGNATURE) or path.suffix.lower() == ".exr":
         raise StylebridgeError(
             Code.NOT_READABLE,
-            f"{name} is an OpenEXR picture, which is not read yet; convert it to 16-bit PNG or TIFF.",
+            f"{name} is an OpenEXR picture, which is read as a plate only, with a name that ends in .exr; "
+            "convert it to 16-bit PNG or TIFF.",
         )
     return _read_by_pillow(data, name)
 
@@ -100,8 +101,6 @@ def encode_picture(path: Path, pixels: Pixels, tags: Mapping[str, object], text:
 def check_writable(path: Path, channels: int, dtype: str) -> None:
     """Refuse a kind of picture that cannot hold these pixels, naming one that can."""
     extension = path.suffix.lower()
-    if extension == ".exr":
-        raise StylebridgeError(Code.BAD_VALUE, f"{path.name}: OpenEXR is not written yet; write PNG or TIFF.")
     if extension not in WRITTEN:
         raise StylebridgeError(
             Code.BAD_VALUE,

@@ -25,6 +25,8 @@ from stylebridge_server.steps import step
 from stylebridge_server.values import Frame, Instance, Pixels, Plane, Rgb
 
 BACKGROUND = 0  # the background's id
+_AS_FOUND: Mapping[str, Any] = {"matte_grow": 0.0, "edge_softness": 0.0, "z_order": 0}
+_Z_RANGE = 1 << 40  # more than any z and z-order
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,15 @@ def render(
     # A layer whose share is empty on this frame has nothing to style.
     active = {one: layer for one, layer in active.items() if shares[one].any()}
     step()
-    working = colour.to_working(source.pixels)
+    seen = shot.display(number)
     layers = []
     for one, layer in active.items():
-        styled = _styled(look, layer.at(number), number, streams, shares[one], working)
+        styled = _styled(look, layer.at(number), number, streams, shares[one], seen)
         step()
+        styled = shot.encoding.back(styled, seen, source.pixels)
         layers.append((shares[one], layer.amount(number), styled))
-    return Frame(number, composite.composite(source.pixels, layers))
+    premultiplied = shot.info.alpha == "premultiplied"
+    return Frame(number, composite.composite(source.pixels, layers, premultiplied))
 
 
 def render_layer(
@@ -143,19 +147,20 @@ def render_layer(
     if not share.any():
         return np.zeros((*share.shape, 4), dtype)
     pixels = shot.read(number).pixels
-    finite = np.isfinite(pixels[..., :3]).all(axis=-1)
+    finite = np.isfinite(pixels).all(axis=-1)
     if not finite.all():
         share = np.where(finite, share, np.float32(0))  # the composite leaves such pixels alone too
-    working = colour.to_working(pixels)
-    styled = _styled(look, look.layers[one].at(number), number, streams, share, working)
+    seen = shot.display(number)
+    styled = _styled(look, look.layers[one].at(number), number, streams, share, seen)
     step()
+    styled = shot.encoding.back(styled, seen, pixels)
     return composite.layer(share, styled, dtype)
 
 
 def _styled(
-    look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane, working: Rgb
+    look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane, seen: Rgb
 ) -> Rgb:
-    """S_i, right where the share is above 0."""
+    """What is painted over what was seen, right where the share is above 0; `Encoding.back` makes S_i of it."""
     spec = StreamSpec(
         style=look.styles[values["style"]],
         stroke=values["stroke_size"],
@@ -163,31 +168,40 @@ def _styled(
         steadiness=look.shot["steadiness"],
     )
     styled = streams.picture(spec, number, values["detail"], share)
-    return colour.keep(styled, working, values["colour_keep"]) if values["colour_keep"] > 0 else styled
+    return colour.keep(styled, seen, values["colour_keep"]) if values["colour_keep"] > 0 else styled
 
 
 def shares_of(
-    shot: AnyShot | Proxy, analysis: Analysis | None, look: Resolved, number: int
+    shot: AnyShot | Proxy, analysis: Analysis | None, look: Resolved, number: int, every: bool = False
 ) -> dict[int, Plane]:
-    """m_i by instance id: (H, W) float32 planes that together are 1."""
+    """m_i by instance id: (H, W) float32 planes that together are 1.
+
+    Args:
+        every: give those instances a share too that the look does not select, as they are and below the others, in
+            place of counting them as background.
+    """
     size = shot.info.height, shot.info.width
-    if analysis is None or not look.instances:
+    instances = dict(look.instances)
+    if analysis is not None and every:
+        instances |= {one.id: one for one in analysis.instances if one.id not in instances}
+    if analysis is None or not instances:
         return {BACKGROUND: np.ones(size, np.float32)}
     scale = shot.scale if isinstance(shot, Proxy) else 1
     placed = []
-    for identifier, instance in look.instances.items():
-        values = look.layers[identifier].at(number)
+    for identifier, instance in instances.items():
+        selected = identifier in look.instances
+        values = look.layers[identifier].at(number) if selected else _AS_FOUND
         matte = analysis.matte(identifier, number).astype(np.float32) / np.float32(255)
         matte = shrink_matte(matte, scale)
         thousandth = size[0] / 1000
         placed.append(
             (
                 matte,
-                instance.z + values["z_order"],
+                (0 if selected else -_Z_RANGE) + instance.z + values["z_order"],
                 values["matte_grow"] * thousandth,
                 values["edge_softness"] * thousandth,
                 True,
             )
         )
     shares, background = composite.resolve_mattes(placed)
-    return {BACKGROUND: background, **dict(zip(look.instances, shares, strict=True))}
+    return {BACKGROUND: background, **dict(zip(instances, shares, strict=True))}

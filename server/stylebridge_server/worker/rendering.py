@@ -8,8 +8,8 @@ from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge.protocol import LAYERS
-from stylebridge_server import steps
+from stylebridge.protocol import FLAT, LAYERS, MATTES
+from stylebridge_server import composite, steps
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.footprint import extent, of_render
 from stylebridge_server.shot.proxy import Proxy
@@ -68,8 +68,11 @@ class Rendering:
                     last=analysis.last,
                 )
             context.progress(done, len(numbers), "styling")
-            if request.get("output") == LAYERS:
+            output = request.get("output")
+            if output == LAYERS:
                 self._send_layers(context, request, seen, analysis, look, number, streams)
+            elif output == MATTES:
+                _send_mattes(context, request, seen, analysis, look, number)
             else:
                 styled = self._made(context, seen, partial(render, seen, analysis, look, number, streams))
                 context.frame(number, styled.pixels)
@@ -100,19 +103,17 @@ class Rendering:
         return analysis
 
     def _look(self, context: Context, request: Data, shot: AnyShot, analysis: Analysis | None) -> Resolved:
-        said = Look.from_data(request["look"])
-        layers = request.get("output") == LAYERS
-        if layers:
-            said = said.full_strength()
+        output = request.get("output") or FLAT
+        said = Look.from_data(request["look"]).for_output(output)
         look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models))
-        if layers and not look.styled:
+        if output == LAYERS and not look.styled:
             raise StylebridgeError(
                 Code.BAD_LOOK, "The look styles nothing, so it has no layers: give an instance a style."
             )
-        if request.get("samples") and not layers:
+        if request.get("samples") and output == FLAT:
             raise StylebridgeError(
                 Code.BAD_REQUEST,
-                "Styled frames have the sample type of their source; only layers are asked for in another.",
+                "Styled frames have the sample type of their source; only layers and mattes are asked for in another.",
             )
         return look
 
@@ -147,3 +148,18 @@ class Rendering:
         if kept is None or kept[0] != repr(scenes):
             kept = self._streams[shot, scale] = (repr(scenes), Streams(seen, scenes, self._workshop))
         return kept[1]
+
+
+def _send_mattes(
+    context: Context,
+    request: Data,
+    shot: AnyShot | Proxy,
+    analysis: Analysis | None,
+    look: Resolved,
+    number: int,
+) -> None:
+    """One plane for each instance and the background."""
+    shares = sorted(shares_of(shot, analysis, look, number, every=True).items())
+    for one, share in shares:
+        plane = composite.in_samples(share, request.get("samples") or shot.info.dtype)
+        context.frame(number, plane[..., None], {"layer": one}, more=one != shares[-1][0])

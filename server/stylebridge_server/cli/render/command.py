@@ -9,7 +9,7 @@ import typer
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli.options import Server, with_effect_options
+from stylebridge_server.cli.options import Alpha, Colour, Config, Server, with_effect_options
 
 # The names of media.CODECS, which takes a second to load.
 CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444", "dnxhr", "ffv1")
@@ -60,12 +60,16 @@ def render(
         bool,
         typer.Option("--check", help="Write nothing; say which frames of OUTPUT are stale, and end with 4."),
     ] = False,
+    colour: Colour = None,
+    alpha: Alpha = None,
+    config: Config = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
 ) -> None:
     """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
     from stylebridge_server.cli import live
+    from stylebridge_server.cli.reading import Reading
     from stylebridge_server.cli.render.job import Job, by_method, frame_range, look_from_options
     from stylebridge_server.cli.render.run import run
     from stylebridge_server.media.live import is_live
@@ -95,6 +99,7 @@ def render(
             check=check,
             codec=codec,
             sound=sound,
+            read_as=Reading(colour, alpha, config),
         )
     )
     print(outcome.message)

@@ -11,6 +11,7 @@ from stylebridge.requests import Progress
 from stylebridge.stamp import Record, Request, spans
 from stylebridge.versions import following
 from stylebridge_server import media
+from stylebridge_server.values import Frame
 
 
 class Existing:
@@ -40,6 +41,11 @@ class Existing:
     def path(self, number: int) -> Path:
         """The file of a frame."""
         return self._target if self._pattern is None else self._pattern.path(number)
+
+    def read(self, number: int) -> Frame:
+        """A frame that is there in a file of its own."""
+        with media.open_source(self.path(number)) as source:
+            return Frame(number, source.read(source.info.first).pixels)
 
     def matching(self, request: Request) -> list[int]:
         """The frames that are there and say that this request made them."""

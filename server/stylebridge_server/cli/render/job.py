@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.wording import suggestion
+from stylebridge_server.cli.reading import Reading
 from stylebridge_server.shot.looks import load_look
 
 
@@ -30,6 +31,7 @@ class Job:
         check: compare what is there with the request, and write nothing.
         codec: of a movie, by its name; None for the source's, or what the container usually holds.
         sound: what becomes of the source's sound, one of `media.companions.SOUNDS`.
+        read_as: colour space and alpha of the source, where they were said.
     """
 
     source: str
@@ -44,6 +46,7 @@ class Job:
     check: bool = False
     codec: str | None = None
     sound: str = "copy"
+    read_as: Reading = field(default_factory=Reading)
 
 
 def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:

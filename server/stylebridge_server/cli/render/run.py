@@ -20,7 +20,7 @@ from stylebridge_server.cli.render.outcome import Outcome, outcome
 from stylebridge_server.cli.render.pipeline import carry
 from stylebridge_server.cli.render.sheet import Sheet
 from stylebridge_server.shot.looks import format_look
-from stylebridge_server.values import Frame, SourceInfo
+from stylebridge_server.values import SourceInfo
 
 #: Memory for finished tiles of a server that is started for one render, in MiB.
 RESULTS_MB = 64
@@ -102,10 +102,11 @@ def _open_sink(job: Job, like: SourceInfo, first: int, last: int) -> media.Sink:
 
 
 def _ask(job: Job, client: Client, like: SourceInfo, report: OnProgress) -> Asked:
-    shot = client.open_shot(job.source, progress=report)
+    shot = client.open_shot(job.source, progress=report, **job.read_as.options())
+    look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
-    prompts = [prompt.to_data() for prompt in job.look.prompts]
-    analysis = client.analyse(shot, prompts, segmenter, report)
+    mattes = look.get("matte", []) if job.look.instances else []
+    analysis = client.analyse(shot, look.get("prompt", []), segmenter, report, mattes)
     form = media.form_of(job.target, like, job.codec)
     return Asked(client, shot, analysis, stamp.of(client, shot, analysis, job.look, form=form))
 
@@ -143,10 +144,12 @@ def _fill(
     sheet = None
     if job.contact_sheet is not None:
         title = Path(job.target).name
-        frames = (sink.first, sink.last)
-        sheet = Sheet(job.contact_sheet, title, asked.client, asked.shot, asked.analysis, source, frames)
+        frames, encoding = (sink.first, sink.last), job.read_as.encoding(asked.shot)
+        sheet = Sheet(
+            job.contact_sheet, title, asked.client, asked.shot, asked.analysis, source, frames, encoding
+        )
         for number in sheet.shown.intersection(kept):
-            sheet.see(Frame(number, media.load_image(existing.path(number)).pixels))
+            sheet.see(existing.read(number))
     problem = None
     if numbers:
         look = job.look.to_data()
