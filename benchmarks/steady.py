@@ -163,7 +163,7 @@ def errors(clips: Sequence[Frames], judge: Judge) -> list[list[float]]:
 
 def table(title: str, source: Frames, painting: Path, judge: Judge, engine: style.Engine) -> list[str]:
     """One clip in one style."""
-    picture = media.load_image(painting)
+    picture = media.load_image(painting).pixels
     ours = by_engine(engine, picture, source)
     rows: dict[str, Frames] = {
         f"ours, window {n}" if n > 1 else "ours, per frame": steadied(source, ours, n) for n in WINDOWS
