@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .configs import BUILT_IN, Named, config_of, packed
 from .connection import RETRIES, Connection, OnProgress, Supply
 from .errors import Code, StylebridgeError
 from .finder import Finder
@@ -167,6 +168,9 @@ class Client:
         pushed: Mapping[str, Any] | None = None,
         frames: Frames | None = None,
         live: Mapping[str, Any] | None = None,
+        colour: str | None = None,
+        alpha: str | None = None,
+        config: Named | None = None,
         progress: OnProgress | None = None,
     ) -> Shot:
         """Opens a source for rendering: one of `path`, `pushed` and `live`.
@@ -179,6 +183,12 @@ class Client:
             frames: the pushed frames: a mapping, or a function, of the frame's number to a `Picture` or an array
                 (height, width, channels). It is asked for each once, and again for those that a server lost.
             live: as `pushed` but without a range, for a camera whose frames are given with `put_frame`.
+            colour: the colour space of the pixels: "srgb" (display-referred), "linear", "acescg" or another name, alias
+                or role of the config. None for the source's usual.
+            alpha: "premultiplied" or "straight"; "none" where the last channel is no alpha. None for the usual.
+            config: the OpenColorIO config that names the space: "ocio://NAME", or a path of a config.ocio (sent with
+                the tables in its folder) or of an archive of one. None for $OCIO where `colour` is given, and else
+                for OpenColorIO's own ACES configs.
             progress: called while files and frames are read and sent.
 
         Raises:
@@ -191,14 +201,20 @@ class Client:
                 Code.BAD_VALUE,
                 "A shot is opened with one of a path, pushed frames (with `frames`) or a live source: give one.",
             )
+        said = {name: value for name, value in (("colour", colour), ("alpha", alpha)) if value is not None}
+        paths: list[str] = []
         if path is not None:
-            named = str(_absolute(path))
-            source = Source({"path": named})
-            source.fields["files"] = self._inputs.files([named], source.given, progress)
+            paths = [str(_absolute(path))]
+            source = Source({"path": paths[0], **said})
         elif pushed is not None and frames is not None:
-            source = self._pushed(pushed, frames, progress)
+            said = {**pushed, **said}
+            source = self._pushed(said, frames, progress)
         else:
-            source = Source({"live": _declared(live or {})})
+            said = {**(live or {}), **said}
+            source = Source({"live": _declared(said)})
+        named = source.fields["config"] = config_of(config, said.get("colour"))
+        made = None if named is None or named.startswith(BUILT_IN) else {named: packed(named)}
+        source.fields["files"] = self._inputs.files(paths, source.given, progress, made)
         value = self._connection.call(
             "open_shot", source.fields, progress, supply=self._inputs.supplier(source.given, {}, progress)
         )
@@ -248,20 +264,26 @@ class Client:
         prompts: Sequence[Mapping[str, Any]] = (),
         segmenter: str = "auto",
         progress: OnProgress | None = None,
+        mattes: Sequence[Mapping[str, Any]] = (),
     ) -> Analysis:
         """Finds cuts and instances. The same inputs have the same analysis, which is made once.
 
         Args:
             prompts: as in a look: "name", "frame", and "points", "not_points", "box" (normalised) or "matte"
                 (a path).
-            segmenter: one of those in `describe`.
+            segmenter: one of those in `describe`. With mattes and without prompts "auto" is "host": nothing else is
+                looked for.
+            mattes: instances whose mattes are given, as a look's [[matte]] tables: "name", "path" (of a picture, or
+                a pattern with one for each frame), and "channel", or "cryptomatte" (a name in one), and "z".
         """
-        source = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
+        source: dict[str, Any] = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
+        if mattes:
+            source["mattes"] = [dict(matte) for matte in mattes]
         return self._analyse(shot, source, progress)
 
     def _analyse(self, shot: Shot, source: dict[str, Any], progress: OnProgress | None) -> Analysis:
         given = Given()
-        files = self._inputs.files(mattes_of(source["prompts"]), given)
+        files = self._inputs.files(mattes_of(source["prompts"], source.get("mattes", ())), given, progress)
         fields = {"shot": shot.id, **source, "files": files}
         value = self._connection.call("analyse", fields, progress, supply=self._supply(shot, given, progress))
         return Analysis(value["analysis"], value["cuts"], value["instances"], source)

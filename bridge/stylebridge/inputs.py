@@ -7,6 +7,7 @@ others it is told the hash, and it answers `need` with those that it lacks.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -91,13 +92,20 @@ class Inputs:
         )
         return str(value["hash"])
 
-    def files(self, paths: Iterable[str], given: Given, progress: OnProgress | None = None) -> Any:
+    def files(
+        self,
+        paths: Iterable[str],
+        given: Given,
+        progress: OnProgress | None = None,
+        made: Mapping[str, bytes] | None = None,
+    ) -> Any:
         """The field `files` for a request that names these paths; None where the server sees all of them itself.
 
         Args:
             paths: as the request names them: files, and patterns of numbered files. What is not here is left to the
                 server.
             given: gets what the server may lack.
+            made: files that no server sees, with their contents, by what the request calls them.
         """
         sent: dict[str, str] = {}
         for path in paths:
@@ -109,6 +117,10 @@ class Inputs:
             if progress and len(sent) > 1:
                 progress(Progress(done, len(sent), "reading files", 0.0))
             files[path] = {"hash": self.name(Path(local), given), "size": _size(Path(local))}
+        for path, content in (made or {}).items():
+            name = _hash_of_bytes(content)
+            files[path] = {"hash": name, "size": len(content)}
+            given.blobs[name] = content
         return self.listed(files, given) if files else None
 
     def name(self, path: Path, given: Given) -> str:
@@ -234,9 +246,10 @@ def pictures_of(look: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def mattes_of(prompts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The paths of mattes that prompts name."""
-    return [prompt["matte"] for prompt in prompts if isinstance(prompt.get("matte"), str)]
+def mattes_of(prompts: Iterable[Mapping[str, Any]], mattes: Iterable[Mapping[str, Any]] = ()) -> list[str]:
+    """The paths of mattes that prompts name, and those of a look's own mattes."""
+    named = [prompt.get("matte") for prompt in prompts] + [matte.get("path") for matte in mattes]
+    return [path for path in named if isinstance(path, str)]
 
 
 def frame_source(frames: Frames, first: int, last: int) -> Callable[[int], Picture]:
@@ -268,6 +281,10 @@ def _found(path: str) -> dict[str, str]:
         if pattern is not None:
             return {str(one): str(one.absolute()) for one in map(pattern.path, pattern.numbers())}
     return {}
+
+
+def _hash_of_bytes(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
 
 
 def _entries(error: StylebridgeError, name: str) -> set[Any]:

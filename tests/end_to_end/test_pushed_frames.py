@@ -59,9 +59,10 @@ def test_a_frame_that_the_host_cannot_make_is_named(server: str, movie: Path) ->
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"alpha": "premultiplied"}, 'alpha "premultiplied" cannot be worked with yet'),
+        ({"alpha": "premultiplied"}, 'cannot have the alpha "premultiplied"'),
         ({"alpha": "straight"}, "3 channels cannot have"),
-        ({"colour": "acescg"}, "convert the frames to srgb"),
+        ({"alpha": "premultiplyed"}, "did you mean 'premultiplied'"),
+        ({"colour": "ACEScgg"}, "did you mean 'ACEScg'"),
         ({"width": 161}, "put frames of one size and type"),
         ({"rate": [24, 0]}, "numerator and denominator"),
         ({"last": 2**40}, "at most 100000"),

@@ -11,8 +11,10 @@ import pytest
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import steps, style
+from stylebridge_server.colour import Encoding
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.shown import Shown
 from stylebridge_server.shot.streams import Streams, StreamSpec, Workshop
 from stylebridge_server.style import Before
 from stylebridge_server.values import Frame, Rgb, SourceInfo
@@ -20,7 +22,7 @@ from stylebridge_server.values import Frame, Rgb, SourceInfo
 HEIGHT, WIDTH, LAST, CUT = 48, 64, 7, 5
 
 
-class Clip:
+class Clip(Shown):
     """A texture that moves two pixels a frame."""
 
     live = False
@@ -30,6 +32,8 @@ class Clip:
         noise = np.random.default_rng(0).random((HEIGHT, WIDTH + 40, 3)).astype(np.float32)
         smooth = cv2.GaussianBlur(noise, (0, 0), 3)
         self._wide = np.rint((smooth - smooth.min()) / (smooth.max() - smooth.min()) * 255).astype(np.uint8)
+
+    encoding = Encoding()
 
     def read(self, number: int) -> Frame:
         return Frame(number, np.ascontiguousarray(self._wide[:, 2 * number : 2 * number + WIDTH]))

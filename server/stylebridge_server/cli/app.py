@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli import keys, models
-from stylebridge_server.cli.options import Server
+from stylebridge_server.cli.options import Alpha, Colour, Config, Server
 from stylebridge_server.cli.render import command
 
 REFUSED, PARTIAL = 2, 3
@@ -53,13 +53,17 @@ def segment(
     look: Annotated[
         Path | None, typer.Option("--look", help="A look whose prompts point at the things.")
     ] = None,
+    colour: Colour = None,
+    alpha: Alpha = None,
+    config: Config = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
 ) -> None:
     """Find the instances of a clip; write a contact sheet and their mattes."""
     from stylebridge_server.cli import segment as segmenting
+    from stylebridge_server.cli.reading import Reading
 
-    print(segmenting.run(source, out, look, server, quiet))
+    print(segmenting.run(source, out, look, server, quiet, Reading(colour, alpha, config)))
 
 
 @app.command()

@@ -24,7 +24,7 @@ from stylebridge_server import style as styles_room
 from stylebridge_server.cli.noise import noise_response
 from stylebridge_server.cli.plot import Line, Panel, draw
 from stylebridge_server.cli.progress import progress
-from stylebridge_server.shot.shot import as_rgb8
+from stylebridge_server.shot.shown import as_rgb8
 from stylebridge_server.train.judge import SMALLEST, Judge, Seen, content_distance, style_distance
 from stylebridge_server.values import FlowPair, Rgb8
 from stylebridge_server.worker.styles import Styles

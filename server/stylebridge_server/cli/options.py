@@ -16,6 +16,23 @@ Server = Annotated[
     typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
 ]
 
+Colour = Annotated[
+    str | None,
+    typer.Option(
+        "--colour",
+        help="Colour space of the source: srgb, linear, acescg, ...; docs/colour.md.",
+        metavar="SPACE",
+    ),
+]
+Alpha = Annotated[
+    str | None,
+    typer.Option("--alpha", help="The source's alpha: premultiplied, straight, none.", metavar="KIND"),
+]
+Config = Annotated[
+    str | None,
+    typer.Option("--config", help="OpenColorIO config; else $OCIO, else ACES.", metavar="CONFIG"),
+]
+
 
 def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""

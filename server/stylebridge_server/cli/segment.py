@@ -9,12 +9,20 @@ import numpy as np
 from stylebridge.client import Client
 from stylebridge_server import media
 from stylebridge_server.cli.progress import progress
+from stylebridge_server.cli.reading import Reading
 from stylebridge_server.cli.sheet import ContactSheet, chosen, instances_of, overlay
 from stylebridge_server.shot.looks import load_look
-from stylebridge_server.shot.shot import as_rgb8
+from stylebridge_server.shot.shown import as_rgb8
 
 
-def run(source: str, out: Path | None, look: Path | None, server: str | None, quiet: bool) -> str:
+def run(
+    source: str,
+    out: Path | None,
+    look: Path | None,
+    server: str | None,
+    quiet: bool,
+    read_as: Reading,
+) -> str:
     """Find the instances of a clip.
 
     Args:
@@ -22,6 +30,7 @@ def run(source: str, out: Path | None, look: Path | None, server: str | None, qu
         out: folder for the sheet and the mattes, `<name>.<frame>.png`; None writes the sheet only, beside the
             source's name in the current folder.
         look: a look whose prompts point at the things; None finds them.
+        read_as: colour space and alpha of the source, where they were said.
 
     Returns:
         What was found and written, for people.
@@ -36,9 +45,10 @@ def run(source: str, out: Path | None, look: Path | None, server: str | None, qu
         progress(quiet) as report,
         Client.connect(server) as client,
     ):
-        shot = client.open_shot(source, progress=report)
+        shot = client.open_shot(source, progress=report, **read_as.options())
+        encoding = read_as.encoding(shot)
         segmenter = data.get("shot", {}).get("segmenter", "auto")
-        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report)
+        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report, data.get("matte", []))
         found = instances_of(analysis)
         frames = shot.frames
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +62,7 @@ def run(source: str, out: Path | None, look: Path | None, server: str | None, qu
                     media.save_image(folder / f"{name}.{picture.number:04d}.png", np.asarray(picture))
         sheet = ContactSheet(f"{Path(source).name}: instances", ["source", "instances"])
         for place, number in enumerate(shown):
-            original = as_rgb8(opened.read(number))
+            original = as_rgb8(opened.read(number), encoding)
             drawn = overlay(original, [(one, mattes[one.id][place]) for one in found])
             sheet.add(f"frame {number}", [original, drawn])
     path = folder / f"{Path(source).stem}.instances.png"

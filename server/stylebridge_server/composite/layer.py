@@ -21,7 +21,7 @@ def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
         share: m_i, (H, W) float32 in [0, 1]; see `resolve_mattes`.
         styled: S_i, (H, W, 3) float32, white at 1. Where the share is 0 it may hold anything.
         dtype: of the result: uint8, uint16 (1 is their greatest value; rounded to the nearest, halves to even, colours
-            clipped to [0, 1]), float16 or float32.
+            clipped to [0, 1]), float16 (which ends at 65504) or float32.
 
     Returns:
         (H, W, 4), 0 where the share is 0.
@@ -42,8 +42,9 @@ def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
 
 
 def in_samples(values: NDArray[np.float32], dtype: DTypeLike) -> Pixels:
-    """Values of which white is 1, in a sample type: integers are clipped, and rounded to the nearest."""
+    """Values of which white is 1, in a sample type: integers are clipped and rounded to the nearest, a half float ends at 65504."""
     kind = np.dtype(dtype)
     if not np.issubdtype(kind, np.integer):
-        return values.astype(kind, copy=False)
+        most = np.finfo(kind).max
+        return np.clip(values, -most, most).astype(kind, copy=False)
     return np.rint(np.clip(values, 0.0, 1.0) * np.float32(np.iinfo(kind).max)).astype(kind)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from stylebridge_server.segment.host import Beside, Host, write_given
 from stylebridge_server.segment.interface import FrameReader, MatteStore, Segmenter
 
-__all__ = ["FrameReader", "MatteStore", "Segmenter", "load", "names"]
+__all__ = ["Beside", "FrameReader", "MatteStore", "Segmenter", "load", "names", "write_given"]
 
 
 def names() -> list[str]:
@@ -12,15 +13,15 @@ def names() -> list[str]:
     from stylebridge_server.segment import backends
 
     known = backends.cards()
-    return ["auto", "embedded", *sorted({*known, *(card.kind for card in known.values())}), "none"]
+    return ["auto", "embedded", *sorted({*known, *(card.kind for card in known.values())}), "host", "none"]
 
 
 def load(name: str, device: str = "cpu", pointed: bool = False) -> Segmenter:
     """The segmenter of that name.
 
     Args:
-        name: "embedded", "none", a kind of network ("maskrcnn"), an installed network's name ("name@version" for an
-            earlier one), or "auto" for the best that is installed.
+        name: "embedded", "host", "none", a kind of network ("maskrcnn"), an installed network's name ("name@version"
+            for an earlier one), or "auto" for the best that is installed.
         device: where networks run.
         pointed: whether there are prompts, which decides what "auto" means.
 
@@ -33,6 +34,8 @@ def load(name: str, device: str = "cpu", pointed: bool = False) -> Segmenter:
         from stylebridge_server.segment.none import Nothing
 
         return Nothing()
+    if name == "host":
+        return Host()
     if name == "auto":
         card = backends.best(pointed)
         if card is not None:

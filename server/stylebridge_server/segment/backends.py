@@ -74,7 +74,7 @@ def named(name: str, device: str) -> Segmenter:
                 f"No network of the kind '{base}' is installed: `stylebridge models import FILE --name {base}` "
                 "takes in one that you have, `stylebridge models pull` fetches those that can be fetched.",
             )
-        words = ["auto", "embedded", "none", *segmentation.WHAT, *known]
+        words = ["auto", "embedded", "host", "none", *segmentation.WHAT, *known]
         raise StylebridgeError(
             Code.BAD_VALUE,
             f"There is no segmenter '{name}': {suggestion(base, words)}",

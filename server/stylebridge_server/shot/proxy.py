@@ -2,7 +2,8 @@
 
 At scale n the pixel (x, y) of a proxy is the mean of the plate's pixels from (n x, n y) to (n x + n, n y + n), ends
 excluded, as far as they lie in the picture: so the size is the plate's divided by n, rounded up. The mean is taken of
-the values that the shot holds; straight alpha weighs the colours that it goes with. Mattes are shrunk in the same way.
+the values that the shot holds, as far as they are finite; straight alpha weighs the colours that it goes with. Mattes
+are shrunk in the same way.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 
 from stylebridge_server.shot.cache import key
 from stylebridge_server.shot.shot import AnyShot
-from stylebridge_server.values import Frame, Pixels, Plane, SourceInfo
+from stylebridge_server.shot.shown import Shown
+from stylebridge_server.values import Frame, Pixels, Plane, SourceInfo, usual_alpha
 
 
-class Proxy:
+class Proxy(Shown):
     """A shot seen at a scale.
 
     Args:
@@ -29,6 +31,7 @@ class Proxy:
         id: names contents, range and scale.
         scale: as given.
         info: what the source declares, with the proxy's size.
+        encoding: as of the shot.
     """
 
     KEPT = 3  # as of a shot
@@ -37,6 +40,7 @@ class Proxy:
         self._shot, self.scale = shot, scale
         self._recent: OrderedDict[int, Frame] = OrderedDict()
         self.live = shot.live
+        self.encoding = shot.encoding
         self.id = key("proxy", shot.id, scale)
         self.info: SourceInfo = replace(
             shot.info, width=-(-shot.info.width // scale), height=-(-shot.info.height // scale)
@@ -46,7 +50,7 @@ class Proxy:
         """The frame of that number, shrunk; raises as the shot does."""
         kept = None if self.live else self._recent.get(number)
         if kept is None:
-            kept = Frame(number, shrink(self._shot.read(number).pixels, self.scale))
+            kept = Frame(number, shrink(self._shot.read(number).pixels, self.scale, self.info.alpha))
             self._recent[number] = kept
             while len(self._recent) > self.KEPT:
                 self._recent.popitem(last=False)
@@ -57,12 +61,13 @@ class Proxy:
         return key("proxy", self._shot.content(number), self.scale)
 
 
-def shrink(pixels: Pixels, scale: int) -> Pixels:
+def shrink(pixels: Pixels, scale: int, kind: str | None = None) -> Pixels:
     """A picture shrunk by area averaging, as the module says.
 
     Args:
-        pixels: (H, W, C), of any sample type; with 2 and 4 channels the last is straight alpha.
+        pixels: (H, W, C), of any sample type.
         scale: 1 or more.
+        kind: what the last of 2 or 4 channels is: "straight", "premultiplied" or "none"; None for the usual.
 
     Returns:
         (ceil(H / scale), ceil(W / scale), C) of the same type; integers are rounded to the nearest, halves to even.
@@ -70,12 +75,16 @@ def shrink(pixels: Pixels, scale: int) -> Pixels:
     if scale == 1:
         return pixels
     values = pixels.astype(np.float32)
+    finite = np.isfinite(values).all(axis=-1, keepdims=True)
+    values[~finite[..., 0]] = 0
     plain = _means(values, scale)
-    if pixels.shape[2] in (2, 4):
-        alpha = values[..., -1:]
-        weighed = _means(values[..., :-1] * alpha, scale)
-        share = plain[..., -1:]
-        with np.errstate(invalid="ignore", divide="ignore"):
+    whole = np.ones((1, 1, 1), np.float32)
+    there = whole if finite.all() else _means(finite.astype(np.float32), scale)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        plain = np.where(there > 0, plain / there, plain)
+        if (kind or usual_alpha(pixels.shape[2])) == "straight":
+            weighed = _means(values[..., :-1] * values[..., -1:], scale)
+            share = plain[..., -1:] * there
             plain[..., :-1] = np.where(share > 0, weighed / share, plain[..., :-1])
     if np.issubdtype(pixels.dtype, np.integer):
         np.rint(plain, out=plain)

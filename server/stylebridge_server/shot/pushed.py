@@ -6,11 +6,14 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server import colour
 from stylebridge_server.shot.cache import key
+from stylebridge_server.shot.shown import Shown
 from stylebridge_server.shot.store import Store
 from stylebridge_server.values import Frame, SourceInfo
 
@@ -20,7 +23,7 @@ LIVE_LAST = 2**31  # a camera has no last frame
 LIVE_LIMIT = 4 << 30
 
 
-class PushedShot:
+class PushedShot(Shown):
     """A shot of frames that were put into the store, each named by the hash of its bytes.
 
     Args:
@@ -28,6 +31,7 @@ class PushedShot:
         hashes: of the frames from the first to the last: rows top-down without gaps, little-endian.
         store: where they are. They stay there until the shot is closed.
         check_cancelled: called now and then while they are looked up.
+        encoding: how the pixels are read; None for what `info` says of them.
 
     Attributes:
         id: the hash of all this. The same frames have the same id on every server.
@@ -40,12 +44,19 @@ class PushedShot:
     live = False
 
     def __init__(
-        self, info: SourceInfo, hashes: Sequence[str], store: Store, check_cancelled: Callable[[], None]
+        self,
+        info: SourceInfo,
+        hashes: Sequence[str],
+        store: Store,
+        check_cancelled: Callable[[], None],
+        encoding: colour.Encoding | None = None,
     ) -> None:
-        self.info = info
+        self.encoding = encoding or colour.encode(info.colour, info.alpha, info.channels)
+        self.info = replace(info, colour=self.encoding.colour, alpha=self.encoding.alpha)
         self._hashes = hashes
         self._shape = (info.height, info.width, info.channels)
-        kind = (info.kind, *self._shape, info.dtype)
+        read_as = () if self.encoding.id is None else (self.encoding.id,)
+        kind = (info.kind, *self._shape, info.dtype, *read_as)
         self._kind = key(kind)
         rate = None if info.rate is None else (info.rate.numerator, info.rate.denominator)
         self.id = key("pushed", kind, info.first, info.last, rate, list(hashes))
@@ -129,7 +140,7 @@ class PushedShot:
         )
 
 
-class LiveShot:
+class LiveShot(Shown):
     """A camera: frames come for ever, nothing is known of the whole, only the last few are kept, in a file.
 
     The file has no name: the system takes it back however this process ends.
@@ -137,6 +148,7 @@ class LiveShot:
     Args:
         info: the declared size and type; its range is every number from 0 to `LIVE_LAST`.
         name: makes the id; no two cameras are the same shot.
+        encoding: how the pixels are read; None for what `info` says of them.
 
     Raises:
         StylebridgeError: too_large for frames that are too large to keep 64 of.
@@ -145,8 +157,9 @@ class LiveShot:
     live = True
     KEPT = 64  # more than the longest window
 
-    def __init__(self, info: SourceInfo, name: str) -> None:
-        self.info = info
+    def __init__(self, info: SourceInfo, name: str, encoding: colour.Encoding | None = None) -> None:
+        self.encoding = encoding or colour.encode(info.colour, info.alpha, info.channels)
+        self.info = replace(info, colour=self.encoding.colour, alpha=self.encoding.alpha)
         nbytes = math.prod(self._shape) * np.dtype(info.dtype).itemsize
         if nbytes * self.KEPT > LIVE_LIMIT:
             raise StylebridgeError(
@@ -212,7 +225,8 @@ class LiveShot:
             raise StylebridgeError(
                 Code.NEED, f"The server lacks frame {number} of this camera: put it first.", frames=[number]
             )
-        return key("live frame", self._shape, self.info.dtype, kept[1])
+        read_as = () if self.encoding.id is None else (self.encoding.id,)
+        return key("live frame", self._shape, self.info.dtype, kept[1], *read_as)
 
     def identity(self) -> str:
         """

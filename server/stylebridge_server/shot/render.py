@@ -109,13 +109,15 @@ def render(
     # A layer whose share is empty on this frame has nothing to style.
     active = {one: layer for one, layer in active.items() if shares[one].any()}
     step()
-    working = colour.to_working(source.pixels)
+    seen = shot.display(number)
     layers = []
     for one, layer in active.items():
-        styled = _styled(look, layer.at(number), number, streams, shares[one], working)
+        styled = _styled(look, layer.at(number), number, streams, shares[one], seen)
         step()
+        styled = shot.encoding.back(styled, seen, source.pixels)
         layers.append((shares[one], layer.amount(number), styled))
-    return Frame(number, composite.composite(source.pixels, layers))
+    premultiplied = shot.info.alpha == "premultiplied"
+    return Frame(number, composite.composite(source.pixels, layers, premultiplied))
 
 
 def render_layer(
@@ -145,19 +147,20 @@ def render_layer(
     if not share.any():
         return np.zeros((*share.shape, 4), dtype)
     pixels = shot.read(number).pixels
-    finite = np.isfinite(pixels[..., :3]).all(axis=-1)
+    finite = np.isfinite(pixels).all(axis=-1)
     if not finite.all():
         share = np.where(finite, share, np.float32(0))  # the composite leaves such pixels alone too
-    working = colour.to_working(pixels)
-    styled = _styled(look, look.layers[one].at(number), number, streams, share, working)
+    seen = shot.display(number)
+    styled = _styled(look, look.layers[one].at(number), number, streams, share, seen)
     step()
+    styled = shot.encoding.back(styled, seen, pixels)
     return composite.layer(share, styled, dtype)
 
 
 def _styled(
-    look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane, working: Rgb
+    look: Resolved, values: Mapping[str, Any], number: int, streams: Streams, share: Plane, seen: Rgb
 ) -> Rgb:
-    """S_i, right where the share is above 0."""
+    """What is painted over what was seen, right where the share is above 0; `Encoding.back` makes S_i of it."""
     spec = StreamSpec(
         style=look.styles[values["style"]],
         stroke=values["stroke_size"],
@@ -165,7 +168,7 @@ def _styled(
         steadiness=look.shot["steadiness"],
     )
     styled = streams.picture(spec, number, values["detail"], share)
-    return colour.keep(styled, working, values["colour_keep"]) if values["colour_keep"] > 0 else styled
+    return colour.keep(styled, seen, values["colour_keep"]) if values["colour_keep"] > 0 else styled
 
 
 def shares_of(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
-
-import numpy as np
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import colour
 from stylebridge_server.shot.cache import key
 from stylebridge_server.shot.pushed import LiveShot, PushedShot
-from stylebridge_server.values import Frame, Rgb8, SourceInfo
+from stylebridge_server.shot.shown import Shown
+from stylebridge_server.values import Frame, SourceInfo
 
 
 class Source(Protocol):
@@ -29,26 +29,30 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Shot:
+class Shot(Shown):
     """A source with its declared range; the range, the cuts and the window are the whole source's.
 
     Args:
         source: opened media; the shot closes it.
+        encoding: how its pixels are read; None for what the source says of them.
 
     Attributes:
         id: names the contents and the range. Equal shots have equal ids on every machine.
-        info: what the source declares.
+        info: what the source declares, the colour space by the config's own name.
     """
 
     live = False
     KEPT = 3  # the composite reads again what the stream has just read
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, encoding: colour.Encoding | None = None) -> None:
         self._source = source
         self._recent: OrderedDict[int, Frame] = OrderedDict()
-        self.info = source.info
+        said = source.info
         try:
-            self.id = key("shot", source.content_hash(), self.info.first, self.info.last)
+            self.encoding = encoding or colour.encode(said.colour, said.alpha, said.channels)
+            self.info = replace(said, colour=self.encoding.colour, alpha=self.encoding.alpha)
+            read_as = [] if self.encoding.id is None else [self.encoding.id]
+            self.id = key("shot", source.content_hash(), said.first, said.last, *read_as)
         except BaseException:
             source.close()
             raise
@@ -87,12 +91,3 @@ class Shot:
 
 
 AnyShot = Shot | PushedShot | LiveShot
-
-
-def as_rgb8(frame: Frame) -> Rgb8:
-    """What the analyses look at: (H, W, 3) uint8 of any frame; alpha is dropped, floats are clipped to [0, 1]."""
-    pixels = frame.pixels
-    if pixels.dtype == np.uint8 and pixels.shape[-1] >= 3:
-        return np.ascontiguousarray(pixels[..., :3])
-    working = np.nan_to_num(colour.to_working(pixels), nan=0.0, posinf=1.0, neginf=0.0)
-    return colour.from_working(working, np.dtype(np.uint8))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server import colour, style, temporal
+from stylebridge_server import style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.proxy import Proxy
@@ -289,7 +289,7 @@ class Streams:
         """What the source shows and network size cannot: (H, W, 3) float32 around 0."""
         moment = self._at_moment(number)
         if size not in moment.detail:
-            frame = colour.to_working(self._shot.read(number).pixels)
+            frame = self._shot.display(number)
             plate = self._plate(number, size)
             step()
             moment.detail[size] = frame - cv2.resize(plate, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
@@ -353,7 +353,7 @@ class Streams:
 
         def make() -> Rgb:
             step()
-            frame = colour.to_working(self._shot.read(number).pixels)
+            frame = self._shot.display(number)
             if frame.shape[:2] == size:
                 return frame
             return cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA)

@@ -12,11 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from stylebridge.configs import BUILT_IN
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import parse_pattern
 from stylebridge.pixels import Layout
-from stylebridge.protocol import ALPHAS, MANIFEST_LIMIT
-from stylebridge_server import media
+from stylebridge.protocol import MANIFEST_LIMIT
+from stylebridge_server import colour, media
 from stylebridge_server.media.files import know_hash
 from stylebridge_server.shot.pushed import LIVE_LAST, LiveShot, PushedShot
 from stylebridge_server.shot.shot import AnyShot, Shot
@@ -28,8 +29,6 @@ from .inputs import Files, Place, hashes_of, said_as
 
 #: Shots that one session may have open. What makes room is opened again when it is asked for.
 SHOTS_LIMIT = 64
-#: Colour spaces of frames that are put.
-COLOURS = ("srgb",)
 
 
 @dataclass(eq=False)
@@ -138,11 +137,18 @@ def open_shot(context: Context, request: Mapping[str, Any]) -> AnyShot:
         raise StylebridgeError(
             Code.BAD_REQUEST, "A shot is opened with one of a path, pushed frames or a live source."
         )
+    config = _config(context, request.get("config"))
     if given == ["path"]:
-        return _of_path(context, request["path"])
+        return _of_path(context, request, config)
+    if request.get("colour") is not None or request.get("alpha") is not None:
+        raise StylebridgeError(
+            Code.BAD_REQUEST,
+            "The colour space and the alpha of frames that are made stand in their declaration.",
+        )
     declared = request[given[0]]
     if given == ["live"]:
-        return LiveShot(_info(declared, 0, LIVE_LAST), uuid.uuid4().hex)
+        info = _info(declared, 0, LIVE_LAST)
+        return LiveShot(info, uuid.uuid4().hex, _encoding(info, declared, config))
     hashes = hashes_of(declared["frames"], context.store)
     first, last = declared["first"], declared["last"]
     if last - first + 1 != len(hashes) or not hashes or len(hashes) > MANIFEST_LIMIT:
@@ -151,30 +157,35 @@ def open_shot(context: Context, request: Mapping[str, Any]) -> AnyShot:
             f"{len(hashes)} frames are named for the range {first} to {last}: name each frame of it, in order, "
             f"and at most {MANIFEST_LIMIT}.",
         )
-    return PushedShot(_info(declared, first, last), hashes, context.store, context.check_cancelled)
+    info = _info(declared, first, last)
+    encoding = _encoding(info, declared, config)
+    return PushedShot(info, hashes, context.store, context.check_cancelled, encoding)
+
+
+def _config(context: Context, named: str | None) -> colour.Config | None:
+    """The OpenColorIO config that a request names: one that is built in, or what came with the request.
+
+    Raises:
+        StylebridgeError: need, with details {"files": [hash]}; denied; as `colour.Config` does.
+    """
+    if named is None:
+        return None
+    if named.startswith(BUILT_IN):
+        return colour.Config.built_in(named)
+    return colour.Config.sent(context.file(named), named)
+
+
+def _encoding(info: SourceInfo, said: Mapping[str, Any], config: colour.Config | None) -> colour.Encoding:
+    """How the pixels are read: as the client says, else as the source does."""
+    space, alpha = said.get("colour"), said.get("alpha")
+    return colour.encode(
+        info.colour if space is None else space, info.alpha if alpha is None else alpha, info.channels, config
+    )
 
 
 def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:
     """What a client declares of frames that it makes, where this server can work with it."""
     layout = Layout(declared["dtype"], declared["height"], declared["width"], declared["channels"])
-    if declared["colour"] not in COLOURS:
-        raise StylebridgeError(
-            Code.BAD_VALUE,
-            f'The colour space "{declared["colour"]}" cannot be worked in yet: convert the frames to '
-            f"{' or '.join(COLOURS)}.",
-        )
-    if declared["alpha"] not in ALPHAS:
-        raise StylebridgeError(
-            Code.BAD_VALUE,
-            f'The alpha "{declared["alpha"]}" cannot be worked with yet: divide the colours by it and declare '
-            '"straight", or leave it out and declare "none".',
-        )
-    if (declared["alpha"] == "none") != (layout.channels in (1, 3)):
-        raise StylebridgeError(
-            Code.BAD_VALUE,
-            f'Frames of {layout.channels} channels cannot have the alpha "{declared["alpha"]}": 1 and 3 channels have '
-            '"none", 2 and 4 have "straight".',
-        )
     rate = declared.get("rate")
     if rate is not None and (len(rate) != 2 or min(rate) < 1):
         raise StylebridgeError(Code.BAD_VALUE, f"The rate {rate} is no pair of numerator and denominator.")
@@ -190,11 +201,21 @@ def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:
     )
 
 
-def _of_path(context: Context, path: str) -> Shot:
+def _of_path(context: Context, request: Mapping[str, Any], config: colour.Config | None) -> Shot:
     """A movie, a picture or a sequence: the files that came with the request, else those of this machine."""
-    sent = _sent(path, context.files)
+    source = _source(context, request["path"])
+    try:
+        encoding = _encoding(source.info, request, config)
+    except BaseException:
+        source.close()
+        raise
+    return Shot(source, encoding)
+
+
+def _source(context: Context, path: str) -> media.Source | _Sent:
+    sent = sent_files(path, context.files)
     if sent:
-        return Shot(_Sent(context, path, sent))
+        return _Sent(context, path, sent)
     # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
     context.readable(path)
     pattern = None if Path(path).is_file() else parse_pattern(path)
@@ -202,10 +223,10 @@ def _of_path(context: Context, path: str) -> Shot:
         for number in pattern.numbers():  # each file may be a link to elsewhere
             context.check_cancelled()
             context.readable(pattern.path(number))
-    return Shot(media.open_source(path))
+    return media.open_source(path)
 
 
-def _sent(path: str, files: Files) -> Files:
+def sent_files(path: str, files: Files) -> Files:
     """Of the files that came with a request, those that a path or pattern names, by name."""
     place = Place.of(path)
     if path in files:

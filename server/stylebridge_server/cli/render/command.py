@@ -9,7 +9,7 @@ import typer
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli.options import Server, with_effect_options
+from stylebridge_server.cli.options import Alpha, Colour, Config, Server, with_effect_options
 
 
 @with_effect_options((effect.LAYER, effect.SHOT))
@@ -33,12 +33,16 @@ def render(
             "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
         ),
     ] = None,
+    colour: Colour = None,
+    alpha: Alpha = None,
+    config: Config = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
 ) -> None:
     """Style a clip: a movie, a picture, an image sequence, or a camera shown live."""
     from stylebridge_server.cli import live
+    from stylebridge_server.cli.reading import Reading
     from stylebridge_server.cli.render.job import Job, by_method, frame_range, look_from_options
     from stylebridge_server.cli.render.run import run
     from stylebridge_server.media.live import is_live
@@ -49,6 +53,7 @@ def render(
         return
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
-    outcome = run(Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet))
+    read_as = Reading(colour, alpha, config)
+    outcome = run(Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet, read_as))
     print(outcome.message)
     raise typer.Exit(outcome.status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.wording import suggestion
+from stylebridge_server.cli.reading import Reading
 from stylebridge_server.shot.looks import load_look
 
 
@@ -25,6 +26,7 @@ class Job:
         server: address, or None for the running server or one started for the run.
         contact_sheet: where to write one, or None.
         quiet: no progress bars.
+        read_as: colour space and alpha of the source, where they were said.
     """
 
     source: str
@@ -34,6 +36,7 @@ class Job:
     server: str | None
     contact_sheet: Path | None
     quiet: bool
+    read_as: Reading = field(default_factory=Reading)
 
 
 def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:

@@ -54,14 +54,17 @@ def run(job: Job) -> Outcome:
 
 def _fill(job: Job, client: Client, source: media.Source, sink: media.Sink, report: OnProgress) -> str | None:
     """Write all frames; returns the sentence that says where a truncated source ends, or None."""
-    shot = client.open_shot(job.source, progress=report)
+    shot = client.open_shot(job.source, progress=report, **job.read_as.options())
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
-    analysis = client.analyse(shot, look.get("prompt", []), segmenter, report)
+    mattes = look.get("matte", []) if job.look.instances else []
+    analysis = client.analyse(shot, look.get("prompt", []), segmenter, report, mattes)
     sheet = None
     if job.contact_sheet is not None:
-        title = Path(job.target).name
-        sheet = Sheet(job.contact_sheet, title, client, shot, analysis, source, (sink.first, sink.last))
+        title, encoding = Path(job.target).name, job.read_as.encoding(shot)
+        sheet = Sheet(
+            job.contact_sheet, title, client, shot, analysis, source, (sink.first, sink.last), encoding
+        )
     numbers = range(sink.first, sink.last + 1)
     pictures = client.render(shot, look, numbers, analysis=analysis, progress=report)
     problem = carry(pictures, sink, sheet.see if sheet else lambda frame: None)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from stylebridge.client import Analysis, Client, Shot
-from stylebridge_server import media
+from stylebridge_server import colour, media
 from stylebridge_server.cli.sheet import ContactSheet, chosen, instances_of, overlay, shrunk
-from stylebridge_server.shot.shot import as_rgb8
+from stylebridge_server.shot.shown import as_rgb8
 from stylebridge_server.values import Frame, Rgb8
 
 
@@ -22,6 +22,7 @@ class Sheet:
         client, shot, analysis: give the mattes, once the frames are there.
         source: gives the pictures as they were.
         frames: that are made, first and last.
+        encoding: how the pixels of both are read.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Sheet:
         analysis: Analysis,
         source: media.Source,
         frames: tuple[int, int],
+        encoding: colour.Encoding,
     ) -> None:
         self._path = path
         self._title = title
@@ -41,12 +43,13 @@ class Sheet:
         self._analysis = analysis
         self._source = source
         self._shown = set(chosen(*frames))
+        self._encoding = encoding
         self._results: list[tuple[int, Rgb8]] = []
 
     def see(self, result: Frame) -> None:
         """Remember a frame, shrunk, if it is one of those that the sheet shows."""
         if result.number in self._shown:
-            self._results.append((result.number, shrunk(as_rgb8(result))))
+            self._results.append((result.number, shrunk(as_rgb8(result, self._encoding))))
 
     def save(self) -> None:
         """Fetch the mattes of the frames remembered, and write the sheet."""
@@ -61,7 +64,7 @@ class Sheet:
         }
         sheet = ContactSheet(self._title, ["source", "instances", "result"])
         for place, (number, result) in enumerate(self._results):
-            original = as_rgb8(self._source.read(number))
+            original = as_rgb8(self._source.read(number), self._encoding)
             drawn = overlay(original, [(one, mattes[one.id][place]) for one in found])
             sheet.add(f"frame {number}", [original, drawn, result])
         self._path.parent.mkdir(parents=True, exist_ok=True)

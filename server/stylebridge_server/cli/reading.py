@@ -1,0 +1,38 @@
+"""How a command's source is to be read, where its options say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from stylebridge.client import Shot
+from stylebridge.configs import BUILT_IN, config_of, packed
+from stylebridge_server.colour import Config, Encoding, encode
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The options --colour, --alpha and --config; None where they were not given."""
+
+    colour: str | None = None
+    alpha: str | None = None
+    config: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """For `Client.open_shot`."""
+        return {"colour": self.colour, "alpha": self.alpha, "config": self.config}
+
+    def encoding(self, shot: Shot) -> Encoding:
+        """How this process reads the same pixels, to show them to people."""
+        space, alpha, channels = shot.info["colour"], shot.info["alpha"], shot.info["channels"]
+        config = config_of(self.config, self.colour)
+        if config is None:
+            return encode(space, alpha, channels)
+        if config.startswith(BUILT_IN):
+            return encode(space, alpha, channels, Config.built_in(config))
+        with TemporaryDirectory(prefix="stylebridge-") as folder:
+            archive = Path(folder) / "config.ocioz"
+            archive.write_bytes(packed(config))
+            return encode(space, alpha, channels, Config.sent(archive, config))

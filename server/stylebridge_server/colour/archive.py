@@ -1,0 +1,136 @@
+"""An OpenColorIO config that a client sent: read from its archive, so that it names no file of this machine.
+
+OpenColorIO asks for every table by the path that its own rules make of the config's words. Here such a path is only
+looked up among the archive's entries: nothing is unpacked, and an absolute path or one with ".." finds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import PyOpenColorIO
+
+from stylebridge.configs import COUNT_LIMIT, SIZE_LIMIT
+from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.steps import step
+
+CONFIG = "config.ocio"
+#: Most bytes of one table: OpenColorIO takes it as a list of numbers, which needs many times its size.
+TABLE_LIMIT = 32 << 20
+_PIECE = 1 << 20
+
+
+class Archive:
+    """The entries of an archive, by their names.
+
+    Args:
+        path: a zip file with a config.ocio at its root, or that file alone.
+        name: what sentences call it.
+
+    Attributes:
+        id: the hash of the names and contents; the same for the same files however they were packed.
+
+    Raises:
+        StylebridgeError: bad_value for what is no archive of a config, too_large for one that unpacks to too much.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self._alone = not zipfile.is_zipfile(path)
+        self._sizes = {CONFIG: path.stat().st_size} if self._alone else self._entries()
+        if CONFIG not in self._sizes:
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"The archive {name} has no {CONFIG} at its root: pack an OpenColorIO config with its tables, "
+                "as ocioarchive does.",
+            )
+        whole = hashlib.blake2b(digest_size=16)
+        for entry in sorted(self._sizes):
+            step()
+            whole.update(hashlib.blake2b(entry.encode("utf-8", "surrogateescape")).digest())
+            whole.update(hashlib.blake2b(self.read(entry)).digest())
+        self.id = whole.hexdigest()
+
+    def _entries(self) -> dict[str, int]:
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                listed = [one for one in archive.infolist() if not one.is_dir()]
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise self._broken(error) from None
+        largest = max((one.file_size for one in listed), default=0)
+        if (
+            len(listed) > COUNT_LIMIT
+            or sum(one.file_size for one in listed) > SIZE_LIMIT
+            or largest > TABLE_LIMIT
+        ):
+            raise StylebridgeError(
+                Code.TOO_LARGE,
+                f"The config {self._name} has {len(listed)} files of together "
+                f"{sum(one.file_size for one in listed) >> 20} MiB; at most {COUNT_LIMIT} files of together "
+                f"{SIZE_LIMIT >> 20} MiB and each of {TABLE_LIMIT >> 20} MiB are possible: leave out the tables that "
+                "it does not need.",
+            )
+        return {one.filename: one.file_size for one in listed}
+
+    def has(self, entry: str) -> bool:
+        return posixpath.normpath(entry) in self._sizes
+
+    def read(self, entry: str) -> bytes:
+        """The bytes of an entry, never more than it declares.
+
+        Raises:
+            StylebridgeError: bad_value where it is damaged, or longer than it says.
+            KeyError: where there is none.
+        """
+        entry = posixpath.normpath(entry)
+        size = self._sizes[entry]
+        if self._alone:
+            return self._path.read_bytes()
+        read = bytearray()
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(entry) as file:
+                while piece := file.read(_PIECE):
+                    step()
+                    read += piece
+                    if len(read) > size:
+                        raise zipfile.BadZipFile(f"{entry} is longer than it declares")
+        except (
+            zipfile.BadZipFile,
+            EOFError,
+            OSError,
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
+            raise self._broken(error) from None
+        return bytes(read)
+
+    def config(self) -> Any:
+        """The config, which keeps this archive for its tables. Raises OpenColorIO's own exceptions."""
+        return PyOpenColorIO.Config.CreateFromConfigIOProxy(_Proxy(self))
+
+    def _broken(self, error: Exception) -> StylebridgeError:
+        return StylebridgeError(
+            Code.BAD_VALUE, f"The config {self._name} is a damaged archive ({error}): pack it again."
+        )
+
+
+class _Proxy(PyOpenColorIO.PyConfigIOProxy):
+    """How OpenColorIO reads an archive; its names."""
+
+    def __init__(self, archive: Archive) -> None:
+        super().__init__()
+        self._archive = archive
+
+    def getConfigData(self) -> str:  # noqa: N802
+        return self._archive.read(CONFIG).decode("utf-8", "replace")
+
+    def getLutData(self, path: str) -> list[int]:  # noqa: N802
+        return list(self._archive.read(path))
+
+    def getFastLutFileHash(self, path: str) -> str:  # noqa: N802
+        return f"{self._archive.id} {path}" if self._archive.has(path) else ""
