@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,17 @@ def run(source: str, wanted: Wanted, server: str | None, quiet: bool, read_as: R
             sheet.thumbnails.append((f"{one.id}  {one.name}", small))
         if wanted.out is not None and found:
             form = wanted.export or mattes_out.FORMATS[0]
-            written = mattes_out.export(form, folder, Path(source).stem, found, shot.frames, mattes.of)
-    path = folder / f"{Path(source).stem}.instances.png"
+            written = mattes_out.export(form, folder, _stem(source), found, shot.frames, mattes.of)
+    path = folder / f"{_stem(source)}.instances.png"
     sheet.save(path)
     if wanted.json:
         return json.dumps(_listed(analysis, found, path), indent=2)
     return "\n".join([*_table(analysis, found), *([written] if written else []), f"{path}: contact sheet."])
+
+
+def _stem(source: str) -> str:
+    """What files are called after a source: its name without frame numbers and ending."""
+    return re.sub(r"[._-]?(#+|%0?\d*d|%[vV])", "", Path(source).stem) or "shot"
 
 
 class _Mattes:

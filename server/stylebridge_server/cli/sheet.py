@@ -61,17 +61,16 @@ def overlay(
         cv2.drawContours(drawn, edges, -1, instance.colour, line, cv2.LINE_AA)
     image = Image.fromarray(np.rint(drawn.clip(0, 255)).astype(np.uint8))
     pen = ImageDraw.Draw(image)
-    font = ImageFont.load_default(max(10, picture.shape[0] // 20))
+    tall = max(10, picture.shape[0] // 20)
+    font = ImageFont.load_default(tall)
     for instance, matte in ordered:
         rows, columns = np.nonzero(matte > 127)
         if len(rows):
             # In the middle of it, but whole within the picture.
-            half = [side / 2 + 3 for side in (font.getlength(instance.name), font.size)]
-            place = [
-                float(np.clip(at.mean(), margin, max(side - margin, margin)))
-                for at, margin, side in zip((columns, rows), half, image.size, strict=True)
-            ]
-            pen.text(tuple(place), instance.name, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
+            half = pen.textlength(instance.name, font) / 2 + 3
+            x = float(np.clip(columns.mean(), half, max(picture.shape[1] - half, half)))
+            y = float(np.clip(rows.mean(), tall, max(picture.shape[0] - tall, tall)))
+            pen.text((x, y), instance.name, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
     return np.asarray(image)
 
 
