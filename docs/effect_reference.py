@@ -51,6 +51,12 @@ Written in `[[instance]]`. The background has none of these: it is what the inst
 Written in `[[prompt]]`: points at one thing on one frame, for the analysis to find it. Every prompt has a name,
 a frame, and points, a box or a matte. Coordinates go from 0 to 1 over the picture, origin top left.""",
     ),
+    effect.MATTE: (
+        "Of each matte that is given",
+        """\
+Written in `[[matte]]`: an instance whose matte is there already, for every frame of the shot. Every matte has a name,
+as prompts have, and a path. [layers.md](layers.md#mattes-in) says more.""",
+    ),
 }
 
 TAIL = """\

@@ -66,6 +66,15 @@ LOOKS = st.fixed_dictionaries(
             max_size=3,
             unique_by=lambda table: str(table["select"]),
         ),
+        "matte": st.lists(
+            st.fixed_dictionaries(
+                {"name": st.text("abc", min_size=1, max_size=3), "path": TEXT},
+                optional={"channel": TEXT, "cryptomatte": TEXT, "z": st.integers(-1000, 1000)},
+            ),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda table: str(table["name"]),
+        ),
         "prompt": st.lists(
             PROMPTS, min_size=1, max_size=3, unique_by=lambda table: (table["name"], table["frame"])
         ),
@@ -86,7 +95,7 @@ ODD = st.recursive(
     max_leaves=5,
 )
 NAMES = st.sampled_from(
-    [*effect.scoped(*effect.SCOPES), "schema", "background", "instance", "prompt", "shot", "models"]
+    [*effect.scoped(*effect.SCOPES), "schema", "background", "instance", "prompt", "matte", "shot", "models"]
 )
 TABLES = st.dictionaries(NAMES, ODD, max_size=3)
 NEARLY = st.dictionaries(NAMES, ODD | TABLES | st.lists(TABLES, max_size=2), max_size=4).map(

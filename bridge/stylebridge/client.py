@@ -264,20 +264,26 @@ class Client:
         prompts: Sequence[Mapping[str, Any]] = (),
         segmenter: str = "auto",
         progress: OnProgress | None = None,
+        mattes: Sequence[Mapping[str, Any]] = (),
     ) -> Analysis:
         """Finds cuts and instances. The same inputs have the same analysis, which is made once.
 
         Args:
             prompts: as in a look: "name", "frame", and "points", "not_points", "box" (normalised) or "matte"
                 (a path).
-            segmenter: one of those in `describe`.
+            segmenter: one of those in `describe`. With mattes and without prompts "auto" is "host": nothing else is
+                looked for.
+            mattes: instances whose mattes are given, as a look's [[matte]] tables: "name", "path" (of a picture, or
+                a pattern with one for each frame), and "channel", or "cryptomatte" (a name in one), and "z".
         """
-        source = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
+        source: dict[str, Any] = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
+        if mattes:
+            source["mattes"] = [dict(matte) for matte in mattes]
         return self._analyse(shot, source, progress)
 
     def _analyse(self, shot: Shot, source: dict[str, Any], progress: OnProgress | None) -> Analysis:
         given = Given()
-        files = self._inputs.files(mattes_of(source["prompts"]), given)
+        files = self._inputs.files(mattes_of(source["prompts"], source.get("mattes", ())), given, progress)
         fields = {"shot": shot.id, **source, "files": files}
         value = self._connection.call("analyse", fields, progress, supply=self._supply(shot, given, progress))
         return Analysis(value["analysis"], value["cuts"], value["instances"], source)

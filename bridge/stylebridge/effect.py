@@ -12,12 +12,12 @@ Lengths are in thousandths of the picture's height, so that a look means the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import Code, StylebridgeError
 from .keyframes import FRAME_LIMIT, Curve, finite
+from .problems import CHECKS, NOUNS
 from .wording import shown, suggestion
 
 SCHEMA = "effect.1"
@@ -27,7 +27,8 @@ LAYER = "layer"  # each instance and the background
 INSTANCE = "instance"  # each instance; the background is what they leave over
 SHOT = "shot"  # the whole shot
 PROMPT = "prompt"  # one prompt
-SCOPES = (LAYER, INSTANCE, SHOT, PROMPT)
+MATTE = "matte"  # one matte that is given
+SCOPES = (LAYER, INSTANCE, SHOT, PROMPT, MATTE)
 
 # How a parameter may change over time.
 FREELY = "freely"  # at the price of a composite
@@ -36,7 +37,6 @@ CONSTANT = "constant"
 ANIMATIONS = (FREELY, HOLD, CONSTANT)
 
 _HEIGHT = "thousandths of the picture's height"
-_LONGEST_TEXT = 4096
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Parameter:
             return f"{noun} from {_plain(self.minimum)} to {_plain(self.maximum)}{unit}"
         if self.kind == "choice":
             return "one of " + ", ".join(repr(choice) for choice in self.choices)
-        return _NOUNS[self.kind]
+        return NOUNS[self.kind]
 
     def check(self, value: object, what: str | None = None) -> Any:
         """The value in this parameter's Python type (an int given for a float becomes a float).
@@ -113,7 +113,7 @@ class Parameter:
                 known = suggestion(value, self.choices)
                 raise StylebridgeError(Code.BAD_VALUE, f"{what} is {shown(value)}; {known}", path=[])
             return value
-        problem = _CHECKS[self.kind](value)
+        problem = CHECKS[self.kind](value)
         if problem:
             raise StylebridgeError(Code.BAD_VALUE, f"{what} is {shown(value)}; {problem}.", path=[])
         return value
@@ -294,9 +294,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Segmenter",
         kind="choice",
         default="auto",
-        hint="What finds the instances: the best that is installed, the one that ships, or only prompts.",
+        hint="What finds the instances: the best that is installed, the one that ships, only mattes given, or nothing.",
         scope=SHOT,
-        choices=("auto", "embedded", "none"),
+        choices=("auto", "embedded", "host", "none"),
     ),
     Parameter(
         "name",
@@ -347,6 +347,40 @@ PARAMETERS: tuple[Parameter, ...] = (
         default=None,
         hint="A picture that is white where the thing is, in place of box and points.",
         scope=PROMPT,
+    ),
+    Parameter(
+        "path",
+        "File",
+        kind="path",
+        default=None,
+        hint="The mattes: a picture for all frames, or a pattern (roto.####.exr) with one for each.",
+        scope=MATTE,
+    ),
+    Parameter(
+        "channel",
+        "Channel",
+        kind="text",
+        default=None,
+        hint="Which channel of the file: A, R, left.mask.R; where none is named its alpha, or else its grey.",
+        scope=MATTE,
+    ),
+    Parameter(
+        "cryptomatte",
+        "Cryptomatte",
+        kind="text",
+        default=None,
+        hint="The name of a thing in a Cryptomatte; channel then says which one, where the file has several.",
+        scope=MATTE,
+    ),
+    Parameter(
+        "z",
+        "Z",
+        kind="int",
+        default=None,
+        hint="The greater lies on top; where none is given, above all that is found, in the order of the look.",
+        scope=MATTE,
+        minimum=-1000,
+        maximum=1000,
     ),
 )
 
@@ -405,77 +439,3 @@ def with_picture(style: str, picture: str) -> str:
 
 def _plain(number: float | None) -> str:
     return "any" if number is None else f"{number:.10g}"
-
-
-def text_problem(value: object) -> str:
-    """What is wrong with a value as one line of text, as the end of a sentence; empty if nothing is."""
-    if not isinstance(value, str):
-        return "it must be text"
-    if not value.strip():
-        return "it must not be empty"
-    if len(value) > _LONGEST_TEXT:
-        return f"it must not be longer than {_LONGEST_TEXT} characters"
-    if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in value):
-        return "it must be one line of readable text"
-    return ""
-
-
-def _bool_problem(value: object) -> str:
-    return "" if isinstance(value, bool) else "it must be true or false"
-
-
-def _selector_problem(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return "" if 1 <= value < 2**31 else "the ids of instances start at 1"
-    if not isinstance(value, str):
-        return "it must be a name or the id of an instance"
-    return text_problem(value)
-
-
-def _style_problem(value: object) -> str:
-    problem = text_problem(value)
-    return f"{problem}: {_NOUNS['style']}" if problem else ""
-
-
-def _inside(value: object) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and 0 <= value <= 1  # type: ignore[operator]
-
-
-def _box_problem(value: object) -> str:
-    if isinstance(value, (list, tuple)) and len(value) == 4 and all(_inside(number) for number in value):
-        x0, y0, x1, y1 = value
-        if x0 < x1 and y0 < y1:
-            return ""
-    return f"it must be {_NOUNS['box']}"
-
-
-def _points_problem(value: object) -> str:
-    if isinstance(value, (list, tuple)) and value and all(_is_point(point) for point in value):
-        return ""
-    return f"it must be {_NOUNS['points']}"
-
-
-def _is_point(point: object) -> bool:
-    return isinstance(point, (list, tuple)) and len(point) == 2 and all(_inside(number) for number in point)
-
-
-_NOUNS = {
-    "bool": "true or false",
-    "style": "the name of a preset or an installed network, or the path of a picture",
-    "text": "text",
-    "path": "the path of a file",
-    "selector": "a name or the id of an instance",
-    "box": "[x0, y0, x1, y1] with numbers from 0 to 1, x0 < x1 and y0 < y1",
-    "points": "[[x, y], ...] with numbers from 0 to 1",
-}
-
-_CHECKS: dict[str, Callable[[object], str]] = {
-    "bool": _bool_problem,
-    "style": _style_problem,
-    "text": text_problem,
-    "path": text_problem,
-    "selector": _selector_problem,
-    "box": _box_problem,
-    "points": _points_problem,
-}

@@ -246,9 +246,10 @@ def pictures_of(look: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def mattes_of(prompts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The paths of mattes that prompts name."""
-    return [prompt["matte"] for prompt in prompts if isinstance(prompt.get("matte"), str)]
+def mattes_of(prompts: Iterable[Mapping[str, Any]], mattes: Iterable[Mapping[str, Any]] = ()) -> list[str]:
+    """The paths of mattes that prompts name, and those of a look's own mattes."""
+    named = [prompt.get("matte") for prompt in prompts] + [matte.get("path") for matte in mattes]
+    return [path for path in named if isinstance(path, str)]
 
 
 def frame_source(frames: Frames, first: int, last: int) -> Callable[[int], Picture]:

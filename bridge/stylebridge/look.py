@@ -26,10 +26,12 @@ from typing import Any, Protocol, TypeVar
 from . import effect
 from .errors import Code, StylebridgeError
 from .keyframes import Curve
+from .problems import text_problem
+from .targets import Matte, Prompt
 from .wording import shown, suggestion
 
 SCHEMA = "look.1"
-TABLES = ("schema", "models", "shot", "background", "instance", "prompt")
+TABLES = ("schema", "models", "shot", "background", "instance", "prompt", "matte")
 BACKGROUND = (effect.LAYER,)  # scopes of the parameters of [background]
 INSTANCE = (effect.INSTANCE, effect.LAYER)  # and of [[instance]]
 #: What a host plays by itself over layers at full strength.
@@ -41,6 +43,7 @@ _HOMES = {
     effect.INSTANCE: "[[instance]]",
     effect.SHOT: "[shot]",
     effect.PROMPT: "[[prompt]]",
+    effect.MATTE: "[[matte]]",
 }
 
 
@@ -133,39 +136,6 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """Points at one thing on one frame. Coordinates are normalised to the picture, origin top left.
-
-    Attributes:
-        name: what an instance is selected by. Prompts of one name on several frames point at the same thing.
-        frame: the source's own frame number.
-        box: (x0, y0, x1, y1) around the thing.
-        points, not_points: (x, y) on the thing, and beside it.
-        matte: path of a picture that is white where the thing is, in place of box and points.
-    """
-
-    name: str
-    frame: int
-    box: tuple[float, float, float, float] | None = None
-    points: tuple[tuple[float, float], ...] = ()
-    not_points: tuple[tuple[float, float], ...] = ()
-    matte: str | None = None
-
-    def to_data(self) -> dict[str, Any]:
-        """The table that this prompt was read from."""
-        data: dict[str, Any] = {"name": self.name, "frame": self.frame}
-        if self.box is not None:
-            data["box"] = list(self.box)
-        if self.points:
-            data["points"] = [list(point) for point in self.points]
-        if self.not_points:
-            data["not_points"] = [list(point) for point in self.not_points]
-        if self.matte is not None:
-            data["matte"] = self.matte
-        return data
-
-
-@dataclass(frozen=True)
 class Look:
     """A whole look. Immutable; `dataclasses.replace` makes a changed one.
 
@@ -173,6 +143,7 @@ class Look:
         background: what happens to everything that no instance covers.
         instances: in the order in which they were written.
         prompts: what the analysis is to find; rendering does not read them.
+        mattes: instances that are given to the analysis; rendering does not read them.
         shot_values: the parameters of the shot that the look sets.
         models: name to version of the models that the look was made with.
         schema: version of the look's own form.
@@ -181,6 +152,7 @@ class Look:
     background: Layer = field(default_factory=Layer)
     instances: tuple[Layer, ...] = ()
     prompts: tuple[Prompt, ...] = ()
+    mattes: tuple[Matte, ...] = ()
     shot_values: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     schema: str = SCHEMA
@@ -208,12 +180,18 @@ class Look:
             _prompt(entry, f"[[prompt]] {index + 1}", ["prompt", index])
             for index, entry in enumerate(_list(table, "prompt"))
         )
+        mattes = tuple(
+            _matte(entry, f"[[matte]] {index + 1}", ["matte", index])
+            for index, entry in enumerate(_list(table, "matte"))
+        )
         _refuse_twins("instance", "select", [(layer.select,) for layer in instances])
         _refuse_twins("prompt", "frame", [(prompt.name, prompt.frame) for prompt in prompts])
+        _refuse_twins("matte", "name", [(matte.name,) for matte in mattes])
         return cls(
             _layer(table.get("background", {}), "[background]", ["background"], BACKGROUND),
             instances,
             prompts,
+            mattes,
             _shot(table.get("shot", {})),
             _models(table.get("models", {})),
         )
@@ -248,18 +226,20 @@ class Look:
             "background": self.background.to_data(),
             "instance": [layer.to_data() for layer in self.instances],
             "prompt": [prompt.to_data() for prompt in self.prompts],
+            "matte": [matte.to_data() for matte in self.mattes],
         }
         return {"schema": self.schema, **{name: table for name, table in tables.items() if table}}
 
     def full_strength(self) -> Look:
-        """The look as far as its layers at full strength depend on it: without strength, visibility and prompts. Looks
-        that differ in nothing else are equal here.
+        """The look as far as its layers at full strength depend on it: without strength, visibility, prompts and
+        mattes. Looks that differ in nothing else are equal here.
         """
         return replace(
             self,
             background=self.background.full_strength(),
             instances=tuple(layer.full_strength() for layer in self.instances),
             prompts=(),
+            mattes=(),
         )
 
     def unstyled(self) -> Look:
@@ -408,11 +388,7 @@ def _prompt(data: object, place: str, path: list[str | int]) -> Prompt:
     for name in ("name", "frame"):
         if name not in table:
             raise _bad(f"{place} has no {name}; a prompt needs a name and a frame.", path)
-    if ":" in table["name"] or table["name"].isdigit():
-        raise _bad(
-            f"{place}, name is {shown(table['name'])}; numbers and colons are kept for ids and labels.",
-            [*path, "name"],
-        )
+    _refuse_id(table["name"], place, path)
     if "matte" in table and len(table) > 3:
         raise _bad(f"{place} has a matte beside box or points; a matte replaces them.", [*path, "matte"])
     if not {"box", "points", "matte"} & set(table):
@@ -425,6 +401,29 @@ def _prompt(data: object, place: str, path: list[str | int]) -> Prompt:
         tuple(tuple(point) for point in table.get("not_points", ())),
         table.get("matte"),
     )
+
+
+def _matte(data: object, place: str, path: list[str | int]) -> Matte:
+    table = _table(data, place, path)
+    parameters = {"name": effect.find("name"), **effect.scoped(effect.MATTE)}
+    _known(table, parameters, place, path)
+    for name, value in table.items():
+        with _within(place, [*path, name]):
+            parameters[name].check(value)
+    for name in ("name", "path"):
+        if name not in table:
+            raise _bad(f"{place} has no {name}; a matte needs a name and the path of its files.", path)
+    _refuse_id(table["name"], place, path)
+    return Matte(**{name: parameters[name].check(value) for name, value in table.items()})
+
+
+def _refuse_id(name: str, place: str, path: list[str | int]) -> None:
+    """Names of prompts and mattes are none that analyses give."""
+    if ":" in name or name.isdigit():
+        raise _bad(
+            f"{place}, name is {shown(name)}; numbers and colons are kept for ids and labels.",
+            [*path, "name"],
+        )
 
 
 def _shot(data: object) -> dict[str, Any]:
@@ -441,7 +440,7 @@ def _models(data: object) -> dict[str, str]:
     table = _table(data, "[models]", ["models"])
     for name, version in table.items():
         for text in (name, version):
-            problem = effect.text_problem(text)
+            problem = text_problem(text)
             if problem:
                 raise _bad(f"[models], {shown(name)} is {shown(version)}; {problem}.", ["models", str(name)])
     return dict(table)

@@ -110,6 +110,14 @@ _PROMPT: dict[str, Field] = {
     "matte": optional(_PATH),
 }
 
+_GIVEN_MATTE: dict[str, Field] = {
+    "name": _NAME,
+    "path": _PATH,
+    "channel": Field("text", required=False, most=4096),
+    "cryptomatte": Field("text", required=False, most=4096),
+    "z": Field("int", required=False),
+}
+
 #: Requests of a client. Those with frames answer one picture for each entry, or several layers of one, in the order
 #: asked for.
 REQUESTS: Table = {
@@ -136,6 +144,7 @@ REQUESTS: Table = {
         "shot": _NAME,
         "prompts": Field("maps", most=1000, inner=_PROMPT),
         "segmenter": _NAME,
+        "mattes": Field("maps", required=False, most=1000, inner=_GIVEN_MATTE),
         "files": _FILES,
     },
     "read_analysis": {"analysis": _NAME, "offset": _COUNT},

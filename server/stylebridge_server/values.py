@@ -7,6 +7,7 @@ the top left pixel at (0, 0), unless a docstring says normalised.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -159,6 +160,23 @@ class Prompt:
     not_points: tuple[tuple[float, float], ...] = ()
     box: tuple[float, float, float, float] | None = None
     matte: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class GivenMatte:
+    """A matte that the user brings for every frame of a shot.
+
+    Attributes:
+        name: what looks select its instance by.
+        z: of the instance; None for above all that the segmenter finds, later ones above earlier ones.
+        content: names what all its frames hold.
+        read: gives (H, W) uint8 of the shot's size by frame number, 255 where the thing covers the pixel.
+    """
+
+    name: str
+    z: int | None
+    content: str
+    read: Callable[[int], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

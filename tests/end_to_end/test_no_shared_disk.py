@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,11 @@ from end_to_end_tools import environment, picture
 from stylebridge.client import Client, Progress
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.inputs import Inputs
-from stylebridge.keys import client_key
 from stylebridge.launch import StartedServer, start_server
 from stylebridge.look import Look
 from stylebridge_server import media
 
 LOOK = Look.simple("great-wave").to_data()
-
-
-@pytest.fixture(scope="module")
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
-    """Another user's server, which lets this process in and shows it no folder."""
-    home, guest = tmp_path_factory.mktemp("foreign"), tmp_path_factory.mktemp("guest")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STYLEBRIDGE_HOME", str(guest))
-        key = client_key().public.hex()
-        for name, value in environment(home).items():
-            patch.setenv(name, value)
-        server = start_server(timeout=180)
-        allowed = home / "settings" / "allowed"
-        allowed.mkdir(mode=0o700, exist_ok=True)
-        (allowed / "guest.public").write_text(key)
-        patch.setenv("STYLEBRIDGE_HOME", str(guest))
-        yield server
-        server.stop()
 
 
 def rendered(client: Client, path: Path | str, look: dict[str, Any], frames: list[int]) -> list[bytes]:
@@ -193,3 +173,30 @@ def test_a_server_killed_in_mid_render_gets_everything_again(
         assert client.server["pid"] == second.pid
     second.stop()
     first.stop()
+
+
+def test_mattes_of_a_look_are_sent(foreign: StartedServer, tmp_path: Path) -> None:
+    """Of a sequence, with numbers beyond the shot's; what is wrong with them is said of the client's own names."""
+    planes = [np.roll(np.eye(96, 160, dtype=np.uint8) * 255, number, 1) for number in range(4)]
+    for number, plane in enumerate(planes):
+        if number < 3:
+            media.save_image(tmp_path / f"plate.{number}.png", picture(number))
+        media.save_image(tmp_path / f"roto.{number}.png", plane)
+    roto = {"name": "roto", "path": str(tmp_path / "roto.#.png")}
+    still = {"name": "still", "path": str(tmp_path / "roto.2.png"), "channel": "Y"}
+    with Client.connect(foreign.address.url) as client:
+        shot = client.open_shot(tmp_path / "plate.#.png")
+        analysis = client.analyse(shot, mattes=[roto, still])
+        for one, expected in ((1, planes), (2, [planes[2]] * 3)):
+            found = client.mattes(shot, analysis, one, range(3))
+            assert all(
+                np.array_equal(np.asarray(a)[..., 0], b) for a, b in zip(found, expected, strict=False)
+            )
+        (tmp_path / "roto.1.png").unlink()
+        with pytest.raises(StylebridgeError, match="'roto' lacks frame 1 of the shot's frames 0 to 2"):
+            client.analyse(shot, mattes=[roto])
+        media.save_image(tmp_path / "roto.1.png", planes[1][:, :96])
+        with pytest.raises(StylebridgeError, match="does not fit the picture's 160x96"):
+            client.analyse(shot, mattes=[roto])
+        with pytest.raises(StylebridgeError, match=f'{tmp_path}/roto.0.png has no channel "R"'):
+            client.analyse(shot, mattes=[{**roto, "channel": "R"}])

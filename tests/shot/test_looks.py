@@ -182,7 +182,7 @@ HEAD = 'schema = "look.1"\n'
         ),
         (
             HEAD + "[x]\n[y]\n",
-            "dog.toml, line 2: 'x' is unknown; known are schema, models, shot, background, instance, prompt.",
+            "dog.toml, line 2: 'x' is unknown; known are schema, models, shot, background, instance, prompt, matte.",
         ),
         (
             HEAD + "[instance]\nselect = 1",

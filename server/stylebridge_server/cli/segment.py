@@ -48,7 +48,7 @@ def run(
         shot = client.open_shot(source, progress=report, **read_as.options())
         encoding = read_as.encoding(shot)
         segmenter = data.get("shot", {}).get("segmenter", "auto")
-        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report)
+        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report, data.get("matte", []))
         found = instances_of(analysis)
         frames = shot.frames
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import key
 from stylebridge_server.shot.footprint import Estimate, of_analysis
 from stylebridge_server.shot.shot import AnyShot
-from stylebridge_server.values import Prompt, Rgb8, SourceInfo
+from stylebridge_server.values import GivenMatte, Prompt, Rgb8, SourceInfo
 
 Progress = Callable[[int, int, str], None]  # done, total, stage
 
@@ -43,22 +43,29 @@ def analyse(
     progress: Progress,
     check_cancelled: Callable[[], None],
     admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
+    mattes: Sequence[GivenMatte] = (),
+    device: str = "cpu",
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
     Args:
         shot: its whole declared range is analysed.
         prompts: point at the instances; none lets the segmenter find them by itself.
-        segmenter: name of a back end, or "auto".
+        segmenter: name of a back end, or "auto": where all that is asked for are given mattes, "host".
         store: where analyses are kept.
         progress: called with frames done, frames in all and the stage.
         check_cancelled: raises when the client no longer wants the result.
         admit: told what making it takes, before any is taken; raises where that is too much.
+        mattes: instances that the user brings.
+        device: where networks run.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
     """
-    chosen = segment.load(segmenter)
+    if segmenter == "auto" and mattes and not prompts:
+        segmenter = "host"
+    chosen = segment.load(segmenter, device, pointed=bool(prompts))
+    _check_names(prompts, mattes, chosen.name)
     inputs = key(
         "analysis",
         METHOD,
@@ -66,12 +73,13 @@ def analyse(
         chosen.name,
         chosen.checksum,
         [_prompt_key(one) for one in prompts],
+        *([[(one.name, one.z, one.content) for one in mattes]] if mattes else []),
     )
     found = store.find(inputs)
     if found is not None:
         return found
     info = shot.info
-    admit(info, partial(of_analysis, instances=chosen.name != "none"))
+    admit(info, partial(of_analysis, instances=chosen.name != "none", network=chosen.memory))
     last = info.first - 1
 
     def pictures() -> Iterator[tuple[int, Rgb8]]:
@@ -100,14 +108,20 @@ def analyse(
         check_cancelled()
         progress(done, total, "tracking")
 
-    instances = chosen.track(
+    found_by_it = chosen.track(
         _Pictures(shot),
         scenes,
         list(prompts),
         partial(temporal.flow_pair, test=temporal.occlusion),
-        builder,
+        segment.Beside(builder, len(mattes)),
         tracked,
     )
+
+    def taken(done: int, total: int) -> None:
+        check_cancelled()
+        progress(done, total, "reading mattes")
+
+    instances = segment.write_given(mattes, found_by_it, range(info.first, last + 1), builder, taken)
     return builder.finish(
         inputs,
         first=info.first,
@@ -117,6 +131,21 @@ def analyse(
         segmenter=chosen.name,
         made_with={"method": METHOD, "segmenter": chosen.checksum},
     )
+
+
+def _check_names(prompts: Sequence[Prompt], mattes: Sequence[GivenMatte], segmenter: str) -> None:
+    """Refuse mattes that looks could not tell from prompts, and any for a segmenter that has no instances."""
+    for one in mattes:
+        if segmenter == "none":
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"The segmenter 'none' has no instances and cannot take matte {one.name!r}; choose 'auto' or 'host'.",
+            )
+        if any(one.name == prompt.name for prompt in prompts):
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"A matte and a prompt are both called {one.name!r}; call one of them otherwise.",
+            )
 
 
 def _small(picture: Rgb8) -> Rgb8:

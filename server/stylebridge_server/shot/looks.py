@@ -94,7 +94,7 @@ def write(data: object, original: str | None) -> dict[str, Any]:
 
 
 def resolve_paths(look: Look, folder: Path) -> Look:
-    """The look with its relative paths (pictures of styles, mattes of prompts) taken from `folder`."""
+    """The look with its relative paths (pictures of styles, mattes) taken from `folder`."""
     return replace(
         look,
         background=_resolve_layer(look.background, folder),
@@ -103,6 +103,7 @@ def resolve_paths(look: Look, folder: Path) -> Look:
             prompt if prompt.matte is None else replace(prompt, matte=str(folder / prompt.matte))
             for prompt in look.prompts
         ),
+        mattes=tuple(replace(matte, path=str(folder / matte.path)) for matte in look.mattes),
     )
 
 

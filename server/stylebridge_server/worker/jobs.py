@@ -34,6 +34,7 @@ from stylebridge_server.shot.render import BACKGROUND
 from stylebridge_server.shot.streams import Workshop
 from stylebridge_server.values import Frame, Prompt, SourceInfo
 from stylebridge_server.worker import fingerprint as fingerprints
+from stylebridge_server.worker import mattes
 from stylebridge_server.worker.admission import Memory, available, limit_of_environment
 from stylebridge_server.worker.context import Context, Handler
 from stylebridge_server.worker.inputs import said_as
@@ -66,6 +67,7 @@ class Jobs:
         disk: DiskStore | None = None,
     ) -> None:
         fingerprints.settle_threads()
+        self._device = device
         self._engine = style.load(device)
         self._facts = fingerprints.facts(device, self._engine.checksum)
         self._workshop = Workshop(
@@ -130,16 +132,22 @@ class Jobs:
 
     def analyse(self, context: Context, request: Data) -> Data:
         """Find the shot's cuts and instances, or find the analysis that was made before."""
-        prompts = Look.from_data({"schema": "look.1", "prompt": request.get("prompts", [])}).prompts
-        with self._shots.use(context.session, request["shot"]) as shot:
+        told = {"prompt": request.get("prompts", []), "matte": request.get("mattes") or []}
+        said = Look.from_data({"schema": "look.1", **told})
+        with (
+            self._shots.use(context.session, request["shot"]) as shot,
+            mattes.given(context, said.mattes, shot.info) as given,
+        ):
             found = analyse(
                 shot,
-                [_prompt(context, one) for one in prompts],
+                [_prompt(context, one) for one in said.prompts],
                 request.get("segmenter", "auto"),
                 self._store,
                 context.progress,
                 context.check_cancelled,
                 partial(self._memory.admit, "Analysing"),
+                given,
+                self._device,
             )
         return _analysis(found)
 

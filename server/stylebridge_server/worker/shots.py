@@ -213,7 +213,7 @@ def _of_path(context: Context, request: Mapping[str, Any], config: colour.Config
 
 
 def _source(context: Context, path: str) -> media.Source | _Sent:
-    sent = _sent(path, context.files)
+    sent = sent_files(path, context.files)
     if sent:
         return _Sent(context, path, sent)
     # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
@@ -226,7 +226,7 @@ def _source(context: Context, path: str) -> media.Source | _Sent:
     return media.open_source(path)
 
 
-def _sent(path: str, files: Files) -> Files:
+def sent_files(path: str, files: Files) -> Files:
     """Of the files that came with a request, those that a path or pattern names, by name."""
     place = Place.of(path)
     if path in files:

@@ -110,6 +110,21 @@ def messages() -> list[dict[str, Any]]:
         message(
             "requests",
             128,
+            "analyse",
+            {
+                "shot": "s",
+                "prompts": [],
+                "segmenter": "host",
+                "mattes": [
+                    {"name": "hero", "path": "/roto/hero.####.exr", "channel": "left.mask.R", "z": -1},
+                    {"name": "car", "path": "/crypto.exr", "cryptomatte": "car_é"},
+                ],
+                "files": name,
+            },
+        ),
+        message(
+            "requests",
+            128,
             "render",
             {
                 "shot": "s",

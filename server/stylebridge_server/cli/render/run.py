@@ -57,7 +57,8 @@ def _fill(job: Job, client: Client, source: media.Source, sink: media.Sink, repo
     shot = client.open_shot(job.source, progress=report, **job.read_as.options())
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
-    analysis = client.analyse(shot, look.get("prompt", []), segmenter, report)
+    mattes = look.get("matte", []) if job.look.instances else []
+    analysis = client.analyse(shot, look.get("prompt", []), segmenter, report, mattes)
     sheet = None
     if job.contact_sheet is not None:
         title, encoding = Path(job.target).name, job.read_as.encoding(shot)
