@@ -48,12 +48,17 @@ def render(
     from stylebridge_server.media.live import is_live
 
     chosen = look_from_options(look, by_method(method, values))
+    read_as = Reading(colour, alpha, config)
     if is_live(source):
+        if read_as != Reading():
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                "A camera is read as sRGB without alpha: leave out --colour, --alpha and --config.",
+            )
         live.run(source, chosen, server)
         return
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
-    read_as = Reading(colour, alpha, config)
     outcome = run(Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet, read_as))
     print(outcome.message)
     raise typer.Exit(outcome.status)

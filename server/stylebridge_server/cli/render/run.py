@@ -13,6 +13,7 @@ from stylebridge.look import Look
 from stylebridge_server import composite, media
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.render.job import Job
+from stylebridge_server.cli.render.lost import noting
 from stylebridge_server.cli.render.outcome import Outcome, outcome
 from stylebridge_server.cli.render.pipeline import carry
 from stylebridge_server.cli.render.sheet import Sheet
@@ -32,28 +33,38 @@ def run(job: Job) -> Outcome:
         StylebridgeError: whatever went wrong before the first frame was written; afterwards only what leaves
             nothing behind.
     """
-    started = time.monotonic()
+    started, lost = time.monotonic(), dict[int, int]()
     results = None if "STYLEBRIDGE_RESULTS_MB" in os.environ else RESULTS_MB
     with media.open_source(job.source) as source:
         info = source.info
         first, last = _range(job, info)
         idle = _is_idle(job.look, info)
-        like = info if idle else replace(info, channels=composite.result_channels(info.channels))
+        like = job.read_as.said(info)
+        if not idle:
+            like = replace(like, channels=composite.result_channels(info.channels))
         sound = Path(job.source) if info.sound else None
         sink = media.open_sink(job.target, like, first, last, sound_from=sound)
         try:
             with progress(job.quiet) as report, Client.connect(job.server, results_mb=results) as client:
-                problem = _fill(job, client, source, sink, report)
+                problem = _fill(job, client, source, sink, report, lost)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
         except BaseException:
             sink.abort()
             raise
-    return outcome(job.target, sink, time.monotonic() - started, problem, idle, job.contact_sheet)
+    return outcome(job.target, sink, time.monotonic() - started, problem, idle, job.contact_sheet, lost)
 
 
-def _fill(job: Job, client: Client, source: media.Source, sink: media.Sink, report: OnProgress) -> str | None:
-    """Write all frames; returns the sentence that says where a truncated source ends, or None."""
+def _fill(
+    job: Job,
+    client: Client,
+    source: media.Source,
+    sink: media.Sink,
+    report: OnProgress,
+    lost: dict[int, int],
+) -> str | None:
+    """Write all frames; returns the sentence that says where a truncated source ends, or None. `lost` gets the pixels
+    that are not finite, by frame."""
     shot = client.open_shot(job.source, progress=report, **job.read_as.options())
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
@@ -67,7 +78,7 @@ def _fill(job: Job, client: Client, source: media.Source, sink: media.Sink, repo
         )
     numbers = range(sink.first, sink.last + 1)
     pictures = client.render(shot, look, numbers, analysis=analysis, progress=report)
-    problem = carry(pictures, sink, sheet.see if sheet else lambda frame: None)
+    problem = carry(noting(pictures, lost), sink, sheet.see if sheet else lambda frame: None)
     if sheet is not None:
         sheet.save()
     return problem
