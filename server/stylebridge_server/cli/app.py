@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli import keys, models
-from stylebridge_server.cli.options import Alpha, Colour, Config, Server
+from stylebridge_server.cli.options import Alpha, Colour, Config, Gaps, Layer, Server, View
 from stylebridge_server.cli.render import command
 
 REFUSED, PARTIAL = 2, 3
@@ -48,7 +48,7 @@ app.command("render")(command.render)
 
 @app.command()
 def segment(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.png.")],
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.exr.")],
     out: Annotated[Path | None, typer.Option("--out", help="Write mattes as PNG into this folder.")] = None,
     look: Annotated[
         Path | None, typer.Option("--look", help="A look whose prompts point at the things.")
@@ -56,6 +56,9 @@ def segment(
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
+    layer: Layer = None,
+    view: View = None,
+    gaps: Gaps = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
 ) -> None:
@@ -63,7 +66,7 @@ def segment(
     from stylebridge_server.cli import segment as segmenting
     from stylebridge_server.cli.reading import Reading
 
-    print(segmenting.run(source, out, look, server, quiet, Reading(colour, alpha, config)))
+    print(segmenting.run(source, out, look, server, quiet, Reading(colour, alpha, config, layer, view, gaps)))
 
 
 @app.command()

@@ -41,7 +41,7 @@ def run(
     data = load_look(look).to_data() if look else {}
     folder = out or Path()
     with (
-        media.open_source(source) as opened,
+        read_as.open(source) as opened,
         progress(quiet) as report,
         Client.connect(server) as client,
     ):
