@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +11,7 @@ from stylebridge.client import Shot
 from stylebridge.configs import BUILT_IN, config_of, packed
 from stylebridge_server import media
 from stylebridge_server.colour import Config, Encoding, encode
+from stylebridge_server.values import SourceInfo
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Reading:
     def open(self, source: str) -> media.Source:
         """The same source in this process; raises as `media.open_source`."""
         return media.open_source(source, layer=self.layer, view=self.view, gaps=self.gaps or "error")
+
+    def said(self, info: SourceInfo) -> SourceInfo:
+        """What a source declares, with what the options say of it."""
+        return replace(info, colour=self.colour or info.colour, alpha=self.alpha or info.alpha)
 
     def encoding(self, shot: Shot) -> Encoding:
         """How this process reads the same pixels, to show them to people."""

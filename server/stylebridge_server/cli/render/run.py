@@ -17,6 +17,7 @@ from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.render.check import check
 from stylebridge_server.cli.render.existing import Existing
 from stylebridge_server.cli.render.job import Job
+from stylebridge_server.cli.render.lost import noting
 from stylebridge_server.cli.render.outcome import Outcome, outcome
 from stylebridge_server.cli.render.pipeline import carry
 from stylebridge_server.cli.render.sheet import Sheet
@@ -65,7 +66,7 @@ def _run(job: Job) -> Outcome:
         StylebridgeError: whatever went wrong before the first frame was written; afterwards only what leaves
             nothing behind.
     """
-    started = time.monotonic()
+    started, lost = time.monotonic(), dict[int, int]()
     with job.read_as.open(job.source) as source:
         views = source.views if job.read_as.view is None and len(source.views) > 1 else ()
         if views and Path(job.target).suffix.lower() != ".exr":
@@ -73,7 +74,7 @@ def _run(job: Job) -> Outcome:
         info = source.info
         first, last = _range(job, info)
         idle = _is_idle(job.look, info)
-        like = _like(info, idle)
+        like = _like(job, info, idle)
         if job.check:
             existing = Existing(job.target, first, last)
             with progress(job.quiet) as report, _connect(job) as client:
@@ -81,7 +82,7 @@ def _run(job: Job) -> Outcome:
                 return check(job.target, existing, asked.request, first, last, report)
         if job.next_version:
             job = replace(job, target=str(versions.following(Path(job.target))))
-        likes = [like, *(_like(_info_of(job, view), idle) for view in views[1:])]
+        likes = [like, *(_like(job, _info_of(job, view), idle) for view in views[1:])]
         sink = _open_sink(job, likes, first, last)
         try:
             existing = Existing(job.target, first, last)
@@ -98,14 +99,14 @@ def _run(job: Job) -> Outcome:
                     kept = []  # its pictures are not as they were before they were coded
                 sink.keep(kept)
                 _annotate(sink, job.look, asked.request)
-                problem = _fill(job, asked, source, existing, kept, sink, report)
+                problem = _fill(job, asked, source, existing, kept, sink, report, lost)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
         except BaseException:
             sink.abort()
             raise
     seconds = time.monotonic() - started
-    made = outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet)
+    made = outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet, lost)
     return replace(made, message=f"{made.message}\n{source.gaps}") if source.gaps else made
 
 
@@ -114,8 +115,10 @@ def _connect(job: Job) -> Client:
     return Client.connect(job.server, results_mb=results)
 
 
-def _like(info: SourceInfo, idle: bool) -> SourceInfo:
-    return info if idle else replace(info, channels=composite.result_channels(info.channels))
+def _like(job: Job, info: SourceInfo, idle: bool) -> SourceInfo:
+    """The source's declaration, as it is read, in colour where a grey source is styled."""
+    like = job.read_as.said(info)
+    return like if idle else replace(like, channels=composite.result_channels(like.channels))
 
 
 def _info_of(job: Job, view: str) -> SourceInfo:
@@ -174,8 +177,10 @@ def _fill(
     kept: list[int],
     sink: media.Sink,
     report: OnProgress,
+    lost: dict[int, int],
 ) -> str | None:
-    """Write the frames that are not kept; returns the sentence that says where a truncated source ends, or None."""
+    """Write the frames that are not kept; returns the sentence that says where a truncated source ends, or None.
+    `lost` gets the pixels that are not finite, by frame."""
     numbers = sorted(set(range(sink.first, sink.last + 1)) - set(kept))
     sheet = None
     if job.contact_sheet is not None:
@@ -194,7 +199,7 @@ def _fill(
             asked.client.render(shot, look, numbers, analysis=analysis, progress=report)
             for shot, analysis in views
         ]
-        problem = carry(in_turn(streams), sink, sheet.see if sheet else lambda frame: None)
+        problem = carry(noting(in_turn(streams), lost), sink, sheet.see if sheet else lambda frame: None)
     if sheet is not None:
         sheet.save()
     return problem
