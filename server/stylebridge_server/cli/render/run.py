@@ -107,7 +107,8 @@ def _run(job: Job) -> Outcome:
             raise
     seconds = time.monotonic() - started
     made = outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet, lost)
-    return replace(made, message=f"{made.message}\n{source.gaps}") if source.gaps else made
+    more = [one for one in (source.damage if problem else "", source.gaps) if one]
+    return replace(made, message="\n".join([made.message, *more]))
 
 
 def _connect(job: Job) -> Client:
