@@ -124,7 +124,7 @@ def take_in(path: Path, name: str | None, licence: str, said: str | None, labels
             f"The name '{name}' is taken by what ships with Stylebridge: choose another with --name.",
         )
     if path.suffix.lower() == ".onnx":
-        return _take_in_onnx(path, name, licence, said)
+        return _take_in_onnx(path, name, licence, said, labels)
     found = kinds.convert(path, said, None if labels is None else read_labels(labels))
     source = installed.source_of(path)
     return _told(installed.install(name, found.kind, found.tensors, source, licence, found.settings))
@@ -156,11 +156,21 @@ def where(name: str | None) -> str:
     return str(installed.folder() if name is None else installed.path_of(installed.find(name)))
 
 
-def _take_in_onnx(path: Path, name: str, licence: str, said: str | None) -> str:
+def _take_in_onnx(path: Path, name: str, licence: str, said: str | None, labels: Path | None) -> str:
+    from stylebridge_server.segment import onnx as finding
     from stylebridge_server.style import onnx
 
     checkpoints.check_file(path)
     data = path.read_bytes()
+    if finding.is_instances(data, str(path)):
+        named = None if labels is None else read_labels(labels)
+        settings = finding.recognise(data, str(path), named, said)
+        source = installed.source_of(path)
+        return _told(installed.install(name, segmentation.INSTANCES, data, source, licence, settings))
+    if labels is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"{path} is a style network, which tells no classes apart: leave --labels out."
+        )
     settings = onnx.recognise(data, str(path), said)
     card = installed.install(name, kinds.ONNX, data, installed.source_of(path), licence, settings)
     size = "any size" if settings["size"] is None else "{}x{} pixels".format(*reversed(settings["size"]))

@@ -122,9 +122,16 @@ def _espnetv2(card: Card, device: str) -> Finder:
     return Semantic(_network(card), card.settings["labels"], ESPNETV2_SIDE, device)
 
 
+def _instances(card: Card, device: str) -> Finder:
+    from stylebridge_server.segment.onnx import OnnxInstances
+
+    return OnnxInstances(installed.read(card), card.settings, device, str(installed.path_of(card)))
+
+
 _OPENERS: dict[str, Callable[[Card, str], Finder]] = {
     segmentation.MASKRCNN: _maskrcnn,
     segmentation.YOLACT: _yolact,
     segmentation.DEEPLAB: _deeplab,
     segmentation.ESPNETV2: _espnetv2,
+    segmentation.INSTANCES: _instances,
 }
