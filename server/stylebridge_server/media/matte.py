@@ -186,7 +186,9 @@ def _channel(file: ExrFile, wanted: Wanted) -> Callable[[], Part]:
             named.setdefault(channel.name, (number, channel))
             if len(file.parts) > 1 and part.name:
                 named.setdefault(f"{part.name}.{channel.name}", (number, channel))
-    usual = ("A",) if "A" in named else ("R", "G", "B") if {"R", "G", "B"} <= named.keys() else ("Y",)
+    usual: tuple[str, ...] = (
+        ("A",) if "A" in named else ("R", "G", "B") if {"R", "G", "B"} <= named.keys() else ("Y",)
+    )
     if len(named) == 1:
         usual = tuple(named)
     names = usual if wanted.channel is None else (wanted.channel,)

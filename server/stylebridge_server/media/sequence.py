@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class SequenceSource(Source):
         first, last = min(files), max(files)
         self.readable_last = last
         self.gaps = gaps.sentence(first, last)
-        self.info = _info("sequence", files[first], name, first, last, RATE)
+        info = _info("sequence", files[first], name, first, last, RATE)
+        self.info = replace(info, tags={**info.tags, "gaps": gaps})
 
     def read(self, number: int) -> Frame:
         self.check_number(number)
@@ -99,7 +101,7 @@ class PictureSink(Sink):
         super().__init__(like, first, last)
         self.name = str(target)
         self._target = target
-        self._metadata = dict(metadata)
+        self._metadata.update(metadata)
         if isinstance(target, Path) and first != last:
             numbered = target.with_name(f"{target.stem}.####{target.suffix}")
             raise StylebridgeError(
@@ -110,9 +112,8 @@ class PictureSink(Sink):
         path = writable_place(self._path(first))
         check_writable(path, like.channels, like.dtype)
         self.lossless = path.suffix.lower() not in (".jpg", ".jpeg")
-        bits = 8 if like.dtype == "uint8" else 16
-        self.description = f"{path.suffix.lower().lstrip('.').upper()}, {bits} bit"
-        self.form = f"{self.description}, {like.channels} channels"
+        self.form = form_of_picture(path, like)
+        self.description = self.form.rpartition(", ")[0]
 
     def _path(self, number: int) -> Path:
         return self._target.path(number) if isinstance(self._target, Pattern) else self._target
@@ -126,6 +127,12 @@ class PictureSink(Sink):
 
     def _abort(self) -> None:
         pass
+
+
+def form_of_picture(path: Path, like: SourceInfo) -> str:
+    """How a picture is written: `Sink.form`."""
+    bits = 8 if like.dtype == "uint8" else 16
+    return f"{path.suffix.lower().lstrip('.').upper()}, {bits} bit, {like.channels} channels"
 
 
 def _info(kind: str, file: Path, name: str, first: int, last: int, rate: Fraction | None) -> SourceInfo:

@@ -17,6 +17,7 @@ import bpy
 
 from .._bridge.stylebridge.errors import Code, StylebridgeError
 from . import pump
+from .console import Console
 from .job import CANCELLED, DONE, ENDED, FAILED, RUNNING, Job
 
 #: Ended jobs that the panel can still show.
@@ -107,7 +108,7 @@ def submit(job: Job, lane: str = "work") -> Job:
         jobs.remove(old)
     pump.post(_begin, job, lane)
     if blocking:
-        wait(job)
+        wait(job, Console())
     return job
 
 
@@ -133,6 +134,11 @@ def running(uid: str | None = None) -> list[Job]:
 def last(uid: str) -> Job | None:
     """The newest job of a strip."""
     return next((job for job in reversed(jobs) if job.uid == uid), None)
+
+
+def signature() -> tuple[object, ...]:
+    """Something else than before where what a panel shows of the jobs has changed."""
+    return tuple((job.state, job.stage, job.done, job.message) for job in jobs)
 
 
 def stop_all() -> None:
