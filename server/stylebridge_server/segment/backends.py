@@ -117,9 +117,9 @@ def _deeplab(card: Card, device: str) -> Finder:
 
 
 def _espnetv2(card: Card, device: str) -> Finder:
-    from stylebridge_server.segment.semantic import ESPNETV2_SIDE, Semantic
+    from stylebridge_server.segment.semantic import ESPNETV2_EVERY, ESPNETV2_SIDE, Semantic
 
-    return Semantic(_network(card), card.settings["labels"], ESPNETV2_SIDE, device)
+    return Semantic(_network(card), card.settings["labels"], ESPNETV2_SIDE, device, ESPNETV2_EVERY)
 
 
 def _instances(card: Card, device: str) -> Finder:

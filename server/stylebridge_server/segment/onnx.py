@@ -32,7 +32,8 @@ _SHORT, _LONG = 800, 1333  # sides of the picture fed, where the network leaves 
 _MULTIPLE = 32
 _GREY = 114  # around a picture in a network of fixed size
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
-_MEAN, _DEVIATION = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 Answers = list[NDArray[Any]]
 
