@@ -65,7 +65,8 @@ def test_only_composite_parameters_animate_freely() -> None:
         (
             "segmenter",
             3,
-            "segmenter is 3; known are auto, embedded, maskrcnn, yolact, deeplab, espnetv2, onnx-instances, sam, host, none.",
+            "segmenter is 3; known are auto, embedded, maskrcnn, yolact, deeplab, espnetv2, onnx-instances, sam, host, "
+            "none.",
         ),
         ("frame", 1.5, "frame is 1.5; it must be a whole number from -1000000000 to 1000000000."),
         ("select", 0, "select is 0; the ids of instances start at 1."),

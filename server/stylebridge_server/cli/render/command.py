@@ -75,7 +75,13 @@ def render(
     from stylebridge_server.media.live import is_live
 
     chosen = look_from_options(look, by_method(method, values))
+    read_as = Reading(colour, alpha, config)
     if is_live(source):
+        if read_as != Reading():
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                "A camera is read as sRGB without alpha: leave out --colour, --alpha and --config.",
+            )
         live.run(source, chosen, server)
         return
     if not target:

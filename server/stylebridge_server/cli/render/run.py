@@ -16,6 +16,7 @@ from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.render.check import check
 from stylebridge_server.cli.render.existing import Existing
 from stylebridge_server.cli.render.job import Job
+from stylebridge_server.cli.render.lost import noting
 from stylebridge_server.cli.render.outcome import Outcome, outcome
 from stylebridge_server.cli.render.pipeline import carry
 from stylebridge_server.cli.render.sheet import Sheet
@@ -52,12 +53,14 @@ def run(job: Job) -> Outcome:
         StylebridgeError: whatever went wrong before the first frame was written; afterwards only what leaves
             nothing behind.
     """
-    started = time.monotonic()
+    started, lost = time.monotonic(), dict[int, int]()
     with media.open_source(job.source) as source:
         info = source.info
         first, last = _range(job, info)
         idle = _is_idle(job.look, info)
-        like = info if idle else replace(info, channels=composite.result_channels(info.channels))
+        like = job.read_as.said(info)
+        if not idle:
+            like = replace(like, channels=composite.result_channels(info.channels))
         if job.check:
             existing = Existing(job.target, first, last)
             with progress(job.quiet) as report, _connect(job) as client:
@@ -81,14 +84,14 @@ def run(job: Job) -> Outcome:
                     kept = []  # its pictures are not as they were before they were coded
                 sink.keep(kept)
                 _annotate(sink, job.look, asked.request)
-                problem = _fill(job, asked, source, existing, kept, sink, report)
+                problem = _fill(job, asked, source, existing, kept, sink, report, lost)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
         except BaseException:
             sink.abort()
             raise
     seconds = time.monotonic() - started
-    return outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet)
+    return outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet, lost)
 
 
 def _connect(job: Job) -> Client:
@@ -138,8 +141,10 @@ def _fill(
     kept: list[int],
     sink: media.Sink,
     report: OnProgress,
+    lost: dict[int, int],
 ) -> str | None:
-    """Write the frames that are not kept; returns the sentence that says where a truncated source ends, or None."""
+    """Write the frames that are not kept; returns the sentence that says where a truncated source ends, or None.
+    `lost` gets the pixels that are not finite, by frame."""
     numbers = sorted(set(range(sink.first, sink.last + 1)) - set(kept))
     sheet = None
     if job.contact_sheet is not None:
@@ -154,7 +159,7 @@ def _fill(
     if numbers:
         look = job.look.to_data()
         pictures = asked.client.render(asked.shot, look, numbers, analysis=asked.analysis, progress=report)
-        problem = carry(pictures, sink, sheet.see if sheet else lambda frame: None)
+        problem = carry(noting(pictures, lost), sink, sheet.see if sheet else lambda frame: None)
     if sheet is not None:
         sheet.save()
     return problem
