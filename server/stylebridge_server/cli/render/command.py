@@ -11,6 +11,9 @@ from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli.options import Alpha, Colour, Config, Server, with_effect_options
 
+# The names of media.CODECS, which takes a second to load.
+CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444", "dnxhr", "ffv1")
+
 
 @with_effect_options((effect.LAYER, effect.SHOT))
 def render(
@@ -33,6 +36,30 @@ def render(
             "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
         ),
     ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            "--codec", help=f"Of a movie: {', '.join(CODECS)}; else the source's own.", metavar="NAME"
+        ),
+    ] = None,
+    sound: Annotated[
+        str,
+        typer.Option(
+            "--sound",
+            help="copy, encode (where the movie cannot hold it as it is), or none.",
+            metavar="WHAT",
+        ),
+    ] = "copy",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results of other requests that are there.")
+    ] = False,
+    next_version: Annotated[
+        bool, typer.Option("--next-version", help="Write the next version: out_v001.mp4, out_v002.mp4.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; say which frames of OUTPUT are stale, and end with 4."),
+    ] = False,
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
@@ -59,6 +86,27 @@ def render(
         return
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
-    outcome = run(Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet, read_as))
+    if check and next_version:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            "--check looks at what is there, --next-version at what is to be: give one of them.",
+        )
+    outcome = run(
+        Job(
+            source=source,
+            target=target,
+            look=chosen,
+            frames=frame_range(frames),
+            server=server,
+            contact_sheet=contact_sheet,
+            quiet=quiet,
+            overwrite=overwrite,
+            next_version=next_version,
+            check=check,
+            codec=codec,
+            sound=sound,
+            read_as=Reading(colour, alpha, config),
+        )
+    )
     print(outcome.message)
     raise typer.Exit(outcome.status)
