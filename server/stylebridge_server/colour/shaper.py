@@ -65,7 +65,7 @@ def compress(linear: Rgb) -> Rgb:
     shown = np.maximum(linear, 0)
     n = _greatest(shown)
     if n.size and n.max() > KNEE:
-        shown *= (1 / _gain(n))[..., None]
+        scale(shown, 1 / _gain(n))
     return encode(shown)
 
 
@@ -88,27 +88,29 @@ def expand(painted: Rgb, seen: Rgb, linear: Rgb) -> Rgb:
     if outside.any():
         rest = (linear - inside)[outside] * _likeness(light[outside], decode(seen[outside]))[:, None]
     if n.size and n.max() > FREE:
-        light *= _gain(n)[..., None]
+        scale(light, _gain(n))
         _lift(light, inside, n)
     if rest is not None:
         light[outside] += rest
     return light
 
 
-def still(painted: Rgb, seen: Rgb) -> NDArray[np.bool_]:
-    """(h, w): where nothing was painted."""
-    change = np.abs(painted - seen)
-    return np.asarray(_greatest(change) <= _STILL)
-
-
-def settled(painted: Rgb, seen: Rgb) -> Rgb:
-    """The paint with all changes smaller by what rounding can make: none is none, and no step where one begins."""
+def settled(painted: Rgb, seen: Rgb) -> tuple[Rgb, NDArray[np.bool_]]:
+    """The paint with all changes smaller by what rounding can make: none is none, and no step where one begins; and
+    (h, w) where nothing was painted at all."""
     change = painted - seen
     size = np.abs(change)
-    np.maximum(size - np.float32(_STILL), 0, out=size)
+    size -= np.float32(_STILL)
+    np.maximum(size, 0, out=size)
+    still = np.asarray(_greatest(size) == 0)
     np.copysign(size, change, out=change)
     change += seen
-    return np.clip(change, 0, 1, out=change)
+    return np.clip(change, 0, 1, out=change), still
+
+
+def scale(values: _F, factors: Plane) -> None:
+    """Multiplies the channels of every pixel, in place."""
+    cv2.multiply(values, cv2.merge((factors, factors, factors)), dst=values)
 
 
 def decode(shown: Rgb) -> Rgb:
