@@ -139,21 +139,20 @@ def _lift(light: Rgb, source: Rgb, n: Plane) -> None:
 
     Around the floor paint turns into it smoothly, over a width that leaves alone what is as bright as the source.
     """
-    least = floor(n)
+    most, least = _greatest(light), floor(n)
     width = np.minimum(least, n - least)
-    dark = _greatest(light) < least + width
-    if not dark.any():
-        return
-    paint, least, width = light[dark], least[dark], width[dark]
-    most = _greatest(paint)
     bend = np.maximum(width - np.abs(most - least), 0)
-    least = np.maximum(most, least) + bend * bend / np.maximum(4 * width, np.float32(1e-9))
-    paint *= np.minimum(least / np.maximum(most, np.float32(1e-9)), _BRIGHTER)[:, None]
-    colours = source[dark] / n[dark][:, None]
+    wanted = np.maximum(most, least) + bend * bend / np.maximum(4 * width, np.float32(1e-9))
+    factor = wanted / np.maximum(most, np.float32(1e-9))
+    scale(light, np.minimum(factor, _BRIGHTER))
+    short = factor > _BRIGHTER
+    if not short.any():
+        return
+    paint = light[short]
+    colours = source[short] / n[short][:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        each = np.where(colours > 0, (least[:, None] - paint) / colours, np.float32(np.inf))
-    paint += np.maximum(_least(each), 0)[:, None] * colours
-    light[dark] = paint
+        each = np.where(colours > 0, (wanted[short][:, None] - paint) / colours, np.float32(np.inf))
+    light[short] = paint + np.maximum(_least(each), 0)[:, None] * colours
 
 
 def _likeness(painted: _F, seen: _F) -> _F:
