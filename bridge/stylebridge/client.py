@@ -171,6 +171,9 @@ class Client:
         colour: str | None = None,
         alpha: str | None = None,
         config: Named | None = None,
+        layer: str | None = None,
+        view: str | None = None,
+        gaps: str | None = None,
         progress: OnProgress | None = None,
     ) -> Shot:
         """Opens a source for rendering: one of `path`, `pushed` and `live`.
@@ -189,6 +192,10 @@ class Client:
             config: the OpenColorIO config that names the space: "ocio://NAME", or a path of a config.ocio (sent with
                 the tables in its folder) or of an archive of one. None for $OCIO where `colour` is given, and else
                 for OpenColorIO's own ACES configs.
+            layer: of a path's OpenEXR files: a layer's or a part's name, or a channel's; None for the main one.
+            view: of OpenEXR files that hold several; None for the first. A view in the names of files is written
+                into `path`: see `pattern.of_view`.
+            gaps: what stands for frames that a sequence lacks: "hold" (the one before) or "black"; None refuses it.
             progress: called while files and frames are read and sent.
 
         Raises:
@@ -205,7 +212,10 @@ class Client:
         paths: list[str] = []
         if path is not None:
             paths = [str(_absolute(path))]
-            source = Source({"path": paths[0], **said})
+            chosen = {"layer": layer, "view": view, "gaps": gaps}
+            source = Source(
+                {"path": paths[0], **said, **{key: one for key, one in chosen.items() if one is not None}}
+            )
         elif pushed is not None and frames is not None:
             said = {**pushed, **said}
             source = self._pushed(said, frames, progress)

@@ -10,6 +10,7 @@ Pixels leave here as the source holds them; colour spaces are the colour room's 
 
 from __future__ import annotations
 
+from stylebridge_server.media.ahead import WriteBehind, read_ahead
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.codecs import CODECS, MOVIES
 from stylebridge_server.media.notes import fits_note
@@ -22,12 +23,14 @@ __all__ = [
     "MOVIES",
     "Sink",
     "Source",
+    "WriteBehind",
     "fits_note",
     "form_of",
     "is_whole",
     "load_image",
     "open_sink",
     "open_source",
+    "read_ahead",
     "read_notes",
     "read_record",
     "save_image",
