@@ -33,13 +33,13 @@ class Asked:
     Attributes:
         client: of the server.
         shot, analysis: what is rendered.
-        request: by which results are told from others'.
+        record: the stamps of the frames asked for, by which results are told from others'.
     """
 
     client: Client
     shot: Shot
     analysis: Analysis
-    request: stamp.Request
+    record: stamp.Record
 
 
 def run(job: Job) -> Outcome:
@@ -61,8 +61,8 @@ def run(job: Job) -> Outcome:
         if job.check:
             existing = Existing(job.target, first, last)
             with progress(job.quiet) as report, _connect(job) as client:
-                asked = _ask(job, client, like, report)
-                return check(job.target, existing, asked.request, first, last, report)
+                asked = _ask(job, client, like, range(first, last + 1), report)
+                return check(job.target, existing, asked.record, first, last, report)
         if job.next_version:
             job = replace(job, target=str(versions.following(Path(job.target))))
         sink = _open_sink(job, like, first, last)
@@ -71,16 +71,16 @@ def run(job: Job) -> Outcome:
             if not job.overwrite:
                 existing.refuse_strangers()
             with progress(job.quiet) as report, _connect(job) as client:
-                asked = _ask(job, client, like, report)
-                if job.next_version and (before := _same_before(job, asked.request, first, last)):
+                asked = _ask(job, client, like, range(first, last + 1), report)
+                if job.next_version and (before := _same_before(job, asked.record, first, last)):
                     job, existing = replace(job, target=str(before)), Existing(str(before), first, last)
                     sink.abort()
                     sink = _open_sink(job, like, first, last)
-                kept = existing.settle(asked.request, job.overwrite, report)
+                kept = existing.settle(asked.record, job.overwrite, report)
                 if job.contact_sheet is not None and existing.in_one_file:
                     kept = []  # its pictures are not as they were before they were coded
                 sink.keep(kept)
-                _annotate(sink, job.look, asked.request)
+                _annotate(sink, job.look, asked.record)
                 problem = _fill(job, asked, source, existing, kept, sink, report)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
@@ -101,32 +101,32 @@ def _open_sink(job: Job, like: SourceInfo, first: int, last: int) -> media.Sink:
     return media.open_sink(job.target, like, first, last, sound_from=movie, codec=job.codec, sound=job.sound)
 
 
-def _ask(job: Job, client: Client, like: SourceInfo, report: OnProgress) -> Asked:
+def _ask(job: Job, client: Client, like: SourceInfo, frames: range, report: OnProgress) -> Asked:
     shot = client.open_shot(job.source, progress=report, **job.read_as.options())
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
     mattes = look.get("matte", []) if job.look.instances else []
     analysis = client.analyse(shot, look.get("prompt", []), segmenter, report, mattes)
     form = media.form_of(job.target, like, job.codec)
-    return Asked(client, shot, analysis, stamp.of(client, shot, analysis, job.look, form=form))
+    request = stamp.of(client, shot, analysis, job.look, form=form)
+    return Asked(client, shot, analysis, stamp.Record.of(request, frames))
 
 
-def _same_before(job: Job, request: stamp.Request, first: int, last: int) -> Path | None:
+def _same_before(job: Job, wanted: stamp.Record, first: int, last: int) -> Path | None:
     """The version before the next one, where it is this request's and was perhaps cut off: it is gone on with."""
     newest = versions.newest(Path(job.target))
     if newest is None:
         return None
     existing = Existing(str(newest), first, last)
-    return newest if existing.there and not existing.others(request) else None
+    return newest if existing.there and not existing.others(wanted) else None
 
 
-def _annotate(sink: media.Sink, look: Look, request: stamp.Request) -> None:
+def _annotate(sink: media.Sink, look: Look, record: stamp.Record) -> None:
     """Let the result say what it was made from."""
     text = format_look(Look.from_data(stamp.portable(look)))
     fits = media.fits_note(text)
     if not fits:
         sink.left_out.append("the look, which is too long for a file's metadata")
-    record = stamp.Record.of(request, range(sink.first, sink.last + 1))
     sink.annotate({stamp.LOOK: text} if fits else {}, record)
 
 
