@@ -38,8 +38,7 @@ TAIL = """\
 - **Colour tags** (primaries, transfer, matrix, range) are the source's; what it leaves unsaid stays unsaid.
   DNxHR says in its pictures that they are BT.709, so they are coded so; FFV1 holds RGB.
 - **Times**: each frame has its source's time, whether the rate is constant or varies.
-- **Pixel aspect** goes along, except into `.mkv` and `.webm` beside H.264 and H.265: then the closing lines say
-  so.
+- **Pixel aspect** goes along.
 - **Timecode** moves on to the first frame written. **Chapters** and **subtitles** go along, shifted, where the
   movie can hold them. **HDR10 metadata** (mastering display, light levels) goes into H.264, H.265 and AV1.
 - **Not carried over**, and said in one closing line: HDR10+, Dolby Vision, closed captions, further video
