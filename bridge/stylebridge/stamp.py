@@ -227,6 +227,8 @@ def portable(look: Look) -> dict[str, Any]:
     for prompt in data.get("prompt", []):
         if "matte" in prompt:
             prompt["matte"] = ntpath.basename(prompt["matte"])
+    for matte in data.get("matte", []):
+        matte["path"] = ntpath.basename(matte["path"])
     return data
 
 

@@ -83,9 +83,9 @@ class ExrSink(Sink):
                 f"{target.name} is one picture, but {last - first + 1} frames are to be written; write {numbered}.",
             )
         writable_place(self._path(first))
-        origins = [_origin(like) for like in likes]
+        origins = [origin_of(like) for like in likes]
         self._origins = [one for one in origins if one is not None]
-        self.description = f"EXR, {_sample(likes[0])}"
+        self.description = f"EXR, {sample_of(likes[0])}"
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
@@ -110,18 +110,8 @@ class ExrSink(Sink):
     # Frames of other sources, and of gaps that are black.
 
     def _anew(self, path: Path, frame: Frame) -> None:
-        like, pixels = self.like, _as_floats(frame.pixels, _sample(self.like))
-        rate = like.rate
-        header: dict[str, Value] = {
-            **said_of(like.colour, like.alpha),
-            "pixelAspectRatio": float(like.pixel_aspect),
-            **self._own,
-        }
-        if rate is not None:
-            header["framesPerSecond"] = rate.limit_denominator(1 << 30)
-            code = like.tags.get("timecode")
-            if code and (packed := exr_timecode(shifted_timecode(code, frame.number - like.first, rate))):
-                header["timeCode"] = Attribute("timecode", packed)
+        like, pixels = self.like, as_floats(frame.pixels, sample_of(self.like))
+        header: dict[str, Value] = {**header_of(like, frame.number), **self._own}
         data = display = (0, 0, like.width, like.height)
         if self._origins:
             x0, y0, x1, y1 = data = self._origins[0].window
@@ -244,6 +234,21 @@ class _Styled:
         return made.pack(channels, pixels, self._part.data, self._compression, tile, number)
 
 
+def header_of(like: SourceInfo, number: int) -> dict[str, Value]:
+    """What a source says of a frame of it, for a file that is written anew."""
+    rate = like.rate
+    header: dict[str, Value] = {
+        **said_of(like.colour, like.alpha),
+        "pixelAspectRatio": float(like.pixel_aspect),
+    }
+    if rate is not None:
+        header["framesPerSecond"] = rate.limit_denominator(1 << 30)
+        code = like.tags.get("timecode")
+        if code and (packed := exr_timecode(shifted_timecode(code, number - like.first, rate))):
+            header["timeCode"] = Attribute("timecode", packed)
+    return header
+
+
 def _chunks(source: ExrFile, file: BinaryIO) -> list[list[Chunk]]:
     """The chunks of a file as they are."""
     return [
@@ -252,7 +257,7 @@ def _chunks(source: ExrFile, file: BinaryIO) -> list[list[Chunk]]:
     ]
 
 
-def _origin(like: SourceInfo) -> Origin | None:
+def origin_of(like: SourceInfo) -> Origin | None:
     found = like.tags.get("exr")
     if not isinstance(found, Origin):
         return None
@@ -276,14 +281,14 @@ def _within_half(plane: Pixels) -> Pixels:
     return np.where(np.isfinite(plane), limited, plane)
 
 
-def _sample(like: SourceInfo) -> str:
+def sample_of(like: SourceInfo) -> str:
     """ "half" or "float": what holds the values of a source without loss."""
     if like.dtype == "uint16" and like.tags.get("bits", 16) > 10:
         return "float"
     return "float" if like.dtype == "float32" else "half"
 
 
-def _as_floats(pixels: Pixels, sample: str) -> Pixels:
+def as_floats(pixels: Pixels, sample: str) -> Pixels:
     if np.issubdtype(pixels.dtype, np.integer):
         pixels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float16 if sample == "half" else np.float32, copy=False)
