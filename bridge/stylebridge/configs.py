@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Union
@@ -15,27 +16,9 @@ from typing import Union
 from .errors import Code, StylebridgeError
 
 #: What OpenColorIO's own archiver packs beside the config: the kinds of files that it can read.
-KINDS = frozenset(
-    f".{kind}"
-    for kind in (
-        *(
-            "spi1d",
-            "spi3d",
-            "spimtx",
-            "3dl",
-            "cc",
-            "ccc",
-            "cdl",
-            "clf",
-            "ctf",
-            "csp",
-            "cub",
-            "cube",
-            "hdl",
-            "itx",
-        ),
-        *("look", "m3d", "mga", "lut", "vf", "icc", "icm", "icp"),
-    )
+KINDS = re.compile(
+    r".*\.(spi1d|spi3d|spimtx|3dl|ccc?|cdl|clf|ctf|csp|cube?|hdl|itx|look|m3d|mga|lut|vf|icc|icm|icp)",
+    re.IGNORECASE,
 )
 #: Most bytes of a config's tables, and most of them.
 SIZE_LIMIT, COUNT_LIMIT = 256 << 20, 10_000
@@ -99,7 +82,7 @@ def _tables(folder: Path) -> list[Path]:
     found: list[Path] = []
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(where) / name for name in sorted(names) if Path(name).suffix.lower() in KINDS]
+        found += [Path(where) / name for name in sorted(names) if KINDS.fullmatch(name)]
         if len(found) > COUNT_LIMIT:
             break
     return found
@@ -110,9 +93,9 @@ def _check(config: Path, files: list[Path]) -> None:
     if size > SIZE_LIMIT or len(files) > COUNT_LIMIT:
         raise StylebridgeError(
             Code.TOO_LARGE,
-            f"The OpenColorIO config {config} and the tables in its folder hold {size >> 20} MiB in {len(files)} files, "
-            f"over {SIZE_LIMIT >> 20} MiB or {COUNT_LIMIT} files: put the config into a folder with only the tables that "
-            "it needs, or name an .ocioz archive of them.",
+            f"The OpenColorIO config {config} and the tables in its folder hold {size >> 20} MiB in {len(files)} "
+            f"files, over {SIZE_LIMIT >> 20} MiB or {COUNT_LIMIT} files: put the config into a folder with only the "
+            "tables that it needs, or name an .ocioz archive of them.",
         )
 
 

@@ -152,9 +152,9 @@ class _Pool(nn.Module):
         height, width = x.shape[2:]
         seen = []
         for scale, stage in zip(_POOLED, self.stages, strict=True):
-            size = [max(math.ceil(side * scale), _LEAST) for side in (height, width)]
+            size = (max(math.ceil(height * scale), _LEAST), max(math.ceil(width * scale), _LEAST))
             if scale < 1:
-                said = stage(F.adaptive_avg_pool2d(x, size))
+                said = stage(F.adaptive_avg_pool2d(x, (size[0], size[1])))
                 seen.append(F.interpolate(said, (height, width), mode="bilinear", align_corners=True))
             elif scale > 1:
                 said = stage(F.interpolate(x, size, mode="bilinear", align_corners=True))

@@ -6,7 +6,7 @@ import array
 import importlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,33 +61,35 @@ def scene(sb: SimpleNamespace, tmp_path: Path) -> Any:
     return bpy.context.scene
 
 
-def write_png(path: Path, number: int, width: int = WIDTH, height: int = HEIGHT, channels: int = 3) -> None:
-    """A picture that is different in each place and for each number: RGB or RGBA, 8 bits."""
-    rows = []
-    for y in range(height):
-        row = bytearray(b"\0")
-        for x in range(width):
-            wave = (x * 5 + y * 3 + number * 7) % 256
-            row += bytes((wave, (x * 2 + number * 11) % 256, (255 - y * 3) % 256))
-            if channels == 4:
-                row.append(255 if 8 <= x < width - 8 else 0)
-        rows.append(bytes(row))
-    head = struct.pack(">IIBBBBB", width, height, 8, 6 if channels == 4 else 2, 0, 0, 0)
+def write_png(path: Path, pixel: Callable[[int, int], tuple[int, int, int]]) -> None:
+    """A picture of `WIDTH` x `HEIGHT`, RGB in 8 bits.
+
+    Args:
+        pixel: the values at (x, y), from the top left.
+    """
+    rows = (b"\0" + bytes(value for x in range(WIDTH) for value in pixel(x, y)) for y in range(HEIGHT))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
+    body = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(b"".join(rows))), chunk(b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(body))
 
 
 @pytest.fixture(scope="session")
 def sequence(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Twelve numbered pictures, from 1001 on."""
+    """Twelve numbered pictures, from 1001 on: a red square that moves to the right over waves."""
     folder = tmp_path_factory.mktemp("plate")
     files = [folder / f"plate.{number}.png" for number in range(1001, 1013)]
-    for file in files:
-        write_png(file, int(file.stem.rpartition(".")[2]))
+    for number, file in enumerate(files):
+
+        def pixel(x: int, y: int, left: int = 20 + number) -> tuple[int, int, int]:
+            if left <= x < left + 30 and 16 <= y < 48:
+                return (220, 30 + y % 8, 20)
+            return ((x * 3 + y) % 64 + 60, (x + y * 5) % 48 + 110, (y * 2) % 90 + 90)
+
+        write_png(file, pixel)
     return files
 
 

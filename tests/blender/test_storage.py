@@ -52,3 +52,37 @@ def test_a_split_strip_gets_an_identity_of_its_own(styled: Any, sb: SimpleNamesp
     sb.strips.claim(right)
     assert before == styled.stylebridge.uid != right.stylebridge.uid
     assert sb.strips.find(before)[1].name == styled.name
+
+
+def test_a_style_is_chosen_among_pictures(styled: Any, sb: SimpleNamespace, server: Any) -> None:
+    server.look()
+    layer = styled.stylebridge.layers[0]
+    assert layer.choice == "great-wave"
+    layer.choice = "starry-night"
+    assert layer.style == "starry-night"
+    layer.style = "/some/where/my painting.jpg"
+    assert layer.choice == "OWN"
+    layer.choice = "OWN"
+    assert layer.style == "/some/where/my painting.jpg"
+    layer.choice = "NONE"
+    assert layer.style == ""
+
+
+def test_results_are_known_to_be_stale(styled: Any, scene: Any, sb: SimpleNamespace, server: Any) -> None:
+    def stale() -> str:
+        sb.engine_pump.post(sb.freshness.look, styled.stylebridge.uid)
+        while sb.engine_pump.drain():
+            pass
+        return str(sb.freshness.known[styled.stylebridge.uid])
+
+    assert stale() == ""
+    sb.engine_lanes.wait(sb.ops_render_ops.start(scene, styled))
+    assert stale() == ""
+    styled.frame_start += 10
+    assert stale() == ""
+    styled[sb.parameters.key("strength", 0)] = 0.5
+    assert "render again" in stale()
+    styled[sb.parameters.key("strength", 0)] = 1.0
+    assert stale() == ""
+    styled.frame_offset_end = 1
+    assert "render again" in stale()

@@ -158,7 +158,7 @@ def test_a_painted_edge_keeps_its_alpha_as_its_profile() -> None:
 
 
 def test_what_shines_where_alpha_is_0_comes_back_as_it_was() -> None:
-    pixels, alpha = edge(True)
+    pixels, _ = edge(True)
     pixels[3, 5, :3] = 4.0, 0.1, -0.3
     encoding = encode("linear", "premultiplied", 4)
     seen = encoding.display(pixels)
@@ -188,7 +188,9 @@ def test_plain_integers_are_what_they_were() -> None:
     assert encoding.id is None
 
 
-@pytest.mark.parametrize("space", ["linear", "Linear Rec.709 (sRGB)", "lin_rec709", "LIN_SRGB", "Linear Rec709 sRGB"])
+@pytest.mark.parametrize(
+    "space", ["linear", "Linear Rec.709 (sRGB)", "lin_rec709", "LIN_SRGB", "Linear Rec709 sRGB"]
+)
 def test_a_space_has_one_name_whatever_it_is_called(space: str) -> None:
     assert encode(space).id == encode("linear").id
     assert encode(space).colour == "Linear Rec.709 (sRGB)"

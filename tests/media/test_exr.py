@@ -51,7 +51,7 @@ def test_stereo_comes_back_to_the_last_bit_and_attribute(tmp_path: Path) -> None
     assert (info.colour, info.alpha, info.display) == ("acescg", "premultiplied", (4, 3, 44, 33))
     assert info.tags["timecode"] == "01:59:23:10"
     with open_sink(
-        out, info, 1001, 1002, metadata={"look": "ä = 1"}, views=[one.info for one in sources]
+        out, info, 1001, 1002, metadata={"stylebridge:look": "ä = 1"}, views=[one.info for one in sources]
     ) as sink:
         for number, parts in zip((1001, 1002), made, strict=True):
             frames = [source.read(number) for source in sources]

@@ -84,7 +84,9 @@ def test_back_ends_are_chosen_by_name() -> None:
     with pytest.raises(StylebridgeError, match="cannot follow prompt 'ball'"):
         prompts = [Prompt("ball", 0, points=((0.5, 0.5),))]
         nothing.track(scene, [(0, 0)], prompts, flow, store, lambda a, b: None)
-    with pytest.raises(StylebridgeError, match="no segmenter 'sam'; choose one of auto, embedded, host, none"):
+    with pytest.raises(
+        StylebridgeError, match="no segmenter 'sam'; choose one of auto, embedded, host, none"
+    ):
         segment.load("sam")
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from . import compat, parameters
 from ._bridge.stylebridge import effect
+from .ui import choices
 
 _GROUP = bpy.types.PropertyGroup
 _STILL: dict[str, Any] = {"options": set()}  # not to be keyframed: it could not be evaluated
@@ -23,6 +24,14 @@ class STYLEBRIDGE_LayerSettings(_GROUP):
     label: bpy.props.StringProperty(name="Label", **_STILL)
     colour: bpy.props.FloatVectorProperty(
         name="Colour", subtype="COLOR", size=3, min=0, max=1, default=(1, 1, 1), **_STILL
+    )
+    choice: bpy.props.EnumProperty(
+        name="Style",
+        description="What this is painted like",
+        items=choices.items,
+        get=choices.get,
+        set=choices.put,
+        options={"SKIP_SAVE"},
     )
     first: bpy.props.IntProperty(description="First source frame on which it was found", **_STILL)
     last: bpy.props.IntProperty(description="Last source frame on which it was found", **_STILL)
@@ -59,6 +68,7 @@ class STYLEBRIDGE_StripSettings(_GROUP):
     active_layer: bpy.props.IntProperty(**_STILL)
     prompts: bpy.props.CollectionProperty(type=STYLEBRIDGE_Prompt)
     analysis: bpy.props.StringProperty(description="Which analysis the instances are of", **_STILL)
+    analysed_plate: bpy.props.StringProperty(description="Of which pictures the analysis is", **_STILL)
     analysed: bpy.props.StringProperty(description="What the analysis was made of, as JSON", **_STILL)
     output: bpy.props.EnumProperty(
         name="Result",

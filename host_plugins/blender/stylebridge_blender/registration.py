@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from . import compat, preferences, properties
 from .engine import lanes, pump, server
-from .ops import render_ops, server_ops, strip_ops
-from .ui import lists, panels, thumbnails
+from .ops import instance_ops, render_ops, server_ops, strip_ops
+from .ui import lists, panels, redraw, thumbnails
 
-_MODULES = (preferences, properties, server_ops, strip_ops, render_ops, lists, panels)
+_MODULES = (preferences, properties, server_ops, strip_ops, instance_ops, render_ops, lists, panels)
 
 
 def register() -> None:
@@ -16,6 +16,7 @@ def register() -> None:
             compat.register_class(cls)
     properties.attach()
     thumbnails.load()
+    pump.on_tick(redraw.when_changed)
     pump.start()
     preferences.apply()
 

@@ -71,6 +71,10 @@ def build(
         raise StylebridgeError(
             Code.BAD_VALUE, f"{strip.name} is not shown at this frame: move the playhead over it."
         )
+    if settings.analysis and settings.analysed_plate != plate.key:
+        raise StylebridgeError(
+            Code.NOT_FOUND, f"{strip.name} has changed since its instances were found: find them again."
+        )
     layers = styled(settings)
     names: list[tuple[str, int | None]] = [("strength", None)]
     names += [(name, layer.id) for layer in layers for name in parameters.of_layer(layer.id)]

@@ -19,7 +19,8 @@ def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
 
     Args:
         share: m_i, (H, W) float32 in [0, 1]; see `resolve_mattes`.
-        styled: S_i, (H, W, 3) float32, white at 1. Where the share is 0 it may hold anything.
+        styled: S_i, (H, W, 3) float32 in the source's own colour space, white at 1, premultiplied where the source is.
+            Where the share is 0 it may hold anything.
         dtype: of the result: uint8, uint16 (1 is their greatest value; rounded to the nearest, halves to even, colours
             clipped to [0, 1]), float16 (which ends at 65504) or float32.
 
@@ -47,6 +48,5 @@ def in_samples(values: NDArray[np.float32], dtype: DTypeLike) -> Pixels:
     """
     kind = np.dtype(dtype)
     if not np.issubdtype(kind, np.integer):
-        most = np.finfo(kind).max
-        return np.clip(values, -most, most).astype(kind, copy=False)
+        return np.clip(values, -np.finfo(kind).max, np.finfo(kind).max).astype(kind, copy=False)
     return np.rint(np.clip(values, 0.0, 1.0) * np.float32(np.iinfo(kind).max)).astype(kind)

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from stylebridge import stamp
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.media.gaps import Gaps
 from stylebridge_server.values import Frame, SourceInfo
 
 
@@ -111,7 +112,8 @@ class Sink(ABC):
         self.next = first
         self.left_out: list[str] = []
         self._kept: frozenset[int] = frozenset()
-        self._metadata: dict[str, str] = {}
+        gaps = like.tags.get("gaps")
+        self._metadata: dict[str, str] = gaps.notes(first, last) if isinstance(gaps, Gaps) else {}
         self._record = stamp.Record()
         self._closed = False
 

@@ -32,11 +32,9 @@ from stylebridge_server.media.exr_pixels import read_channels
 from stylebridge_server.media.exr_source import Origin
 from stylebridge_server.media.exr_write import NewExr, NewPart, new_exr, write_exr
 from stylebridge_server.media.files import writable_place
+from stylebridge_server.media.notes import OWN, is_own
 from stylebridge_server.media.timecode import exr_timecode, shifted_timecode
 from stylebridge_server.values import Frame, Pixels, SourceInfo
-
-OWN = "stylebridge:"
-"""What the names of our own attributes begin with."""
 
 _LOSSY = ("b44", "b44a", "dwaa", "dwab", "lj2k")
 _INSTEAD = "zip"
@@ -56,7 +54,7 @@ class ExrSink(Sink):
     Args:
         target: a pattern, or one file.
         likes: the sources' declarations, one for each view that is written; mostly one.
-        metadata: names and texts, kept as attributes `stylebridge:NAME`.
+        metadata: names and texts, kept as attributes.
     """
 
     def __init__(
@@ -72,10 +70,7 @@ class ExrSink(Sink):
         self.name = str(target)
         self.lossless = True
         self._target, self._likes = target, likes
-        self._own = {
-            name if name.startswith(OWN) else f"{OWN}{name}": Attribute.of(text)
-            for name, text in metadata.items()
-        }
+        self._metadata.update(metadata)
         if isinstance(target, Path) and first != last:
             numbered = target.with_name(f"{target.stem}.####{target.suffix}")
             raise StylebridgeError(
@@ -86,6 +81,7 @@ class ExrSink(Sink):
         origins = [origin_of(like) for like in likes]
         self._origins = [one for one in origins if one is not None]
         self.description = f"EXR, {sample_of(likes[0])}"
+        self.form = f"{self.description}, {likes[0].channels} channels"
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
@@ -93,6 +89,10 @@ class ExrSink(Sink):
         """Take the next frame of every view, in their order; else as `write`."""
         self._views = frames
         self.write(frames[0])
+
+    def _own(self, number: int) -> dict[str, Attribute]:
+        notes = self.notes(self._record.only(number))
+        return {name: Attribute.of(text) for name, text in notes.items()}
 
     def _path(self, number: int) -> Path:
         return self._target.path(number) if isinstance(self._target, Pattern) else self._target
@@ -111,7 +111,7 @@ class ExrSink(Sink):
 
     def _anew(self, path: Path, frame: Frame) -> None:
         like, pixels = self.like, as_floats(frame.pixels, sample_of(self.like))
-        header: dict[str, Value] = {**header_of(like, frame.number), **self._own}
+        header: dict[str, Value] = {**header_of(like, frame.number), **self._own(frame.number)}
         data = display = (0, 0, like.width, like.height)
         if self._origins:
             x0, y0, x1, y1 = data = self._origins[0].window
@@ -130,7 +130,10 @@ class ExrSink(Sink):
         number = frames[0].number
         layers = [pick(source, one.layer, one.view) for one in self._origins]
         with new_exr(path) as made, origin.open("rb") as file:
-            headers = [dict(part.attributes) for part in source.parts]
+            headers = [
+                {name: one for name, one in part.attributes.items() if not is_own(name)}
+                for part in source.parts
+            ]
             chunks = _chunks(source, file)
             for place in sorted({layer.part for layer in layers}):
                 mine = [
@@ -138,7 +141,7 @@ class ExrSink(Sink):
                     for layer, frame, one in zip(layers, frames, self._origins, strict=True)
                     if layer.part == place
                 ]
-                headers[place] |= self._own
+                headers[place] |= self._own(number)
                 new = _Styled(origin, source, place, mine)
                 if new.changed:
                     headers[place] |= new.header()

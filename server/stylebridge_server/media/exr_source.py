@@ -57,7 +57,7 @@ class ExrSource(Source):
         gaps: what stands for frames that are missing between them.
         layer, view: as `exr_layers.pick`.
 
-    `info.tags` holds "path", "timecode" (of the first frame) and "exr", an `Origin`.
+    `info.tags` holds "path", "timecode" (of the first frame), "gaps" and "exr", an `Origin`.
 
     Raises:
         StylebridgeError: NOT_READABLE where files differ in what cannot differ, naming the frame; TOO_LARGE; as `pick`.
@@ -97,6 +97,7 @@ class ExrSource(Source):
             tags={
                 "path": str(Path(name).resolve()),
                 "timecode": _timecode(header.get("timeCode")),
+                "gaps": gaps,
                 "exr": Origin(files, gaps, layer, view, self._window),
             },
         )

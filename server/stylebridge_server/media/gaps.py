@@ -11,10 +11,12 @@ from pathlib import Path
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern
 from stylebridge.wording import suggestion
+from stylebridge_server.media.notes import OWN
 
 POLICIES = ("error", "hold", "black")
 """Refuse; repeat the frame before the gap; a picture of zeros, alpha too."""
 
+NOTE = f"{OWN}gaps"
 _LISTED = 6
 
 
@@ -44,6 +46,11 @@ class Gaps:
         cut = [(max(a, first), min(b, last)) for a, b in self.missing if a <= last and b >= first]
         listed = [f"{a}" if a == b else f"{a}-{b}" for a, b in cut[:_LISTED]]
         return ", ".join(listed) + (f" and {len(cut) - _LISTED} more" if len(cut) > _LISTED else "")
+
+    def notes(self, first: int, last: int) -> dict[str, str]:
+        """What results say of it in their metadata, by name."""
+        missing = self.within(first, last)
+        return {NOTE: f"{self.policy} {missing}"} if missing else {}
 
     def sentence(self, first: int, last: int) -> str:
         """What stands for what from first to last, for people; "" where nothing is missing."""

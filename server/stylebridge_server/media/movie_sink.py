@@ -50,7 +50,7 @@ class MovieSink(Sink):
         self._encoding = choose_encoding(path, like, lossless)
         self.lossless = self._encoding.lossless
         self.description = self.form = self._encoding.description
-        self._metadata = dict(metadata)
+        self._metadata.update(metadata)
         self._rate = like.rate or DEFAULT_RATE
         self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
         self._sound: SoundCopy | None = None

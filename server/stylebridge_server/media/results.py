@@ -10,6 +10,7 @@ from PIL import Image
 from stylebridge.errors import StylebridgeError
 from stylebridge.stamp import REQUEST, Record
 from stylebridge_server.media import png, tiff
+from stylebridge_server.media.exr_file import read_headers
 from stylebridge_server.media.limits import MAX_FILE
 from stylebridge_server.media.movie_decoder import open_container
 from stylebridge_server.media.notes import from_one_text, only_own
@@ -53,6 +54,9 @@ def _notes_of_picture(path: Path) -> dict[str, str]:
         with Image.open(path, formats=("JPEG",)) as image:
             comment = image.info.get("comment", b"")
         return from_one_text(comment.decode(errors="replace"))
+    if path.suffix.lower() == ".exr":
+        attributes = [one for part in read_headers(path).parts for one in part.attributes.items()]
+        return only_own({name: one.text for name, one in attributes if one.type == "string"})
     data = path.read_bytes()
     if data.startswith(png.SIGNATURE):
         return png.read_texts(data, str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class SequenceSource(Source):
         first, last = min(files), max(files)
         self.readable_last = last
         self.gaps = gaps.sentence(first, last)
-        self.info = _info("sequence", files[first], name, first, last, RATE)
+        info = _info("sequence", files[first], name, first, last, RATE)
+        self.info = replace(info, tags={**info.tags, "gaps": gaps})
 
     def read(self, number: int) -> Frame:
         self.check_number(number)
@@ -99,7 +101,7 @@ class PictureSink(Sink):
         super().__init__(like, first, last)
         self.name = str(target)
         self._target = target
-        self._metadata = dict(metadata)
+        self._metadata.update(metadata)
         if isinstance(target, Path) and first != last:
             numbered = target.with_name(f"{target.stem}.####{target.suffix}")
             raise StylebridgeError(

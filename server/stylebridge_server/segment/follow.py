@@ -26,7 +26,9 @@ HELD_FRAMES = 16
 FORWARD, BACKWARD, KEY = 0, 1, 2
 
 Keys = dict[int, list[int]]  # frame -> instances whose label is given there; the labels lie in the spool
-Spans = Mapping[int, tuple[int, int]]  # instance -> first and last frame on which it is believed
+Spans = Mapping[
+    int, Sequence[tuple[int, int]]
+]  # instance -> first and last of frames on which it is believed
 Marker = Callable[[int, Rgb8, Sequence[Prompt], "Survey | None"], "tuple[Plane, str | None]"]
 """From frame number, its picture at full resolution, prompts of one name there and the survey of the frame to a label
 (h, w) at working size, at least one pixel 1, and the class of the thing where it is known."""
@@ -119,18 +121,20 @@ class Run:
             keys: frames and instances whose label is in the spool under KEY.
             arounds: surveys of key frames, where there are any.
             spool: holds the labels of either direction, and takes those of this.
-            spans: frames beyond which an instance is let go; None for none.
+            spans: frames beyond which an instance is let go, which come from a network that tells who comes back;
+                None for none.
         """
         instances = sorted({i for given in keys.values() for i in given})
-        sweep = Sweep(self.flow)
+        sweep = Sweep(self.flow, returns=spans is None)
         for number, rgb in self.read(numbers):
             opposite = {i: spool.get(1 - direction, i, number) for i in instances}
-            others = {i: label for i, label in opposite.items() if label is not None}
+            others = {
+                i: label for i, label in opposite.items() if label is not None and _believed(spans, i, number)
+            }
             given = {i: self._key(spool, i, number) for i in keys.get(number, [])}
-            if spans is not None:
-                for i, (begins, ends) in spans.items():
-                    if not begins <= number <= ends:
-                        sweep.forget(i)
+            for i in instances:
+                if not _believed(spans, i, number):
+                    sweep.forget(i)
             for i, here in sweep.step(self.small(rgb), given, others, arounds.get(number)).items():
                 spool.put(direction, i, number, here)
             self.tick()
@@ -155,8 +159,7 @@ class Run:
             rgb = self._frames.read(number)
             room = np.full((self._height, self._width), 255, np.uint8)
             for i, name in ids.items():
-                begins, ends = (first, last) if spans is None else spans[i]
-                if not begins <= number <= ends:
+                if not _believed(spans, i, number):
                     continue
                 own = [frame for frame, given in keys.items() if i in given]
                 label = between(number, own, spool.get(FORWARD, i, number), spool.get(BACKWARD, i, number))
@@ -214,6 +217,10 @@ class Run:
         colour = colorsys.hsv_to_rgb((0.58 + 0.381966 * (number - 1)) % 1, 0.75, 1.0)
         r, g, b = (round(255 * c) for c in colour)
         return Instance(number, name, label, (r, g, b), number, int(first), int(last), total / count)
+
+
+def _believed(spans: Spans | None, instance: int, number: int) -> bool:
+    return spans is None or any(begins <= number <= ends for begins, ends in spans[instance])
 
 
 def _directions(keys: Keys) -> list[int]:

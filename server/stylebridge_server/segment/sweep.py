@@ -20,10 +20,15 @@ _NEAR = 24  # pixels around an instance within which another's colours count as 
 
 
 class Sweep:
-    """Labels of all instances of one scene, carried from frame to frame."""
+    """Labels of all instances of one scene, carried from frame to frame.
 
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
+    Args:
+        flow: optical flow.
+        returns: whether what went away is looked for by its colours; not where a network tells who comes.
+    """
+
+    def __init__(self, flow: Flow, returns: bool = True) -> None:
+        self._flow, self._returns = flow, returns
         self._rgb: Rgb8 | None = None
         self._lab: Lab = np.zeros((0, 0, 3), np.float32)
         self._plate: Plate | None = None
@@ -133,7 +138,7 @@ class Sweep:
             step()
             prior = moved[instance]
             if known.away:
-                prior_or_none = reappear(known, things, view)
+                prior_or_none = reappear(known, things, view) if self._returns else None
                 if prior_or_none is None:
                     out[instance] = np.full(lab.shape[:2], OFF)
                     continue

@@ -44,6 +44,7 @@ def analyse(
     check_cancelled: Callable[[], None],
     admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
     mattes: Sequence[GivenMatte] = (),
+    device: str = "cpu",
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -56,13 +57,14 @@ def analyse(
         check_cancelled: raises when the client no longer wants the result.
         admit: told what making it takes, before any is taken; raises where that is too much.
         mattes: instances that the user brings.
+        device: where networks run.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
     """
     if segmenter == "auto" and mattes and not prompts:
         segmenter = "host"
-    chosen = segment.load(segmenter)
+    chosen = segment.load(segmenter, device, pointed=bool(prompts))
     _check_names(prompts, mattes, chosen.name)
     inputs = key(
         "analysis",
@@ -77,7 +79,7 @@ def analyse(
     if found is not None:
         return found
     info = shot.info
-    admit(info, partial(of_analysis, instances=chosen.name != "none"))
+    admit(info, partial(of_analysis, instances=chosen.name != "none", network=chosen.memory))
     last = info.first - 1
 
     def pictures() -> Iterator[tuple[int, Rgb8]]:

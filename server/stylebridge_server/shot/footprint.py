@@ -60,12 +60,13 @@ def of_render(
     return source + pixels + followed + painting + _NETWORK
 
 
-def of_analysis(info: SourceInfo, instances: bool) -> Bytes:
+def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:
     """An analysis of a shot.
 
     Args:
         info: of the shot.
         instances: whether it looks for instances, or for cuts alone.
+        network: what the network that finds them takes, its weights included.
     """
     full = info.width * info.height
     eight_bit = full * (3 if info.dtype == "uint8" else 3 + 3 * _FLOAT_RGB)
@@ -74,7 +75,7 @@ def of_analysis(info: SourceInfo, instances: bool) -> Bytes:
     held = max(48 << 20, 3 * full)
     # The soft matte of an instance: the guided filter holds so many planes of the box around it.
     edges = full * 220
-    return _source(info) + eight_bit + held + edges + (96 << 20)
+    return _source(info) + eight_bit + held + edges + network + (96 << 20)
 
 
 def extent(look: Resolved, info: SourceInfo) -> dict[str, Any]:

@@ -82,11 +82,11 @@ def shrink(pixels: Pixels, scale: int, kind: str | None = None) -> Pixels:
     if scale == 1:
         return pixels
     values = pixels.astype(np.float32)
-    finite = np.asarray(np.isfinite(values).all(axis=-1))[..., None]
-    values[~finite[..., 0]] = 0
+    finite = np.asarray(np.isfinite(values).all(axis=-1))
+    values[~finite] = 0
     plain: Pixels = _means(values, scale)
     whole = np.ones((1, 1, 1), np.float32)
-    there = whole if finite.all() else _means(finite.astype(np.float32), scale)
+    there = whole if finite.all() else _means(finite[..., None].astype(np.float32), scale)
     with np.errstate(invalid="ignore", divide="ignore"):
         plain = np.where(there > 0, plain / there, plain)
         if (kind or usual_alpha(pixels.shape[2])) == "straight":

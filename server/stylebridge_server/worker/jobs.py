@@ -67,6 +67,7 @@ class Jobs:
         disk: DiskStore | None = None,
     ) -> None:
         fingerprints.settle_threads()
+        self._device = device
         self._engine = style.load(device)
         self._facts = fingerprints.facts(device, self._engine.checksum)
         self._workshop = Workshop(
@@ -146,6 +147,7 @@ class Jobs:
                 context.check_cancelled,
                 partial(self._memory.admit, "Analysing"),
                 given,
+                self._device,
             )
         return _analysis(found)
 

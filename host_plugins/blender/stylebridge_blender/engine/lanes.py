@@ -135,6 +135,11 @@ def last(uid: str) -> Job | None:
     return next((job for job in reversed(jobs) if job.uid == uid), None)
 
 
+def signature() -> tuple[object, ...]:
+    """Something else than before where what a panel shows of the jobs has changed."""
+    return tuple((job.state, job.stage, job.done, job.message) for job in jobs)
+
+
 def stop_all() -> None:
     """Cancels everything and lets the threads end."""
     for job in running():

@@ -136,7 +136,8 @@ def _answers(known: Client) -> bool:
 def lost(message: str) -> None:
     """Notes that the server is gone; this thread connects anew the next time."""
     _let_go(threading.get_ident())
-    _say(STOPPED, message)
+    if state.name != STARTING:
+        _say(STOPPED, message)
 
 
 def look() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import bpy
 
 from .. import strips
-from ..engine import server
 
 _PICTURES = "*.png;*.jpg;*.jpeg;*.tif;*.tiff;*.bmp;*.webp;*.exr"
 
@@ -26,6 +25,22 @@ def active_layer(strip: Any) -> Any:
     settings = strip.stylebridge
     index = settings.active_layer
     return settings.layers[index] if 0 <= index < len(settings.layers) else None
+
+
+class STYLEBRIDGE_OT_add(bpy.types.Operator):
+    """Make this strip one that is styled"""
+
+    bl_idname = "stylebridge.add"
+    bl_label = "Style this strip"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return has_strip(cls, context)
+
+    def execute(self, context: Any) -> set[str]:
+        strips.begin(strips.source(context))
+        return {"FINISHED"}
 
 
 class STYLEBRIDGE_OT_set_style(bpy.types.Operator):
@@ -94,12 +109,9 @@ class STYLEBRIDGE_OT_remove_style(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def style_names() -> list[tuple[str, str, str]]:
-    """The styles that the server offers: (name, title, credit)."""
-    styles = server.state.abilities.get("styles", [])
-    return [
-        (style["name"], style.get("title") or style["name"], style.get("credit") or "") for style in styles
-    ]
-
-
-CLASSES = (STYLEBRIDGE_OT_set_style, STYLEBRIDGE_OT_open_style, STYLEBRIDGE_OT_remove_style)
+CLASSES = (
+    STYLEBRIDGE_OT_add,
+    STYLEBRIDGE_OT_set_style,
+    STYLEBRIDGE_OT_open_style,
+    STYLEBRIDGE_OT_remove_style,
+)

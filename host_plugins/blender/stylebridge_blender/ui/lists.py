@@ -7,6 +7,10 @@ from typing import Any
 import bpy
 
 from .. import parameters
+from .choices import short
+
+#: The strip whose list is being drawn: settings do not say whose they are. Rows are drawn before `show` returns.
+_drawn: list[Any] = [None]
 
 
 class STYLEBRIDGE_UL_layers(bpy.types.UIList):
@@ -27,14 +31,14 @@ class STYLEBRIDGE_UL_layers(bpy.types.UIList):
         strip = _drawn[0]
         row = layout.row(align=True)
         swatch = row.row()
-        swatch.ui_units_x = 0.8
+        swatch.ui_units_x = 0.7
         swatch.prop(item, "colour", text="")
         row.label(text=item.label or f"Instance {item.id}")
-        row.label(text=short(item.style) or "no style")
-        for name in ("strength", "visibility"):
-            if parameters.key(name, item.id) in strip:
+        row.label(text=short(item.style) or "-")
+        for name, width in (("strength", 3.0), ("visibility", 1.0)):
+            if strip is not None and parameters.key(name, item.id) in strip:
                 part = row.row()
-                part.ui_units_x = 3 if name == "strength" else 1.2
+                part.ui_units_x = width
                 part.prop(strip, parameters.path(name, item.id), text="")
 
 
@@ -43,15 +47,6 @@ def show(layout: Any, strip: Any) -> None:
     settings = strip.stylebridge
     _drawn[0] = strip
     layout.template_list("STYLEBRIDGE_UL_layers", "", settings, "layers", settings, "active_layer", rows=3)
-
-
-#: The strip whose list is drawn: settings do not say whose they are. The list's rows are drawn before `show` returns.
-_drawn: list[Any] = [None]
-
-
-def short(style: str) -> str:
-    """A style's name without the folders of its picture."""
-    return style.replace("\\", "/").rpartition("/")[2]
 
 
 CLASSES = (STYLEBRIDGE_UL_layers,)

@@ -7,15 +7,26 @@ from typing import Any
 
 import bpy
 
-from .. import compat, parameters, strips
+from .. import compat, freshness, parameters, strips
 from .._bridge.stylebridge import effect
 from ..engine import lanes, pump, server
 from ..engine.job import ENDED, FAILED, WAITING
 from ..ops import server_ops, strip_ops
-from . import lists, text, thumbnails
+from . import choices, lists, text, thumbnails
 
-#: Seconds between looks at the server while the panel is shown.
-LOOK_EVERY = 5.0
+#: Seconds between looks at the server, and at whether results are stale, while a panel is shown.
+LOOK_EVERY = 3.0
+
+_looked: dict[str, float] = {}
+
+
+def _due(what: str) -> bool:
+    """Whether it is time to look at something again: drawing itself must not wait for anything."""
+    now = time.monotonic()
+    if now - _looked.get(what, 0.0) < LOOK_EVERY:
+        return False
+    _looked[what] = now
+    return True
 
 
 class _Panel(bpy.types.Panel):
@@ -28,24 +39,36 @@ class _Panel(bpy.types.Panel):
             self.show(context)
 
 
+class _StripPanel(_Panel):
+    """A panel of a strip that is styled."""
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        strip = strips.source(context)
+        return strip is not None and strip.stylebridge.enabled
+
+
 class STYLEBRIDGE_PT_server(_Panel):
     bl_label = "Server"
 
     def show(self, context: Any) -> None:
-        _keep_looking()
+        if _due("server"):
+            pump.post(server_ops.look)
+            pump.post(thumbnails.want)
         state, layout = server.state, self.layout
+        title, icon = _STATES[state.name]
         row = layout.row(align=True)
-        row.label(text=_STATES[state.name][0], icon=_STATES[state.name][1])
-        if state.name in (server.STOPPED, server.FAILED, server.UNKNOWN):
+        row.label(text=title, icon=icon)
+        if state.name in (server.STOPPED, server.FAILED):
             row.operator("stylebridge.start_server", icon="PLAY")
         elif state.name == server.RUNNING:
             row.operator("stylebridge.stop_server", icon="PAUSE")
-        if state.name in (server.FAILED, server.STOPPED, server.RUNNING):
+        if state.name == server.FAILED:
             text.wrapped(layout, context, state.message)
-        if state.name == server.FAILED and state.log:
-            box = layout.box()
-            for line in state.log:
-                text.wrapped(box, context, line)
+            if state.log:
+                box = layout.box()
+                for line in state.log:
+                    text.wrapped(box, context, line)
 
 
 _STATES = {
@@ -56,15 +79,6 @@ _STATES = {
     server.FAILED: ("Not available", "ERROR"),
 }
 
-_looked = [0.0]
-
-
-def _keep_looking() -> None:
-    """Asks now and then how the server is, while somebody looks at the panel. Drawing itself must not wait."""
-    if time.monotonic() - _looked[0] > LOOK_EVERY:
-        _looked[0] = time.monotonic()
-        pump.post(server_ops.look)
-
 
 class STYLEBRIDGE_PT_style(_Panel):
     bl_label = "Style"
@@ -74,34 +88,50 @@ class STYLEBRIDGE_PT_style(_Panel):
         if strip is None:
             text.wrapped(layout, context, "Select a strip that shows a picture.")
             return
-        settings = strip.stylebridge
         layer = strip_ops.active_layer(strip)
-        thumbnails.draw(layout, layer.style if layer else "")
-        layout.operator("stylebridge.open_style", icon="FILE_FOLDER")
-        if not settings.enabled or layer is None:
-            text.wrapped(layout, context, "Choose a style to begin with.")
+        if not strip.stylebridge.enabled or layer is None:
+            layout.operator("stylebridge.add", icon="ADD")
             return
-        layout.prop(strip, parameters.path("strength"), text="Strength of everything")
+        if len(strip.stylebridge.layers) > 1:
+            layout.prop(strip, parameters.path("strength"), text="Strength of everything")
+            lists.show(layout, strip)
+        _choose(layout, context, layer)
         column = layout.column()
-        if len(settings.layers) > 1:
-            lists.show(column, strip)
         for name in parameters.of_layer(layer.id):
             column.prop(strip, parameters.path(name, layer.id), text=effect.find(name).title)
         scopes = (effect.LAYER,) if layer.id == parameters.BACKGROUND else (effect.LAYER, effect.INSTANCE)
         for name in parameters.fixed(*scopes):
             if name not in ("select", "style"):
                 column.prop(layer, name)
-        layout.operator("stylebridge.remove_style", icon="X")
+        layout.operator("stylebridge.remove_style", icon="X", text="Leave this strip as it is")
 
 
-class STYLEBRIDGE_PT_steadiness(_Panel):
+def _choose(layout: Any, context: Any, layer: Any) -> None:
+    """The choice of a style: pictures where there are some, else names."""
+    if any(item[3] for item in choices.items(layer, context)):
+        layout.template_icon_view(layer, "choice", show_labels=True, scale=5.0, scale_popup=5.0)
+    if server.state.abilities:
+        layout.prop(layer, "choice", text="")
+    else:
+        layout.label(text=choices.short(layer.style) or "Styles are shown when the server runs")
+    layout.operator("stylebridge.open_style", icon="FILE_FOLDER")
+
+
+class STYLEBRIDGE_PT_instances(_StripPanel):
+    bl_label = "Instances"
+
+    def show(self, context: Any) -> None:
+        settings = strips.source(context).stylebridge
+        self.layout.prop(settings, "segmenter")
+        row = self.layout.row(align=True)
+        row.operator("stylebridge.find_instances", icon="VIEWZOOM")
+        if len(settings.layers) > 1:
+            row.operator("stylebridge.forget_instances", icon="X", text="")
+
+
+class STYLEBRIDGE_PT_time(_StripPanel):
     bl_label = "Over time"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        strip = strips.source(context)
-        return strip is not None and strip.stylebridge.enabled
 
     def show(self, context: Any) -> None:
         settings = strips.source(context).stylebridge
@@ -110,29 +140,34 @@ class STYLEBRIDGE_PT_steadiness(_Panel):
                 self.layout.prop(settings, name)
 
 
-class STYLEBRIDGE_PT_render(_Panel):
+class STYLEBRIDGE_PT_render(_StripPanel):
     bl_label = "Render"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        strip = strips.source(context)
-        return strip is not None and strip.stylebridge.enabled
 
     def show(self, context: Any) -> None:
         layout, strip = self.layout, strips.source(context)
-        scene = compat.scene_of(context)
-        layout.prop(scene.stylebridge, "folder")
+        uid = strip.stylebridge.uid
+        layout.prop(compat.scene_of(context).stylebridge, "folder")
         layout.prop(strip.stylebridge, "output")
-        job = lanes.last(strip.stylebridge.uid)
+        job = lanes.last(uid)
         if job is not None and job.state not in ENDED:
             compat.draw_progress(layout, job.part, job.sentence())
             if job.state == WAITING:
                 text.wrapped(layout, context, job.message, icon="ERROR")
             layout.operator("stylebridge.cancel", icon="CANCEL")
             return
+        if _due(uid):
+            pump.post(freshness.look, uid)
         layout.operator("stylebridge.render", icon="RENDER_ANIMATION")
         if job is not None:
             text.wrapped(layout, context, job.message, icon="ERROR" if job.state == FAILED else "INFO")
+        if freshness.known.get(uid):
+            text.wrapped(layout, context, freshness.known[uid], icon="ERROR")
 
 
-CLASSES = (STYLEBRIDGE_PT_server, STYLEBRIDGE_PT_style, STYLEBRIDGE_PT_steadiness, STYLEBRIDGE_PT_render)
+CLASSES = (
+    STYLEBRIDGE_PT_server,
+    STYLEBRIDGE_PT_style,
+    STYLEBRIDGE_PT_instances,
+    STYLEBRIDGE_PT_time,
+    STYLEBRIDGE_PT_render,
+)
