@@ -61,6 +61,8 @@ class Proxy(Shown):
 
 def shrunk_info(info: SourceInfo, scale: int) -> SourceInfo:
     """What a source declares, at a scale; a display window to the nearest whole pixels."""
+    if scale == 1:
+        return info
     display = None
     if info.display is not None:
         x0, y0, x1, y1 = (round(edge / scale) for edge in info.display)

@@ -9,7 +9,7 @@ import typer
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli.options import Alpha, Colour, Config, Server, with_effect_options
+from stylebridge_server.cli.options import Alpha, Colour, Config, Layers, Scale, Server, with_effect_options
 
 
 @with_effect_options((effect.LAYER, effect.SHOT))
@@ -33,6 +33,8 @@ def render(
             "--method", help="network, or optimise: slow, finest; needs a loss network.", metavar="NAME"
         ),
     ] = None,
+    layers: Layers = False,
+    scale: Scale = 1,
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
@@ -54,6 +56,13 @@ def render(
     if not target:
         raise StylebridgeError(Code.BAD_VALUE, "No output was named: say where the result is to be written.")
     read_as = Reading(colour, alpha, config)
-    outcome = run(Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet, read_as))
+    job = Job(source, target, chosen, frame_range(frames), server, contact_sheet, quiet, scale, read_as)
+    if layers:
+        from stylebridge_server.cli import layers as layering
+
+        layering.refuse_others(job)
+        outcome = layering.run(job)
+    else:
+        outcome = run(job)
     print(outcome.message)
     raise typer.Exit(outcome.status)

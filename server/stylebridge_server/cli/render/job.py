@@ -26,6 +26,7 @@ class Job:
         server: address, or None for the running server or one started for the run.
         contact_sheet: where to write one, or None.
         quiet: no progress bars.
+        scale: of a proxy: width and height are divided by it.
         read_as: colour space and alpha of the source, where they were said.
     """
 
@@ -36,6 +37,7 @@ class Job:
     server: str | None
     contact_sheet: Path | None
     quiet: bool
+    scale: int = 1
     read_as: Reading = field(default_factory=Reading)
 
 

@@ -16,6 +16,7 @@ from stylebridge_server.cli.render.job import Job
 from stylebridge_server.cli.render.outcome import Outcome, outcome
 from stylebridge_server.cli.render.pipeline import carry
 from stylebridge_server.cli.render.sheet import Sheet
+from stylebridge_server.shot.proxy import shrunk_info
 from stylebridge_server.values import SourceInfo
 
 #: Memory for finished tiles of a server that is started for one render, in MiB.
@@ -36,9 +37,10 @@ def run(job: Job) -> Outcome:
     results = None if "STYLEBRIDGE_RESULTS_MB" in os.environ else RESULTS_MB
     with media.open_source(job.source) as source:
         info = source.info
-        first, last = _range(job, info)
+        first, last = chosen_frames(job, info)
         idle = _is_idle(job.look, info)
         like = info if idle else replace(info, channels=composite.result_channels(info.channels))
+        like = shrunk_info(like, job.scale)
         sound = Path(job.source) if info.sound else None
         sink = media.open_sink(job.target, like, first, last, sound_from=sound)
         try:
@@ -66,14 +68,14 @@ def _fill(job: Job, client: Client, source: media.Source, sink: media.Sink, repo
             job.contact_sheet, title, client, shot, analysis, source, (sink.first, sink.last), encoding
         )
     numbers = range(sink.first, sink.last + 1)
-    pictures = client.render(shot, look, numbers, analysis=analysis, progress=report)
+    pictures = client.render(shot, look, numbers, analysis=analysis, progress=report, scale=job.scale)
     problem = carry(pictures, sink, sheet.see if sheet else lambda frame: None)
     if sheet is not None:
         sheet.save()
     return problem
 
 
-def _range(job: Job, info: SourceInfo) -> tuple[int, int]:
+def chosen_frames(job: Job, info: SourceInfo) -> tuple[int, int]:
     """The first and last frame to write."""
     first, last = job.frames or (info.first, info.last)
     if first < info.first or last > info.last:
