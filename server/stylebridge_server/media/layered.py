@@ -159,7 +159,12 @@ class LayeredExr:
         if self._origin is None or held is None:
             return header_of(self._like, number)
         found: dict[str, Attribute] = dict(read_headers(self._origin.files[held]).parts[0].attributes)
-        return {name: value for name, value in found.items() if not name.startswith("cryptomatte/")}
+        # Of channels that are not in this file.
+        return {
+            name: value
+            for name, value in found.items()
+            if not name.startswith("cryptomatte/") and name != "multiView"
+        }
 
     def _windows(self, size: tuple[int, int]) -> tuple[Box, Box]:
         x0, y0 = (0, 0) if self._origin is None else self._origin.window[:2]
