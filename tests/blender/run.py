@@ -48,6 +48,7 @@ def main() -> int:
             "STYLEBRIDGE_TEST_ADDON": str(addon),
             "STYLEBRIDGE_TEST_NOTHING": str(a_python_without_anything(folder)),
             "STYLEBRIDGE_TEST_TOOLS": given.tools or "",
+            "STYLEBRIDGE_TEST_PYTHON": sys.executable,
             "BLENDER_USER_RESOURCES": str(folder / "blender"),
             "BLENDER_USER_CONFIG": str(folder / "blender" / "config"),
             "BLENDER_USER_SCRIPTS": str(folder / "blender" / "scripts"),

@@ -71,7 +71,8 @@ def compare(
     files = [Path(bpy.path.abspath(made.directory)) / element.filename for element in made.elements]
     assert len(files) == len(numbers)
     for file, number in zip(files, numbers, strict=True):
-        assert samples(file) == samples(next(cli.glob(f"cli.{number:04d}.png"))), number
+        same = samples(file) == samples(next(cli.glob(f"cli.{number:04d}.png")))
+        assert same, number
 
 
 def add_movie(sb: Any, scene: Any, movie: Path, start: int = 10, last: int = 6) -> Any:

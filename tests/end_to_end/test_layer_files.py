@@ -177,3 +177,32 @@ def test_a_proxy_is_written(stylebridge: Command, shot: Path) -> None:
     )
     assert ran.status == 0, ran.err
     assert channels_of(shot / "p.10.exr")["A"].shape == (48, 80)
+
+
+def test_layers_that_are_there_are_kept_and_others_are_not_touched(stylebridge: Command, shot: Path) -> None:
+    write_look(shot, ["1.0"] * 4)
+    ask = ("--look", "look.toml", "--layers", "--quiet")
+    for target in ("layers.##.exr", "{layer}.##.png"):
+        ran = stylebridge("render", "plate.##.png", target, *ask, "--frames", "10-11")
+        assert ran.status == 0, ran.err
+        files = {path: path.stat().st_mtime_ns for path in shot.glob("*.1[01].*") if "plate" not in path.name}
+        write_look(shot, ["0.25", "0.0", RAMP, "0.0"])  # no layer depends on that
+        ran = stylebridge("render", "plate.##.png", target, *ask)
+        assert ran.status == 0 and "1 frame in" in ran.out and "2 frames there already and kept" in ran.out
+        assert all(path.stat().st_mtime_ns == before for path, before in files.items())
+        ran = stylebridge("render", "plate.##.png", target, *ask, "--check")
+        assert ran.status == 0, ran.out
+        text = (
+            (shot / "look.toml")
+            .read_text(encoding="utf-8")
+            .replace("edge_softness = 30", "edge_softness = 31")
+        )
+        (shot / "look.toml").write_text(text, encoding="utf-8")
+        ran = stylebridge("render", "plate.##.png", target, *ask, "--check")
+        assert ran.status == 4 and "stale: 10-12" in ran.out
+        ran = stylebridge("render", "plate.##.png", target, *ask)
+        assert ran.status == 2 and "--overwrite" in ran.err
+        assert all(path.stat().st_mtime_ns == before for path, before in files.items())
+        write_look(shot, ["1.0"] * 4)
+    ran = stylebridge("render", "plate.##.png", "layers.##.exr", *ask, "--next-version", "--frames", "10")
+    assert ran.status == 0 and (shot / "layers_v001.10.exr").is_file(), ran.err

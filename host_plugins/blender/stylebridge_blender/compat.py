@@ -14,6 +14,9 @@ import bpy
 #: The class of all strips: `Strip` from 4.5 on, `Sequence` before.
 STRIP = getattr(bpy.types, "Strip", None) or bpy.types.Sequence
 
+#: The shader that draws a texture: renamed in 4.0.
+IMAGE_SHADER = "IMAGE" if bpy.app.version >= (4, 0, 0) else "2D_IMAGE"
+
 
 def register_class(cls: type) -> None:
     bpy.utils.register_class(cls)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from . import compat, preferences, properties
+from . import background, compat, preferences, properties
 from .engine import lanes, pump, server
 from .ops import instance_ops, render_ops, server_ops, strip_ops
-from .ui import lists, panels, redraw, thumbnails
+from .ui import lists, panels, preview, redraw, thumbnails
 
-_MODULES = (preferences, properties, server_ops, strip_ops, instance_ops, render_ops, lists, panels)
+_MODULES = (
+    preferences,
+    properties,
+    server_ops,
+    strip_ops,
+    instance_ops,
+    render_ops,
+    background,
+    lists,
+    panels,
+)
 
 
 def register() -> None:
@@ -15,8 +25,11 @@ def register() -> None:
         for cls in module.CLASSES:
             compat.register_class(cls)
     properties.attach()
+    background.attach()
+    preview.attach()
     thumbnails.load()
     pump.on_tick(redraw.when_changed)
+    pump.on_tick(preview.follow)
     pump.start()
     preferences.apply()
 
@@ -27,6 +40,8 @@ def unregister() -> None:
     server.forget()
     pump.stop()
     thumbnails.unload()
+    preview.detach()
+    background.detach()
     properties.detach()
     for module in reversed(_MODULES):
         for cls in reversed(module.CLASSES):

@@ -6,30 +6,34 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stylebridge import stamp
+from stylebridge import stamp, versions
 from stylebridge.client import Analysis, Client, OnProgress, Shot
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.pixels import Picture
+from stylebridge.protocol import LAYERS
 from stylebridge_server import media
 from stylebridge_server.cli.progress import progress
+from stylebridge_server.cli.render.check import check
+from stylebridge_server.cli.render.existing import Existing
 from stylebridge_server.cli.render.job import Job
 from stylebridge_server.cli.render.outcome import Outcome
 from stylebridge_server.cli.render.run import RESULTS_MB, chosen_frames
 from stylebridge_server.cli.sheet import instances_of
 from stylebridge_server.media.layered import (
     CRYPTOMATTE,
+    PLACE,
     LayeredExr,
     LayerName,
     Writer,
     layer_names,
     open_layers,
 )
-from stylebridge_server.media.notes import LONGEST
 from stylebridge_server.shot.looks import format_look
 from stylebridge_server.shot.proxy import shrink, shrunk_info
 from stylebridge_server.values import Frame, Pixels
@@ -48,13 +52,16 @@ class _Asked:
 
 
 def run(job: Job) -> Outcome:
-    """Write the layers of a job's frames; its strengths make no difference.
+    """Write the layers of a job's frames, or check what is there; its strengths make no difference.
 
     Raises:
         StylebridgeError: as opening, analysing and writing do; bad_look where nothing has a style. What was written
             of a sequence stays: every file of it is whole.
     """
     started = time.monotonic()
+    _refuse_others(job)
+    if job.next_version:
+        job = replace(job, target=str(versions.following(Path(job.target))))
     results = None if "STYLEBRIDGE_RESULTS_MB" in os.environ else RESULTS_MB
     with media.open_source(job.source) as source:
         first, last = chosen_frames(job, source.info)
@@ -65,8 +72,28 @@ def run(job: Job) -> Outcome:
             writer = open_layers(
                 job.target, shrunk_info(like, job.scale), range(first, last + 1), asked.layers
             )
-            written, problem = _fill(job, asked, source, writer, range(first, last + 1), report)
-    seconds = time.monotonic() - started
+            request = stamp.of(
+                client, asked.shot, asked.analysis, job.look, LAYERS, job.scale, form=writer.form
+            )
+            files = [Existing(target, first, last) for target in writer.targets]
+            if job.check:
+                found = [
+                    check(target, one, request, first, last, report)
+                    for target, one in zip(writer.targets, files, strict=True)
+                ]
+                return Outcome(max(one.status for one in found), "\n".join(one.message for one in found))
+            kept: list[set[int]] = [set(one.settle(request, job.overwrite, report)) for one in files]
+            frames = set(range(first, last + 1))
+            numbers = sorted(frames - frames.intersection(*kept))
+            written, problem = _fill(job, asked, source, writer, request, numbers, report)
+    return _outcome(
+        job, asked, writer, written, last - first + 1 - len(numbers), problem, time.monotonic() - started
+    )
+
+
+def _outcome(
+    job: Job, asked: _Asked, writer: Writer, written: int, kept: int, problem: str | None, seconds: float
+) -> Outcome:
     names = ", ".join(
         layer.channel if layer.channel == layer.name else f"{layer.channel} ({layer.name})"
         for layer in asked.layers
@@ -76,13 +103,17 @@ def run(job: Job) -> Outcome:
         if isinstance(writer, LayeredExr)
         else "with straight alpha"
     )
-    frames = "1 frame" if written == 1 else f"{written} frames"
+    stayed = f", {_frames(kept)} there already and kept" if kept else ""
     lines = [problem] if problem else []
-    lines.append(f"{job.target}: {frames} in {seconds:.0f} s; layers {names}; {kind}.")
+    lines.append(f"{job.target}: {_frames(written)} in {seconds:.0f} s{stayed}; layers {names}; {kind}.")
     return Outcome(3 if problem else 0, "\n".join(lines))
 
 
-def refuse_others(job: Job) -> None:
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def _refuse_others(job: Job) -> None:
     """Refuse what a render of layers does not do.
 
     Raises:
@@ -92,6 +123,11 @@ def refuse_others(job: Job) -> None:
         raise StylebridgeError(
             Code.BAD_VALUE,
             "A contact sheet shows flattened frames: leave --layers out for one, or the sheet.",
+        )
+    if job.next_version and PLACE in job.target:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            "--next-version counts one name: write one OUT.####.exr, or put the version into the name by hand.",
         )
 
 
@@ -111,19 +147,26 @@ def _ask(job: Job, client: Client, report: OnProgress) -> _Asked:
 
 
 def _fill(
-    job: Job, asked: _Asked, source: media.Source, writer: Writer, frames: range, report: OnProgress
+    job: Job,
+    asked: _Asked,
+    source: media.Source,
+    writer: Writer,
+    request: stamp.Request,
+    frames: list[int],
+    report: OnProgress,
 ) -> tuple[int, str | None]:
     """Writes the frames; how many, and the sentence that says where a truncated source ends, or None."""
+    if not frames:
+        return 0, None
     client, look = asked.client, job.look.to_data()
     ask: dict[str, Any] = {"analysis": asked.analysis, "scale": job.scale}
     layers = client.render(
         asked.shot, look, frames, output="layers", samples=writer.samples, progress=report, **ask
     )
     things = {one["id"]: str(one["name"]) for one in asked.analysis.instances}
-    request = stamp.of(client, asked.shot, asked.analysis, job.look, "layers", job.scale, writer.samples)
     record = stamp.Record.of(request, frames)
     text = format_look(Look.from_data(stamp.portable(job.look)))
-    notes = {stamp.LOOK: text} if len(text) <= LONGEST else {}
+    notes = {stamp.LOOK: text} if media.fits_note(text) else {}
     mattes: Iterator[tuple[int, dict[int, Pixels]]] = iter(())
     if things and isinstance(writer, LayeredExr):
         planes = client.render(asked.shot, look, frames, output="mattes", samples="float32", **ask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from stylebridge.client import Shot
 from stylebridge.configs import BUILT_IN, config_of, packed
 from stylebridge_server.colour import Config, Encoding, encode
+from stylebridge_server.values import SourceInfo
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Reading:
     def options(self) -> dict[str, Any]:
         """For `Client.open_shot`."""
         return {"colour": self.colour, "alpha": self.alpha, "config": self.config}
+
+    def said(self, info: SourceInfo) -> SourceInfo:
+        """What a source declares, with what the options say of it."""
+        return replace(info, colour=self.colour or info.colour, alpha=self.alpha or info.alpha)
 
     def encoding(self, shot: Shot) -> Encoding:
         """How this process reads the same pixels, to show them to people."""

@@ -87,6 +87,11 @@ class Encoding:
             result[rows] = self._back(painted[rows], seen[rows], pixels[rows])
         return result
 
+    @staticmethod
+    def lost(pixels: Pixels) -> int:
+        """How many pixels hold a value, alpha included, that is not finite."""
+        return int(np.count_nonzero(~_finite(pixels)))
+
     def _back(self, painted: Rgb, seen: Rgb, pixels: Pixels) -> Rgb:
         own, known, alpha = self._own(pixels)
         unchanged = shaper.still(painted, seen)

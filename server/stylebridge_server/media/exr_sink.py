@@ -80,8 +80,8 @@ class ExrSink(Sink):
         writable_place(self._path(first))
         origins = [origin_of(like) for like in likes]
         self._origins = [one for one in origins if one is not None]
-        self.description = f"EXR, {sample_of(likes[0])}"
-        self.form = f"{self.description}, {likes[0].channels} channels"
+        self.form = form_of_exr(likes[0])
+        self.description = self.form.rpartition(", ")[0]
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
@@ -258,6 +258,11 @@ def _chunks(source: ExrFile, file: BinaryIO) -> list[list[Chunk]]:
         [Chunk(file, place, source.length(file, number, place)) for place in places]
         for number, places in enumerate(source.places(file))
     ]
+
+
+def form_of_exr(like: SourceInfo) -> str:
+    """How a file is written: `Sink.form`."""
+    return f"EXR, {sample_of(like)}, {like.channels} channels"
 
 
 def origin_of(like: SourceInfo) -> Origin | None:

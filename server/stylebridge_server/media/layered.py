@@ -110,6 +110,16 @@ class LayeredExr:
         writable_place(self.path(frames[0]))
 
     @property
+    def targets(self) -> list[str]:
+        """The paths or patterns of all that is written."""
+        return [str(self._pattern or self._single)]
+
+    @property
+    def form(self) -> str:
+        """How a file is written, as stamps have it."""
+        return f"layers, EXR, {sample_of(self._like)}"
+
+    @property
     def samples(self) -> str:
         """Sample type in which layers are wanted: fine enough for the plate."""
         return "float16" if sample_of(self._like) == "half" else "float32"
@@ -183,7 +193,7 @@ class LayerPictures:
         layers: that there are in every frame.
     """
 
-    samples = "float32"
+    samples, form = "float32", "layers, PNG, 16 bit"
 
     def __init__(self, target: str, frames: range, layers: Sequence[LayerName]) -> None:
         self._layers = list(layers)
@@ -202,6 +212,11 @@ class LayerPictures:
             if PLACE in str(Path(target).parent) and folder.parent.is_dir():
                 folder.mkdir(exist_ok=True)
             writable_place(self.path(layer.id, frames[0]))
+
+    @property
+    def targets(self) -> list[str]:
+        """The paths or patterns of all that is written."""
+        return [str(target) for target in self._targets.values()]
 
     def path(self, layer: int, number: int) -> Path:
         """The file of a layer on a frame."""

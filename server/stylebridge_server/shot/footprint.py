@@ -22,6 +22,7 @@ from stylebridge_server.values import SourceInfo
 Bytes = int
 
 _KEPT_FRAMES = 5  # source frames at one time: three that the shot keeps, the one that is read, the result
+_AHEAD = 2  # of a sequence, read before they are asked for
 _DECODED = 192 << 20  # pictures that a movie's decoder keeps
 _NETWORK = 128 << 20  # a band being encoded, or a tile decoded
 _FLOAT_RGB, _FLOAT = 12, 4  # bytes a pixel
@@ -107,4 +108,5 @@ def _source(info: SourceInfo) -> Bytes:
     decoded = (
         max(_DECODED, 2 * frame) if info.kind == "movie" else 2 * frame
     )  # a picture file, and what it unpacks to
-    return frame * _KEPT_FRAMES + decoded
+    ahead = _AHEAD if info.kind == "sequence" else 0
+    return frame * (_KEPT_FRAMES + ahead) + decoded

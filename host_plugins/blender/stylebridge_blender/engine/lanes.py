@@ -17,6 +17,7 @@ import bpy
 
 from .._bridge.stylebridge.errors import Code, StylebridgeError
 from . import pump
+from .console import Console
 from .job import CANCELLED, DONE, ENDED, FAILED, RUNNING, Job
 
 #: Ended jobs that the panel can still show.
@@ -107,7 +108,7 @@ def submit(job: Job, lane: str = "work") -> Job:
         jobs.remove(old)
     pump.post(_begin, job, lane)
     if blocking:
-        wait(job)
+        wait(job, Console())
     return job
 
 

@@ -37,8 +37,18 @@ HARMLESS = (
     "volume",
     "pan",
 )
-#: Colour spaces whose pixels are used as they are, by the name that the server has for them.
-COLOURS = {"sRGB": "srgb", "Rec.1886": "srgb"}
+#: Colour spaces whose pixels are used as they are, and what the server calls them.
+COLOURS = {
+    "sRGB": "srgb",
+    "Rec.1886": "srgb",
+    "Linear": "linear",
+    "Linear Rec.709": "linear",
+    "Linear Rec.2020": "lin_rec2020",
+    "ACEScg": "acescg",
+    "Linear ACEScg": "acescg",
+    "ACES2065-1": "aces2065-1",
+    "Linear ACES": "aces2065-1",
+}
 #: Files whose pixels may be negative or above 1.
 FLOATS = (".exr", ".hdr", ".dpx", ".cin")
 
@@ -88,8 +98,8 @@ def _files(strip: Any) -> str:
     space = strip.colorspace_settings.name
     if space not in COLOURS:
         return f"its colour space is {space}"
-    if strip.alpha_mode != "STRAIGHT":
-        return "its colours are premultiplied"
+    if strip.alpha_mode != ("PREMUL" if is_exr(strip) else "STRAIGHT"):
+        return "its alpha is not what it usually is in such files"
     if strip.use_proxy and strip.proxy is not None and strip.proxy.timecode not in ("NONE", "RECORD_RUN"):
         return "its frames are counted by a time code"
     if strip.type == "IMAGE":
@@ -116,6 +126,11 @@ def strip_owns(strip: Any, path: str) -> bool:
     """Whether a property of a strip, by its path, is Blender's own and not an add-on's."""
     rule = strip.bl_rna.properties.get(path.partition(".")[0].partition("[")[0])
     return rule is not None and not rule.is_runtime
+
+
+def is_exr(strip: Any) -> bool:
+    """Whether a strip shows OpenEXR files, whose alpha is premultiplied where nothing else is said."""
+    return strip.type == "IMAGE" and strip.elements[0].filename.lower().endswith(".exr")
 
 
 def may_be_float(strip: Any) -> bool:

@@ -76,13 +76,19 @@ def why_not_one_to_one(scene: Any, strip: Any) -> str:
     if round(untrimmed) != strip.frame_duration:
         return "its speed is changed"
     if strip.type == "MOVIE" and not _same_rate(scene, strip):
-        return f"its {strip.fps:.6g} frames per second are played at the scene's {rate(scene):.6g}"
+        return f"its {_fps(strip):.6g} frames per second are played at the scene's {rate(scene):.6g}"
     return ""
 
 
 def rate(scene: Any) -> float:
     """Frames per second of the timeline."""
     return float(scene.render.fps / scene.render.fps_base)
+
+
+def _fps(strip: Any) -> float:
+    """A movie's own rate, which its element knows: `strip.fps` opens the file each time, which takes long."""
+    known = strip.elements[0].orig_fps if len(strip.elements) else 0.0
+    return float(known if known > 0 else strip.fps)
 
 
 def _same_rate(scene: Any, strip: Any) -> bool:
@@ -92,9 +98,9 @@ def _same_rate(scene: Any, strip: Any) -> bool:
     strip's length is another than the movie's, except in a short strip or with nearly the same rate: that is
     taken for adjusted, which is always right, since Blender then renders it.
     """
-    if strip.fps <= 0:
+    if _fps(strip) <= 0:
         return False
-    ratio = rate(scene) / strip.fps
+    ratio = rate(scene) / _fps(strip)
     if abs(ratio - 1.0) < SAME_RATE:
         return True
     count = _count(media.path_of(strip))

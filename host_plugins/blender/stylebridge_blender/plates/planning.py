@@ -64,6 +64,9 @@ def _direct(
         why="",
         path=path,
         files=files,
+        colour=""
+        if changes.COLOURS[space] == "srgb" and not changes.is_exr(strip)
+        else changes.COLOURS[space],
         colour_space=space,
         alpha_mode=strip.alpha_mode,
     )
@@ -123,7 +126,7 @@ def _rendered(scene: Any, strip: Any, why: str, prepare: bool) -> Plate:
         work=work,
     )
     if is_float:
-        plate.colour, plate.alpha = "Linear Rec.709 (sRGB)", "premultiplied"
+        plate.colour, plate.alpha = "linear", "premultiplied"
         plate.colour_space, plate.alpha_mode = linear_space(), "PREMUL"
     if prepare and work.lacking():
         work.blend = _save_copy(strip)

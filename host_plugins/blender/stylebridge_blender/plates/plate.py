@@ -72,7 +72,6 @@ class Plate:
             self.path, **told, progress=lambda at: job.progress(at.done, at.total, at.stage)
         )
         self.transparent = self.work.transparent if self.work else shot.info["channels"] in (2, 4)
-        self.size = (shot.info["width"], shot.info["height"])
         self._fit(shot)
         return shot
 
@@ -85,8 +84,17 @@ class Plate:
         """Holds the last frame where the server finds fewer than Blender, who counts some movies by their duration.
 
         Raises:
-            StylebridgeError: `NOT_READABLE` where far fewer are there.
+            StylebridgeError: `NOT_READABLE` where far fewer are there, or the pictures have another size: then what
+                comes back would not lie over the strip.
         """
+        size = (shot.info["width"], shot.info["height"])
+        if self.size not in ((0, 0), size):
+            raise StylebridgeError(
+                Code.NOT_READABLE,
+                f"{self.label} is {self.size[0]} x {self.size[1]} in Blender, but its file says {size[0]} x {size[1]} "
+                "(turned, or with a data window): put the strip into a meta strip, which Blender renders.",
+            )
+        self.size = size
         first, last = shot.info["first"], shot.info["last"]
         beyond = sum(number > last for _, number in self.frames)
         if beyond > max(2, len(self.frames) // 50) or any(number < first for _, number in self.frames):

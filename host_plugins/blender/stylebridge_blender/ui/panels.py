@@ -12,7 +12,7 @@ from .._bridge.stylebridge import effect
 from ..engine import lanes, pump, server
 from ..engine.job import ENDED, FAILED, WAITING
 from ..ops import server_ops, strip_ops
-from . import choices, lists, text, thumbnails
+from . import choices, lists, preview, text, thumbnails
 
 #: Seconds between looks at the server, and at whether results are stale, while a panel is shown.
 LOOK_EVERY = 3.0
@@ -93,12 +93,15 @@ class STYLEBRIDGE_PT_style(_Panel):
             layout.operator("stylebridge.add", icon="ADD")
             return
         if len(strip.stylebridge.layers) > 1:
-            layout.prop(strip, parameters.path("strength"), text="Strength of everything")
+            row = layout.row()
+            row.use_property_split = row.use_property_decorate = True
+            row.prop(strip, parameters.path("strength"), text="Everything", slider=True)
             lists.show(layout, strip)
         _choose(layout, context, layer)
         column = layout.column()
-        for name in parameters.of_layer(layer.id):
-            column.prop(strip, parameters.path(name, layer.id), text=effect.find(name).title)
+        column.use_property_split = column.use_property_decorate = True  # the dots set keyframes
+        for name, row in parameters.of_layer(layer.id).items():
+            column.prop(strip, parameters.path(name, layer.id), text=row.title, slider=row.kind == "float")
         scopes = (effect.LAYER,) if layer.id == parameters.BACKGROUND else (effect.LAYER, effect.INSTANCE)
         for name in parameters.fixed(*scopes):
             if name not in ("select", "style"):
@@ -140,6 +143,20 @@ class STYLEBRIDGE_PT_time(_StripPanel):
                 self.layout.prop(settings, name)
 
 
+class STYLEBRIDGE_PT_preview(_StripPanel):
+    bl_label = "Preview"
+
+    def show(self, context: Any) -> None:
+        manager = context.window_manager
+        row = self.layout.row(align=True)
+        row.prop(manager, "stylebridge_preview", toggle=True, icon="HIDE_OFF")
+        part = row.row(align=True)
+        part.enabled = manager.stylebridge_preview
+        part.prop(manager, "stylebridge_wipe", slider=True)
+        if manager.stylebridge_preview and preview.message():
+            text.wrapped(self.layout, context, preview.message(), icon="INFO")
+
+
 class STYLEBRIDGE_PT_render(_StripPanel):
     bl_label = "Render"
 
@@ -167,6 +184,7 @@ class STYLEBRIDGE_PT_render(_StripPanel):
 CLASSES = (
     STYLEBRIDGE_PT_server,
     STYLEBRIDGE_PT_style,
+    STYLEBRIDGE_PT_preview,
     STYLEBRIDGE_PT_instances,
     STYLEBRIDGE_PT_time,
     STYLEBRIDGE_PT_render,
