@@ -5,6 +5,7 @@
     keyframes   a first render, the same with other strengths, and one styled frame by frame
     disk        a render without, into and out of the disk cache, each by a server of its own
     memory      peak memory of the worker for a clip and for one ten times as long
+    overlap     reading, styling and writing a 4K EXR sequence, apart and together
     bridge      what the bridge adds to a frame's way; also `stylebridge bench bridge`
 
 Prints tables, and writes them to out/bench.md.
@@ -32,7 +33,7 @@ from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
 
-from . import styles
+from . import overlap, styles
 from .timing import median_ms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -196,6 +197,7 @@ def main() -> int:
         "keyframes": keyframes,
         "disk": disk,
         "memory": memory,
+        "overlap": overlap.measure,
         "bridge": bridge,
     }
     chosen = sys.argv[1:] or list(parts)

@@ -24,6 +24,7 @@ from stylebridge_server.cli.render.existing import Existing
 from stylebridge_server.cli.render.job import Job
 from stylebridge_server.cli.render.outcome import Outcome
 from stylebridge_server.cli.render.run import RESULTS_MB, chosen_frames
+from stylebridge_server.cli.render.views import jobs_of_views, one_by_one, run_all
 from stylebridge_server.cli.sheet import instances_of
 from stylebridge_server.media.layered import (
     CRYPTOMATTE,
@@ -58,12 +59,21 @@ def run(job: Job) -> Outcome:
         StylebridgeError: as opening, analysing and writing do; bad_look where nothing has a style. What was written
             of a sequence stays: every file of it is whole.
     """
-    started = time.monotonic()
     _refuse_others(job)
+    return run_all(jobs_of_views(job), _run)
+
+
+def _run(job: Job) -> Outcome:
+    """The layers of one source, or of each view that it holds, one after the other."""
+    started = time.monotonic()
+    with job.read_as.open(job.source) as source:
+        views = source.views if job.read_as.view is None and len(source.views) > 1 else ()
+    if views:
+        return run_all(one_by_one(job, views), _run)
     if job.next_version:
         job = replace(job, target=str(versions.following(Path(job.target))))
     results = None if "STYLEBRIDGE_RESULTS_MB" in os.environ else RESULTS_MB
-    with media.open_source(job.source) as source:
+    with job.read_as.open(job.source) as source:
         first, last = chosen_frames(job, source.info)
         with progress(job.quiet) as report, Client.connect(job.server, results_mb=results) as client:
             asked = _ask(job, client, report)

@@ -9,7 +9,18 @@ import typer
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli.options import Alpha, Colour, Config, Layers, Scale, Server, with_effect_options
+from stylebridge_server.cli.options import (
+    Alpha,
+    Colour,
+    Config,
+    Gaps,
+    Layer,
+    Layers,
+    Scale,
+    Server,
+    View,
+    with_effect_options,
+)
 
 # The names of media.CODECS, which takes a second to load.
 CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444", "dnxhr", "ffv1")
@@ -18,10 +29,10 @@ CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444"
 @with_effect_options((effect.LAYER, effect.SHOT))
 def render(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")
+        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.exr, or camera:0.")
     ],
     target: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")
+        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.exr.")
     ] = "",
     look: Annotated[Path | None, typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
     frames: Annotated[
@@ -65,6 +76,9 @@ def render(
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
+    layer: Layer = None,
+    view: View = None,
+    gaps: Gaps = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -107,7 +121,7 @@ def render(
         codec=codec,
         sound=sound,
         scale=scale,
-        read_as=Reading(colour, alpha, config),
+        read_as=Reading(colour, alpha, config, layer, view, gaps),
     )
     if layers:
         from stylebridge_server.cli import layers as layering

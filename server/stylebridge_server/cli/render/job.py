@@ -32,7 +32,7 @@ class Job:
         codec: of a movie, by its name; None for the source's, or what the container usually holds.
         sound: what becomes of the source's sound, one of `media.companions.SOUNDS`.
         scale: of a proxy: width and height are divided by it.
-        read_as: colour space and alpha of the source, where they were said.
+        read_as: colour space, alpha, layer and view of the source, where they were said.
     """
 
     source: str
