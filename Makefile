@@ -15,7 +15,7 @@ BLENDER_PYTHON ?= python3.11
 demo: $(SERVER)
 	@mkdir -p $(DEMO)
 	$(BIN)/stylebridge render examples/shot/plate.mp4 $(DEMO)/styled.mp4 --look examples/demo.toml \
-		--contact-sheet $(DEMO)/contact-sheet.png
+		--overwrite --contact-sheet $(DEMO)/contact-sheet.png
 
 test: $(DEV)
 	$(BIN)/python -m pytest -q -m "not long"
@@ -62,6 +62,7 @@ bench: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python docs/effect_reference.py
+	$(BIN)/python docs/formats.py
 
 clean:
 	rm -rf $(VENV) .venv-blender-* out build dist *.egg-info

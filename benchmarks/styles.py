@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stylebridge_models import microast
+from stylebridge_models.microast import MicroAst
 from stylebridge_server import style
 from stylebridge_server.values import Tile
 
+from . import peer
 from .timing import median_ms
 
 WIDTH, HEIGHT = 640, 360
 DISCS, COVERED, PLACEMENTS = 8, 0.4, 10
-TEACHER = "STYLEBRIDGE_MICROAST"  # environment variable: folder of MicroAST's four files
 
 Place = NDArray[np.float64]
 
@@ -60,8 +58,9 @@ def report(threads: int) -> list[str]:
         ("embedded: one style, all tiles", decode),
         ("embedded: one frame", encode + decode),
     ]
-    if TEACHER in os.environ:
-        rows.append(("MicroAST, eager, one frame", _microast(Path(os.environ[TEACHER]))))
+    theirs = peer.network()
+    if theirs:
+        rows.append(("MicroAST, eager, one frame", _milliseconds(theirs)))
     whole = encode + decode
     lines = [
         f"## Style networks, {WIDTH}x{HEIGHT}, {threads} threads",
@@ -93,13 +92,8 @@ def report(threads: int) -> list[str]:
     ]
 
 
-def _microast(folder: Path) -> float:
-    """Milliseconds for a frame, its style's signals made before."""
-    parts = {}
-    for part in microast.PARTS:
-        (path,) = sorted(folder.glob(f"{part}*.pth*"))
-        parts[part] = torch.load(path, map_location="cpu", weights_only=True)
-    network = microast.MicroAst(parts)
+def _milliseconds(network: MicroAst) -> float:
+    """For a frame, its style's signals made before."""
     content = torch.rand(1, 3, HEIGHT, WIDTH)
     with torch.inference_mode():
         signals = network.signals(torch.rand(1, 3, 512, 512))

@@ -79,12 +79,14 @@ class Analysis:
         cuts: the first frame of each scene but the first.
         instances: for each its "id", "name", "label", "colour", "z", "first", "last" and "area".
         source: how it was made or from which file it was brought, for a server that has lost it.
+        segmenter: what found the instances; "auto" is resolved.
     """
 
     id: str
     cuts: list[int]
     instances: list[dict[str, Any]]
     source: dict[str, Any] | Path | None = field(default=None, repr=False, compare=False)
+    segmenter: str = ""
 
 
 class Client:
@@ -171,6 +173,9 @@ class Client:
         colour: str | None = None,
         alpha: str | None = None,
         config: Named | None = None,
+        layer: str | None = None,
+        view: str | None = None,
+        gaps: str | None = None,
         progress: OnProgress | None = None,
     ) -> Shot:
         """Opens a source for rendering: one of `path`, `pushed` and `live`.
@@ -189,6 +194,10 @@ class Client:
             config: the OpenColorIO config that names the space: "ocio://NAME", or a path of a config.ocio (sent with
                 the tables in its folder) or of an archive of one. None for $OCIO where `colour` is given, and else
                 for OpenColorIO's own ACES configs.
+            layer: of a path's OpenEXR files: a layer's or a part's name, or a channel's; None for the main one.
+            view: of OpenEXR files that hold several; None for the first. A view in the names of files is written
+                into `path`: see `pattern.of_view`.
+            gaps: what stands for frames that a sequence lacks: "hold" (the one before) or "black"; None refuses it.
             progress: called while files and frames are read and sent.
 
         Raises:
@@ -205,7 +214,10 @@ class Client:
         paths: list[str] = []
         if path is not None:
             paths = [str(_absolute(path))]
-            source = Source({"path": paths[0], **said})
+            chosen = {"layer": layer, "view": view, "gaps": gaps}
+            source = Source(
+                {"path": paths[0], **said, **{key: one for key, one in chosen.items() if one is not None}}
+            )
         elif pushed is not None and frames is not None:
             said = {**pushed, **said}
             source = self._pushed(said, frames, progress)
@@ -286,7 +298,7 @@ class Client:
         files = self._inputs.files(mattes_of(source["prompts"], source.get("mattes", ())), given, progress)
         fields = {"shot": shot.id, **source, "files": files}
         value = self._connection.call("analyse", fields, progress, supply=self._supply(shot, given, progress))
-        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source, value["segmenter"])
 
     def save_analysis(self, analysis: Analysis | str, path: str | os.PathLike[str]) -> None:
         """Writes an analysis to a file, to be given to other servers by `load_analysis`.
@@ -322,7 +334,7 @@ class Client:
         name = self._inputs.name(source, given)
         supply = self._inputs.supplier(given, {})
         value = self._connection.call("add_analysis", {"hash": name}, supply=supply)
-        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source, value["segmenter"])
 
     def render(
         self,

@@ -279,7 +279,7 @@ def _found(path: str) -> dict[str, str]:
             return {path: str(Path(path).absolute())}
         pattern = parse_pattern(path)
         if pattern is not None:
-            return {str(one): str(one.absolute()) for one in map(pattern.path, pattern.numbers())}
+            return {str(one): str(one.absolute()) for one in pattern.files().values()}
     return {}
 
 

@@ -135,6 +135,9 @@ REQUESTS: Table = {
         "colour": optional(_NAME),  # of a path; what is made says it itself
         "alpha": optional(_NAME),
         "config": optional(_PATH),  # OpenColorIO's, for either
+        "layer": optional(_NAME),  # of a path's OpenEXR files
+        "view": optional(_NAME),
+        "gaps": optional(_NAME),  # what stands for a sequence's missing frames
         "files": _FILES,
         "pushed": Field("map", required=False, inner=_PUSHED),
         "live": Field("map", required=False, inner=_MADE),

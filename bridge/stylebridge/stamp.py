@@ -28,6 +28,7 @@ from . import effect
 from .errors import Code, StylebridgeError
 from .files import hash_of
 from .look import Layer, Look
+from .protocol import FLAT, MATTES, OUTPUTS
 from .wording import suggestion
 
 if TYPE_CHECKING:
@@ -35,14 +36,11 @@ if TYPE_CHECKING:
 
 #: Names of what a file says about itself in its metadata.
 REQUEST, LOOK = "stylebridge:request", "stylebridge:look"
-#: What can be asked for.
-FLAT, LAYERS = "flat", "layers"
 
 _SCHEMA = "stamp.1"
 #: A record as text is not read beyond this many characters: 100,000 frames that all differ.
 _LONGEST = 1 << 22
 _AFTER_ALL = 1 << 62  # beyond every frame number
-_SWITCHES = ("strength", "visibility")
 _RANGE = re.compile(r"(-?\d{1,10})(?:-(-?\d{1,10}))?:([0-9a-f]{16})")
 # A picture that settings in TOML name; the bridge has no reader of TOML.
 _QUOTED = re.compile(r"[\"']([^\"'\n]+)[\"']")
@@ -58,9 +56,9 @@ class Request:
         look: what is done.
         styles: each style that the look names, to the identity of what paints it (see `styles_of`).
         fingerprint: of the server.
-        output: "flat", the picture, or "layers".
+        output: "flat", the picture; "layers" or "mattes".
         scale: the proxy's divisor of width and height.
-        form: how the frames are written, in any words that change where the file would: format, bits, codec.
+        form: how the frames are written, in any words that change where the result would: samples, format, codec.
     """
 
     shot: str
@@ -79,14 +77,15 @@ class Request:
         Raises:
             StylebridgeError: `BAD_VALUE` for an unknown output.
         """
-        if self.output not in (FLAT, LAYERS):
-            known = suggestion(self.output, (FLAT, LAYERS))
+        if self.output not in OUTPUTS:
+            known = suggestion(self.output, OUTPUTS)
             raise StylebridgeError(Code.BAD_VALUE, f'There is no output "{self.output}"; {known}')
+        look = self.look.for_output(self.output)
         # In this order; None for a background that does not take part.
-        layers = [self._layer(layer, frame) for layer in self.look.layers]
+        layers = [self._layer(layer, frame) for layer in look.layers]
         facts: list[Any] = [_SCHEMA, self.shot, self.output, self.scale, self.form, self.fingerprint]
-        if any(layer and "style" in layer for layer in layers):
-            shot = {name: value for name, value in self.look.shot.items() if name != "segmenter"}
+        if self.output == MATTES or any(layer and "style" in layer for layer in layers):
+            shot = {name: value for name, value in look.shot.items() if name != "segmenter"}
             facts += [self.analysis, shot, layers]
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -94,11 +93,8 @@ class Request:
     def _layer(self, layer: Layer, frame: int) -> dict[str, Any] | None:
         """What a layer adds to the frame. One that is off still takes its matte's place from those below it."""
         values = layer.at(frame)
-        seen = values["style"] is not None if self.output == LAYERS else layer.amount(frame) > 0
-        if seen:
+        if layer.amount(frame) > 0:
             values["style"] = self.styles.get(values["style"], values["style"])
-            if self.output == LAYERS:
-                values = {name: value for name, value in values.items() if name not in _SWITCHES}
         elif layer.select is None:
             return None
         else:
@@ -224,9 +220,10 @@ def portable(look: Look) -> dict[str, Any]:
             layer["style"] = _named(style)
         elif style is not None:
             layer["style"] = [[key[0], _named(key[1]), *key[2:]] for key in style]
-    for prompt in data.get("prompt", []):
-        if "matte" in prompt:
-            prompt["matte"] = ntpath.basename(prompt["matte"])
+    for table, key in (("prompt", "matte"), ("matte", "path")):
+        for entry in data.get(table, []):
+            if key in entry:
+                entry[key] = ntpath.basename(entry[key])
     return data
 
 

@@ -58,7 +58,8 @@ def compare(
     sb: Any, scene: Any, strip: Any, folder: Path, numbers: list[int], source: str | None = None
 ) -> None:
     """Renders a strip by the add-on, and what went in by the command line."""
-    sb.strips.begin(strip).layers[0].style = STYLE
+    settings = sb.strips.begin(strip)
+    settings.layers[0].style, settings.output = STYLE, "flat"
     job = sb.ops_render_ops.start(scene, strip)
     sb.engine_lanes.wait(job)
     assert job.state == "done", job.message

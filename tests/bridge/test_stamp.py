@@ -112,6 +112,14 @@ def test_layers_hold_neither_strength_nor_visibility() -> None:
     assert changed(before, request(look())) == list(FRAMES)
 
 
+def test_mattes_hold_no_style_at_all() -> None:
+    before = request(look(), output="mattes")
+    restyled = replace(edited(style="hay", detail=0.1, strength=0.2), shot_values={"window": 3})
+    assert changed(before, request(restyled, output="mattes")) == []
+    assert changed(before, request(edited(matte_grow=1.0), output="mattes")) == list(FRAMES)
+    assert changed(before, request(look(), output="mattes", analysis="b")) == list(FRAMES)
+
+
 def test_an_unknown_output_is_refused() -> None:
     with pytest.raises(StylebridgeError) as caught:
         request(look(), output="flatt").stamp(1001)
@@ -194,6 +202,7 @@ def test_a_look_that_travels_names_no_folder(tmp_path: Path) -> None:
         },
         "instance": [{"select": "x", "style": "/secret/paint", "strength": 0.5}],
         "prompt": [{"name": "x", "frame": 1, "matte": "/secret/m.png"}],
+        "matte": [{"name": "y", "path": "/secret/y.####.exr"}],
     }
     done = Look.from_data(data)
     carried = stamp.portable(done)

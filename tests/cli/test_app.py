@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from stylebridge import effect
+from stylebridge_server import media
 from stylebridge_server.cli.app import app
+from stylebridge_server.cli.render import command
 
 
 def test_help_names_presets_ranges_and_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +22,7 @@ def test_help_names_presets_ranges_and_defaults(monkeypatch: pytest.MonkeyPatch)
         assert parameter.option in said
         if parameter.minimum is not None:
             assert f"({parameter.allowed}; default: {parameter.default})" in said
+
+
+def test_the_codecs_of_the_help_are_those_that_there_are() -> None:
+    assert tuple(media.CODECS) == command.CODECS

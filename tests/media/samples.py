@@ -99,7 +99,8 @@ class _Tone:
             data = np.repeat(samples, 2)[None]
         else:
             data = np.stack([samples, samples])
-        frame = av.AudioFrame.from_ndarray(data, format=context.format.name, layout="stereo")
+        form = context.format.name if context.format.name in ("s16", "flt") else "fltp"
+        frame = av.AudioFrame.from_ndarray(data, format=form, layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self._at, Fraction(1, self._rate)
         self._container.mux(self._stream.encode(frame))
         self._at += size

@@ -63,25 +63,35 @@ def read_channels(path: Path, place: int, part: Part, channels: Sequence[Channel
         StylebridgeError: NOT_READABLE where the file is damaged; as `check_part`.
     """
     check_part(part, channels)
-    width, height = part.size
-    half = all(one.type == HALF for one in channels)
-    reader = oiio.ImageInput.open(str(path))
-    if reader is None:
-        raise _unreadable(part.file, oiio.geterror())
     try:
-        found = list(reader.spec().channelnames) if reader.seek_subimage(place, 0) else []
-        if not set(found) >= {one.name for one in channels}:
-            raise _unreadable(part.file, "its channels cannot be found")
-        pixels = np.empty((height, width, len(channels)), np.float16 if half else np.float32)
-        for begin, end, kind in _runs(channels, found):
-            first = found.index(channels[begin].name)
-            own = reader.read_image(place, 0, first, first + end - begin, _FORMATS[kind])
-            if own is None or own.shape[:2] != (height, width):
-                raise _unreadable(part.file, reader.geterror())
-            own = own.reshape(height, width, end - begin)
-            pixels[..., begin:end] = own.view(np.float32) if kind == UINT else own
-    finally:
-        reader.close()
+        reader = oiio.ImageInput.open(str(path))
+        if reader is None:
+            raise _unreadable(part.file, oiio.geterror())
+        try:
+            return _unpacked(reader, place, part, channels)
+        finally:
+            reader.close()
+    except UnicodeDecodeError:  # names of channels, or an error that speaks of them
+        raise _unreadable(part.file, "its header cannot be read") from None
+
+
+def _unpacked(reader: oiio.ImageInput, place: int, part: Part, channels: Sequence[Channel]) -> Pixels:
+    width, height = part.size
+    found = list(reader.spec().channelnames) if reader.seek_subimage(place, 0) else []
+    if not set(found) >= {one.name for one in channels}:
+        raise _unreadable(part.file, "its channels cannot be found")
+    half = all(one.type == HALF for one in channels)
+    runs = _runs(channels, found)
+    pixels = np.empty((height, width, len(channels)), np.float16 if half else np.float32)
+    for begin, end, kind in runs:
+        first = found.index(channels[begin].name)
+        own = reader.read_image(place, 0, first, first + end - begin, _FORMATS[kind])
+        if own is None or own.shape[:2] != (height, width):
+            raise _unreadable(part.file, reader.geterror())
+        own = own.reshape(height, width, end - begin)
+        if len(runs) == 1 and own.dtype == pixels.dtype:
+            return own
+        pixels[..., begin:end] = own.view(np.float32) if kind == UINT else own
     return pixels
 
 

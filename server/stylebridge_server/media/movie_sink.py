@@ -15,11 +15,14 @@ from av.video.frame import VideoFrame
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.stamp import Record
 from stylebridge_server.media.base import Sink
+from stylebridge_server.media.codecs import FORMATS
+from stylebridge_server.media.companions import COPY, Companions
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.files import PartFile, not_writable, writable_place
+from stylebridge_server.media.hdr import Hdr, with_hdr
+from stylebridge_server.media.matroska import set_pixel_aspect
 from stylebridge_server.media.notes import is_own
 from stylebridge_server.media.picture import to_picture
-from stylebridge_server.media.sound import FORMATS, SoundCopy
 from stylebridge_server.media.timecode import shifted_timecode
 from stylebridge_server.values import Frame, SourceInfo
 
@@ -43,20 +46,23 @@ class MovieSink(Sink):
         sound_from: Path | None,
         metadata: dict[str, str],
         lossless: bool,
+        codec: str | None = None,
+        sound: str = COPY,
     ) -> None:
         super().__init__(like, first, last)
         self.name = str(path)
         self._path = writable_place(path)
-        self._encoding = choose_encoding(path, like, lossless)
-        self.lossless = self._encoding.lossless
-        self.description = self.form = self._encoding.description
+        self._encoding = choose_encoding(path, like, lossless, codec)
+        self.lossless = self._encoding.written.lossless
+        self.description, self.form = self._encoding.description, self._encoding.form
         self._metadata.update(metadata)
+        self.left_out += like.tags.get("left_out", [])
         self._rate = like.rate or DEFAULT_RATE
         self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
-        self._sound: SoundCopy | None = None
+        self._companions: Companions | None = None
         self._part = PartFile(path)
         try:
-            self._open(sound_from)
+            self._open(sound_from, sound)
         except BaseException:
             self.abort()
             raise
@@ -65,7 +71,7 @@ class MovieSink(Sink):
         super().annotate(metadata, record)
         self._container.metadata.update(self.notes(record))  # the header is written with the first frame
 
-    def _open(self, sound_from: Path | None) -> None:
+    def _open(self, sound_from: Path | None, sound: str) -> None:
         options = {}
         if self._path.suffix.lower() in (".mp4", ".mov"):
             options["movflags"] = (
@@ -79,20 +85,29 @@ class MovieSink(Sink):
         self._container.metadata.update(kept | self._metadata)
         self._stream = self._video_stream()
         if sound_from is not None:
-            self._sound = SoundCopy(
+            self._companions = Companions(
                 sound_from,
                 self._container,
                 self.name,
                 self._source_time(self.first),
                 self.first == self.like.first,
+                sound,
             )
-            if self._sound.count:
-                plural = "stream" if self._sound.count == 1 else "streams"
-                self.description += f", {self._sound.count} sound {plural} copied"
+            self._companions.add_chapters(self._source_time(self.last + 1), self.last == self.like.last)
+            self.description = ", ".join([self.description, *self._companions.said])
+            self.left_out += self._companions.left_out
 
     def _video_stream(self) -> Any:
         encoding, like = self._encoding, self.like
-        stream = self._container.add_stream(encoding.codec, self._rate, options=encoding.options)
+        options: dict[str, str] | None = encoding.options
+        hdr = like.tags.get("hdr", Hdr())
+        if hdr != Hdr():
+            options = with_hdr(encoding.options, encoding.written.encoder, hdr)
+            if options is None:
+                self.left_out.append("HDR metadata (mastering display, light levels)")
+        stream = self._container.add_stream(
+            encoding.written.encoder, self._rate, options=options or encoding.options
+        )
         context: Any = stream.codec_context
         context.width, context.height, context.pix_fmt = like.width, like.height, encoding.layout.format
         context.time_base = stream.time_base = self._base
@@ -101,7 +116,7 @@ class MovieSink(Sink):
             setattr(context, name, value)
         if encoding.tag:
             context.codec_tag = encoding.tag
-        if encoding.layout.alpha and encoding.codec == "libvpx-vp9":
+        if encoding.layout.alpha and encoding.written.name == "vp9":
             stream.metadata["alpha_mode"] = "1"
         if timecode := like.tags.get("timecode"):
             stream.metadata["timecode"] = shifted_timecode(timecode, self.first - like.first, self._rate)
@@ -122,8 +137,8 @@ class MovieSink(Sink):
     def _mux(self, picture: VideoFrame | None) -> None:
         try:
             for packet in self._stream.encode(picture):
-                if self._sound is not None and packet.dts is not None:
-                    self._sound.copy_until(self._source_time(self.first) + packet.dts * packet.time_base)
+                if self._companions is not None and packet.dts is not None:
+                    self._companions.copy_until(self._source_time(self.first) + packet.dts * packet.time_base)
                 self._container.mux_one(packet)
         except av.error.FFmpegError as error:
             raise self._failed(error) from error
@@ -131,15 +146,21 @@ class MovieSink(Sink):
     def _finish(self) -> None:
         try:
             self._mux(None)
-            if self._sound is not None:
-                self._sound.finish(self._source_time(self.next), whole_end=self.next > self.like.last)
+            if self._companions is not None:
+                self._companions.finish(self._source_time(self.next), whole_end=self.next > self.like.last)
             self._container.close()
-            self._close_sound()
+            self._close_companions()
+            self._set_aspect()
             self._part.keep()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         finally:
             self._part.discard()
+
+    def _set_aspect(self) -> None:
+        aspect, told = self.like.pixel_aspect, self._path.suffix.lower() not in (".mkv", ".webm")
+        if aspect != 1 and not (told or set_pixel_aspect(self._part.path, aspect)):
+            self.left_out.append(f"the pixel aspect {aspect.numerator}:{aspect.denominator}")
 
     def _failed(self, error: Exception) -> StylebridgeError:
         if isinstance(error, OSError):
@@ -157,12 +178,12 @@ class MovieSink(Sink):
         except (av.error.FFmpegError, OSError, ValueError):
             pass  # what could not be written is removed anyway
         finally:
-            self._close_sound()
+            self._close_companions()
             self._part.discard()
 
-    def _close_sound(self) -> None:
-        if self._sound is not None:
-            self._sound.close()
+    def _close_companions(self) -> None:
+        if self._companions is not None:
+            self._companions.close()
 
     def _stamp(self, number: int) -> int:
         """Time at which a frame is shown, in units of the time base from the source's first frame."""

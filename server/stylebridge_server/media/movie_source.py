@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.base import Source
 from stylebridge_server.media.files import content_hash, readable_file
+from stylebridge_server.media.hdr import not_carried, read_hdr
 from stylebridge_server.media.limits import check_size
 from stylebridge_server.media.movie_decoder import MovieDecoder, open_container, video_stream
 from stylebridge_server.media.movie_index import MovieIndex, constant_rate, index_movie
@@ -23,10 +24,11 @@ class MovieSource(Source):
     """A movie file. Frame numbers count from 0 in the order of showing.
 
     `info.tags` holds what `movie_sink` needs to write the same kind of movie:
-        path, codec, pixel_format, bits, sampling ("420"), metadata, timecode,
+        path, codec, profile, pixel_format, bits, sampling ("420"), metadata, timecode,
         color_range, colorspace, color_primaries, color_trc: as FFmpeg and H.273 number them,
         time_base, start: seconds at which frame 0 is shown,
         rotation, mirrored: degrees clockwise that were applied to the pixels, after mirroring,
+        hdr: `hdr.Hdr`; left_out: what pictures hold besides and is never written again, for people,
         duration_last: of the last frame, in units of time_base,
         times: where the rate varies, when each frame is shown, in units of time_base from the first.
     """
@@ -93,10 +95,11 @@ class MovieSource(Source):
         self._tags: dict[str, object] = {
             "path": str(self._path.resolve()),
             "codec": stream.codec_context.codec.canonical_name,
+            "profile": stream.profile,
             "time_base": base,
             "start": int(index.times[0]) * base if len(index.times) else Fraction(0),
             "duration_last": index.last_duration or round(1 / rate / base),
-            "timecode": stream.metadata.get("timecode"),
+            "timecode": _timecode(stream),
             "color_range": int(stream.codec_context.color_range),
             "colorspace": int(stream.codec_context.colorspace),
             "color_primaries": int(stream.codec_context.color_primaries),
@@ -112,7 +115,10 @@ class MovieSource(Source):
         sampling = {(True, True): "420", (True, False): "422"}.get(
             (coding.half_width, coding.half_height), "444"
         )
+        side_data = self._reader.side_data(picture)
         self._tags |= {
+            "hdr": read_hdr(side_data),
+            "left_out": not_carried(side_data),
             "pixel_format": picture.format.name,
             "bits": coding.bits,
             "sampling": sampling,
@@ -140,6 +146,12 @@ class MovieSource(Source):
         while self._decoder.picture(count) is not None:
             count += 1
         return dataclasses.replace(index, times=index.times[:1].repeat(count))
+
+
+def _timecode(stream: VideoStream) -> str | None:
+    """Of the pictures, or of the whole file; Matroska writes names in capitals."""
+    told = {**stream.container.metadata, **stream.metadata}
+    return next((text for name, text in told.items() if name.lower() == "timecode"), None)
 
 
 def _declared_packets(stream: VideoStream) -> int | None:

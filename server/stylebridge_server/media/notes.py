@@ -7,8 +7,13 @@ from collections.abc import Mapping
 
 OWN = "stylebridge:"
 
-#: Characters of a note that is written; a JPEG's comment holds 65,533 bytes.
+#: Characters of ASCII that a note may take; a JPEG's comment holds 65,533 bytes.
 LONGEST = 40_000
+
+
+def fits_note(text: str) -> bool:
+    """Whether a note can be written into every kind of file, JPEG's comment among them."""
+    return len(json.dumps(text)) <= LONGEST
 
 
 def is_own(name: str) -> bool:

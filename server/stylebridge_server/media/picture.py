@@ -113,16 +113,25 @@ class PictureReader:
         self._name = name
         self._centred = centred
         self._reformatter = VideoReformatter()
-        self._orientation: Orientation | None = None
+        self._side_data: dict[str, bytes] | None = None
+        self._orientation = Orientation()
 
-    def orientation(self, picture: VideoFrame) -> Orientation:
-        """How pictures of the stream are to be shown: that of the first one asked about.
+    def side_data(self, picture: VideoFrame) -> dict[str, bytes]:
+        """What the first picture of the stream that was asked about has beside its pixels, by FFmpeg's names.
 
         Asked once only: a picture whose side data were looked at is part of a reference cycle, and stays in
         memory until the garbage collector comes by.
         """
-        if self._orientation is None:
-            self._orientation = _orientation(picture)
+        if self._side_data is None:
+            held: Any = picture.side_data
+            found = ((kind.name, held.get(kind)) for kind in SideDataType)
+            self._side_data = {name: bytes(data) for name, data in found if data is not None}
+            self._orientation = _orientation(self._side_data.get(SideDataType.DISPLAYMATRIX.name))
+        return self._side_data
+
+    def orientation(self, picture: VideoFrame) -> Orientation:
+        """How pictures of the stream are to be shown: that of the first one asked about."""
+        self.side_data(picture)
         return self._orientation
 
     def layout(self, picture: VideoFrame) -> Layout:
@@ -233,13 +242,11 @@ class Orientation:
         return np.ascontiguousarray(pixels)
 
 
-def _orientation(picture: VideoFrame) -> Orientation:
-    """From the picture's display matrix (16.16 fixed point). Only right angles are turned."""
-    side_data: Any = picture.side_data
-    data = side_data.get(SideDataType.DISPLAYMATRIX)
-    if data is None:
+def _orientation(matrix: bytes | None) -> Orientation:
+    """From a picture's display matrix (16.16 fixed point). Only right angles are turned."""
+    if matrix is None:
         return Orientation()
-    a, b, _, c, d, *_ = struct.unpack("<9i", bytes(data)[:36])
+    a, b, _, c, d, *_ = struct.unpack("<9i", matrix[:36])
     if abs(b) > abs(a) and abs(c) > abs(d):
         return Orientation(True, c < 0, b < 0)
     return Orientation(False, a < 0, d < 0)

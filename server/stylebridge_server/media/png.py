@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from mmap import mmap
 from typing import Any
 
 import av
@@ -86,17 +87,17 @@ def encode_png(pixels: Pixels, chunks: Chunks, text: Mapping[str, str]) -> bytes
     return b"".join(parts)
 
 
-def read_texts(data: bytes, name: str) -> dict[str, str]:
-    """The texts of ours in a PNG file, whose chunks are all checked.
-
-    Raises:
-        StylebridgeError: NOT_READABLE where the file is cut off, altered or no PNG.
-    """
-    texts = {}
-    for kind, body in _chunks(data, name):
-        keyword = _keyword(kind, bytes(body)) if kind in _TEXTS else ""
+def read_texts(data: bytes | mmap) -> dict[str, str]:
+    """The texts of ours that stand before the pixels of a PNG file, as `encode_png` writes them."""
+    texts, at = {}, len(SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IDAT":
+            break
+        keyword = _keyword(kind, data[at + 8 : at + 8 + length])
         if is_own(keyword):
-            texts[keyword] = bytes(body)[len(keyword) + 5 :].decode(errors="replace")
+            texts[keyword] = data[at + 13 + len(keyword) : at + 8 + length].decode(errors="replace")
+        at += 12 + length
     return texts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 from pathlib import Path
 
 from PIL import Image
@@ -10,11 +11,11 @@ from PIL import Image
 from stylebridge.errors import StylebridgeError
 from stylebridge.stamp import REQUEST, Record
 from stylebridge_server.media import png, tiff
+from stylebridge_server.media.codecs import MOVIES
 from stylebridge_server.media.exr_file import read_headers
 from stylebridge_server.media.limits import MAX_FILE
 from stylebridge_server.media.movie_decoder import open_container
 from stylebridge_server.media.notes import from_one_text, only_own
-from stylebridge_server.media.sound import FORMATS
 from stylebridge_server.media.source import open_source
 
 
@@ -22,11 +23,18 @@ def read_notes(path: str | Path) -> dict[str, str]:
     """The notes of ours in a picture or a movie, by name; none where it has none, is damaged or not there."""
     path = Path(path)
     with contextlib.suppress(StylebridgeError, OSError, SyntaxError, ValueError):
-        if path.suffix.lower() in FORMATS:
+        if path.suffix.lower() in MOVIES:
             with open_container(path) as container:
                 return only_own(container.metadata)
-        if path.stat().st_size <= MAX_FILE:
-            return _notes_of_picture(path)
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            with Image.open(path, formats=("JPEG",)) as image:
+                return from_one_text(image.info.get("comment", b"").decode(errors="replace"))
+        if path.suffix.lower() == ".exr":
+            attributes = [one for part in read_headers(path).parts for one in part.attributes.items()]
+            return only_own({name: one.text for name, one in attributes if one.type == "string"})
+        if 0 < path.stat().st_size <= MAX_FILE:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _notes_of_picture(data)
     return {}
 
 
@@ -49,17 +57,9 @@ def is_whole(path: str | Path, count: int) -> bool:
     return False
 
 
-def _notes_of_picture(path: Path) -> dict[str, str]:
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        with Image.open(path, formats=("JPEG",)) as image:
-            comment = image.info.get("comment", b"")
-        return from_one_text(comment.decode(errors="replace"))
-    if path.suffix.lower() == ".exr":
-        attributes = [one for part in read_headers(path).parts for one in part.attributes.items()]
-        return only_own({name: one.text for name, one in attributes if one.type == "string"})
-    data = path.read_bytes()
-    if data.startswith(png.SIGNATURE):
-        return png.read_texts(data, str(path))
-    if data.startswith(tiff.SIGNATURES):
+def _notes_of_picture(data: mmap.mmap) -> dict[str, str]:
+    if data[: len(png.SIGNATURE)] == png.SIGNATURE:
+        return png.read_texts(data)
+    if data[:4] in tiff.SIGNATURES:
         return from_one_text(tiff.read_description(data))
     return {}

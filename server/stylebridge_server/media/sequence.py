@@ -112,9 +112,8 @@ class PictureSink(Sink):
         path = writable_place(self._path(first))
         check_writable(path, like.channels, like.dtype)
         self.lossless = path.suffix.lower() not in (".jpg", ".jpeg")
-        bits = 8 if like.dtype == "uint8" else 16
-        self.description = f"{path.suffix.lower().lstrip('.').upper()}, {bits} bit"
-        self.form = f"{self.description}, {like.channels} channels"
+        self.form = form_of_picture(path, like)
+        self.description = self.form.rpartition(", ")[0]
 
     def _path(self, number: int) -> Path:
         return self._target.path(number) if isinstance(self._target, Pattern) else self._target
@@ -128,6 +127,12 @@ class PictureSink(Sink):
 
     def _abort(self) -> None:
         pass
+
+
+def form_of_picture(path: Path, like: SourceInfo) -> str:
+    """How a picture is written: `Sink.form`."""
+    bits = 8 if like.dtype == "uint8" else 16
+    return f"{path.suffix.lower().lstrip('.').upper()}, {bits} bit, {like.channels} channels"
 
 
 def _info(kind: str, file: Path, name: str, first: int, last: int, rate: Fraction | None) -> SourceInfo:

@@ -7,15 +7,18 @@ from pathlib import Path
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, names_views, of_view, parse_pattern
+from stylebridge.wording import suggestion
 from stylebridge_server.media.base import Sink, Source
-from stylebridge_server.media.exr_sink import ExrSink
+from stylebridge_server.media.codecs import MOVIES
+from stylebridge_server.media.companions import COPY, SOUNDS
+from stylebridge_server.media.encoding import choose_encoding
+from stylebridge_server.media.exr_sink import ExrSink, form_of_exr
 from stylebridge_server.media.exr_source import ExrSource
 from stylebridge_server.media.files import readable_file
 from stylebridge_server.media.gaps import Gaps, find_gaps
 from stylebridge_server.media.movie_sink import MovieSink
 from stylebridge_server.media.movie_source import MovieSource
-from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource
-from stylebridge_server.media.sound import FORMATS
+from stylebridge_server.media.sequence import PictureSink, SequenceSource, StillSource, form_of_picture
 from stylebridge_server.media.still import READ, WRITTEN
 from stylebridge_server.values import SourceInfo
 
@@ -67,6 +70,8 @@ def open_sink(
     sound_from: Path | None = None,
     metadata: dict[str, str] | None = None,
     lossless: bool = False,
+    codec: str | None = None,
+    sound: str = COPY,
     views: Sequence[SourceInfo] = (),
 ) -> Sink:
     """Open what the frames first to last are written to: a movie, numbered pictures, or one picture.
@@ -76,35 +81,53 @@ def open_sink(
     Args:
         path: ending in .mp4, .mov, .mkv or .webm; or .exr, .png, .jpg or .tif, with a pattern for several frames.
         like: the source's info: size, channels, dtype, rate and tags of what is written are the same.
-        sound_from: the file whose sound is copied into a movie, packet by packet; None for none.
+        sound_from: the file whose sound, subtitles and chapters go into a movie; None for none.
         metadata: names and texts to add to what the source has.
         lossless: write the pixels so that they come back bit for bit (.mkv and pictures only).
+        codec: of a movie, a name of `codecs.CODECS`; None for the source's own or what the ending usually holds.
+        sound: what becomes of the sound, one of `companions.SOUNDS`.
         views: of an OpenEXR file of which several views are written: the info of each, `like` the first.
 
     Raises:
         StylebridgeError: NOT_WRITABLE or BAD_VALUE, a sentence that says what to write instead.
     """
+    if sound not in SOUNDS:
+        raise StylebridgeError(Code.BAD_VALUE, f'Sound cannot be "{sound}": {suggestion(sound, SOUNDS)}')
     path = Path(path)
     pattern = parse_pattern(path)
     _refuse_source(pattern or path, like, first, last)
     extension = path.suffix.lower()
-    if extension in FORMATS and pattern is None:
-        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless)
-    if extension in FORMATS:
+    if extension in MOVIES and pattern is None:
+        return MovieSink(path, like, first, last, sound_from, metadata or {}, lossless, codec, sound)
+    if extension in MOVIES:
         raise StylebridgeError(
             Code.BAD_VALUE, f"{path.name} is a movie: its name needs no place for a number."
+        )
+    if codec is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"{path.name} is no movie, and has no codec to choose: leave out {codec}."
         )
     if extension == ".exr":
         return ExrSink(pattern or path, views or (like,), first, last, metadata or {})
     if extension not in WRITTEN:
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{path.name} has an ending that cannot be written; movies are {', '.join(FORMATS)}, "
+            f"{path.name} has an ending that cannot be written; movies are {', '.join(MOVIES)}, "
             f"pictures {', '.join((*WRITTEN, '.exr'))}.",
         )
     if lossless and extension in (".jpg", ".jpeg"):
         raise StylebridgeError(Code.BAD_VALUE, f"{path.name} cannot be lossless: write PNG or TIFF.")
     return PictureSink(pattern or path, like, first, last, metadata or {})
+
+
+def form_of(path: str | Path, like: SourceInfo, codec: str | None = None) -> str:
+    """The `form` of the sink that `open_sink` opens for these; nothing is opened. Raises as it does."""
+    path = Path(path)
+    if path.suffix.lower() in MOVIES:
+        return choose_encoding(path, like, False, codec).form
+    if path.suffix.lower() == ".exr":
+        return form_of_exr(like)
+    return form_of_picture(path, like)
 
 
 def _refuse_source(target: Pattern | Path, like: SourceInfo, first: int, last: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from mmap import mmap
 
 import cv2
 import numpy as np
@@ -75,7 +76,7 @@ def encode_tiff(pixels: Pixels, name: str, text: str = "") -> bytes:
     return _described(data, text) if text else data
 
 
-def read_description(data: bytes) -> str:
+def read_description(data: bytes | mmap) -> str:
     """ImageDescription of the first picture; empty where there is none."""
     try:
         order, entries = _directory(data)
@@ -103,7 +104,7 @@ def _described(data: bytes, text: str) -> bytes:
     return head + bytes(len(data) % 2) + value + directory
 
 
-def _directory(data: bytes) -> tuple[str, list[tuple[int, int, int, bytes]]]:
+def _directory(data: bytes | mmap) -> tuple[str, list[tuple[int, int, int, bytes]]]:
     """Byte order, and tag, type, count and packed value of each entry of the first directory."""
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(order + "I", data, 4)

@@ -146,8 +146,8 @@ class Jobs:
                 context.progress,
                 context.check_cancelled,
                 partial(self._memory.admit, "Analysing"),
-                given,
                 self._device,
+                given,
             )
         return _analysis(found)
 

@@ -203,7 +203,7 @@ def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:
 
 def _of_path(context: Context, request: Mapping[str, Any], config: colour.Config | None) -> Shot:
     """A movie, a picture or a sequence: the files that came with the request, else those of this machine."""
-    source = _source(context, request["path"])
+    source = _source(context, request)
     try:
         encoding = _encoding(source.info, request, config)
     except BaseException:
@@ -212,18 +212,24 @@ def _of_path(context: Context, request: Mapping[str, Any], config: colour.Config
     return Shot(source, encoding)
 
 
-def _source(context: Context, path: str) -> media.Source | _Sent:
+def _source(context: Context, request: Mapping[str, Any]) -> media.Source | _Sent:
+    path: str = request["path"]
+    chosen: dict[str, Any] = {
+        "layer": request.get("layer"),
+        "view": request.get("view"),
+        "gaps": request.get("gaps") or "error",
+    }
     sent = sent_files(path, context.files)
     if sent:
-        return _Sent(context, path, sent)
+        return _Sent(context, path, sent, chosen)
     # The whole path is checked, links followed; what is opened is what was named, which may be a pattern.
     context.readable(path)
     pattern = None if Path(path).is_file() else parse_pattern(path)
     if pattern is not None and not context.owner:
-        for number in pattern.numbers():  # each file may be a link to elsewhere
+        for file in pattern.files().values():  # each may be a link to elsewhere
             context.check_cancelled()
-            context.readable(pattern.path(number))
-    return media.open_source(path)
+            context.readable(file)
+    return media.read_ahead(media.open_source(path, **chosen))
 
 
 def sent_files(path: str, files: Files) -> Files:
@@ -242,14 +248,14 @@ def sent_files(path: str, files: Files) -> Files:
 class _Sent:
     """Media whose files the client sent: opened in a folder of their own, spoken of as the client names them."""
 
-    def __init__(self, context: Context, path: str, files: Files) -> None:
+    def __init__(self, context: Context, path: str, files: Files, chosen: Mapping[str, Any]) -> None:
         place = Place.of(path)
         self._folder = place.folder
         self._pins = context.store.pins()
         try:
             self._hold(context, files)
             with self._as_named():
-                self._source = media.open_source(self._pins.folder / place.name)
+                self._source = media.read_ahead(media.open_source(self._pins.folder / place.name, **chosen))
         except BaseException:
             self._pins.close()
             raise

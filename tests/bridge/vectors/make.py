@@ -105,6 +105,12 @@ def messages() -> list[dict[str, Any]]:
             {"pushed": {"first": 1001, "last": 1002, "frames": [name, name], **made}},
         ),
         message("requests", 9, "open_shot", {"live": made}),
+        message(
+            "requests",
+            11,
+            "open_shot",
+            {"path": "/p/a.####.exr", "colour": "acescg", "layer": "key", "view": "right", "gaps": "hold"},
+        ),
         message("requests", 10, "put_frame", {"shot": "s", "number": 70000, **red}, bytes(6)),
         message("requests", 127, "analyse", {"shot": "s", "prompts": [prompt], "segmenter": "auto"}),
         message(

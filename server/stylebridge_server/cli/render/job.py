@@ -26,7 +26,13 @@ class Job:
         server: address, or None for the running server or one started for the run.
         contact_sheet: where to write one, or None.
         quiet: no progress bars.
-        read_as: colour space and alpha of the source, where they were said.
+        overwrite: results of other requests may be replaced.
+        next_version: write beside what is there, as the next version of its name.
+        check: compare what is there with the request, and write nothing.
+        codec: of a movie, by its name; None for the source's, or what the container usually holds.
+        sound: what becomes of the source's sound, one of `media.companions.SOUNDS`.
+        scale: of a proxy: width and height are divided by it.
+        read_as: colour space, alpha, layer and view of the source, where they were said.
     """
 
     source: str
@@ -36,6 +42,12 @@ class Job:
     server: str | None
     contact_sheet: Path | None
     quiet: bool
+    overwrite: bool = False
+    next_version: bool = False
+    check: bool = False
+    codec: str | None = None
+    sound: str = "copy"
+    scale: int = 1
     read_as: Reading = field(default_factory=Reading)
 
 

@@ -13,12 +13,12 @@ from stylebridge_server.values import Frame
 
 
 def carry(pictures: Iterable[Picture], sink: media.Sink, see: Callable[[Frame], None]) -> str | None:
-    """Write all pictures to the sink, in the order in which they come.
+    """Write all pictures to the sink, in the order in which they come, while the next ones are made.
 
     Args:
         pictures: as a render brings them.
         sink: takes them; finishing it is the caller's.
-        see: shown each frame once it is written.
+        see: shown each frame.
 
     Returns:
         The sentence that says where a truncated source ends, or None.
@@ -27,10 +27,11 @@ def carry(pictures: Iterable[Picture], sink: media.Sink, see: Callable[[Frame], 
         StylebridgeError: as the render and the sink do; a source that ends before its first frame.
     """
     try:
-        for picture in pictures:
-            frame = Frame(picture.number, np.asarray(picture))
-            sink.write(frame)
-            see(frame)
+        with media.WriteBehind(sink) as behind:
+            for picture in pictures:
+                frame = Frame(picture.number, np.asarray(picture))
+                behind.put(frame)
+                see(frame)
     except StylebridgeError as error:
         if error.code != Code.PARTIAL or not sink.written:
             raise

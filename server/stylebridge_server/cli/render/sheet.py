@@ -21,8 +21,11 @@ class Sheet:
         title: its heading.
         client, shot, analysis: give the mattes, once the frames are there.
         source: gives the pictures as they were.
-        frames: that are made, first and last.
+        frames: that are written, first and last.
         encoding: how the pixels of both are read.
+
+    Attributes:
+        shown: the numbers of the frames that it shows.
     """
 
     def __init__(
@@ -42,17 +45,19 @@ class Sheet:
         self._shot = shot
         self._analysis = analysis
         self._source = source
-        self._shown = set(chosen(*frames))
+        self.shown = set(chosen(*frames))
         self._encoding = encoding
         self._results: list[tuple[int, Rgb8]] = []
 
     def see(self, result: Frame) -> None:
         """Remember a frame, shrunk, if it is one of those that the sheet shows."""
-        if result.number in self._shown:
+        seen = {number for number, _ in self._results}  # by the first view, of several
+        if result.number in self.shown - seen:
             self._results.append((result.number, shrunk(as_rgb8(result, self._encoding))))
 
     def save(self) -> None:
         """Fetch the mattes of the frames remembered, and write the sheet."""
+        self._results.sort(key=lambda one: one[0])
         numbers = [number for number, _ in self._results]
         found = instances_of(self._analysis)
         mattes = {
