@@ -79,12 +79,14 @@ class Analysis:
         cuts: the first frame of each scene but the first.
         instances: for each its "id", "name", "label", "colour", "z", "first", "last" and "area".
         source: how it was made or from which file it was brought, for a server that has lost it.
+        segmenter: what found the instances; "auto" is resolved.
     """
 
     id: str
     cuts: list[int]
     instances: list[dict[str, Any]]
     source: dict[str, Any] | Path | None = field(default=None, repr=False, compare=False)
+    segmenter: str = ""
 
 
 class Client:
@@ -296,7 +298,7 @@ class Client:
         files = self._inputs.files(mattes_of(source["prompts"], source.get("mattes", ())), given, progress)
         fields = {"shot": shot.id, **source, "files": files}
         value = self._connection.call("analyse", fields, progress, supply=self._supply(shot, given, progress))
-        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source, value["segmenter"])
 
     def save_analysis(self, analysis: Analysis | str, path: str | os.PathLike[str]) -> None:
         """Writes an analysis to a file, to be given to other servers by `load_analysis`.
@@ -332,7 +334,7 @@ class Client:
         name = self._inputs.name(source, given)
         supply = self._inputs.supplier(given, {})
         value = self._connection.call("add_analysis", {"hash": name}, supply=supply)
-        return Analysis(value["analysis"], value["cuts"], value["instances"], source)
+        return Analysis(value["analysis"], value["cuts"], value["instances"], source, value["segmenter"])
 
     def render(
         self,

@@ -294,9 +294,21 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Segmenter",
         kind="choice",
         default="auto",
-        hint="What finds the instances: the best that is installed, the one that ships, only mattes given, or nothing.",
+        hint="What finds the instances: the best that is installed, the one that ships, a network that is installed, "
+        "only mattes given, or nothing.",
         scope=SHOT,
-        choices=("auto", "embedded", "host", "none"),
+        choices=(
+            "auto",
+            "embedded",
+            "maskrcnn",
+            "yolact",
+            "deeplab",
+            "espnetv2",
+            "onnx-instances",
+            "sam",
+            "host",
+            "none",
+        ),
     ),
     Parameter(
         "name",

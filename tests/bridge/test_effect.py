@@ -62,7 +62,12 @@ def test_only_composite_parameters_animate_freely() -> None:
         ("visibility", "False", "visibility is 'False'; it must be true or false."),
         ("visibility", 1, "visibility is 1; it must be true or false."),
         ("segmenter", "embeded", "segmenter is 'embeded'; did you mean 'embedded'?"),
-        ("segmenter", 3, "segmenter is 3; known are auto, embedded, host, none."),
+        (
+            "segmenter",
+            3,
+            "segmenter is 3; known are auto, embedded, maskrcnn, yolact, deeplab, espnetv2, onnx-instances, sam, host, "
+            "none.",
+        ),
         ("frame", 1.5, "frame is 1.5; it must be a whole number from -1000000000 to 1000000000."),
         ("select", 0, "select is 0; the ids of instances start at 1."),
         ("name", "a\nb", "name is 'a\\nb'; it must be one line of readable text."),

@@ -103,22 +103,23 @@ def test_grey_highlights_stay_over_half_in_the_other_spaces_too() -> None:
 def test_mid_grey_is_shown_as_a_display_shows_it() -> None:
     pixels = np.full((1, 1, 3), 0.18, np.float32)
     assert encode("linear").display(pixels) == pytest.approx(0.4614, abs=1e-3)
-    dark = np.linspace(0, 0.5, 100, dtype=np.float32)[None, :, None].repeat(3, 2)
+    dark = np.linspace(0, 0.3, 100, dtype=np.float32)[None, :, None].repeat(3, 2)
     painted = np.random.default_rng(0).random(dark.shape, np.float32)
     back = encode("linear").back(painted, encode("linear").display(dark), dark)
     assert np.allclose(back, shaper.decode(painted), atol=5e-5)
 
 
 def test_compression_begins_without_a_step_or_an_edge() -> None:
-    n = np.linspace(0.3, 0.7, 4001, dtype=np.float32)
+    n = np.linspace(0.2, 1.2, 10001, dtype=np.float32)
     for curve in (shaper.tone(n), shaper.floor(n)):
         assert (np.diff(curve) > -1e-7).all()
         slopes = np.diff(curve.astype(np.float64)) / 1e-4
-        assert np.abs(np.diff(slopes)).max() < 0.02
+        assert np.abs(np.diff(slopes)).max() < 0.05
     ramp = n[None, :, None].repeat(3, 2)
     for level in (0.0, 0.2, 0.6, 1.0):
         back = encode("linear").back(np.full_like(ramp, level), encode("linear").display(ramp), ramp)
         assert np.abs(np.diff(back, axis=1)).max() < 5e-4
+        assert (np.diff(back, axis=1) > -1e-6).all()
     assert shaper.floor(np.float32([0.99999, 1.00001])) == pytest.approx([1, 1], abs=1e-4)
     assert (shaper.tone(np.float32([1e3, 65504, 3e38])) <= 1).all()
 

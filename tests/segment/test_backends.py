@@ -27,7 +27,7 @@ def install(name: str, kind: str, value: float = 0.0) -> installed.Card:
 
 
 def test_without_networks_auto_is_the_embedded_one() -> None:
-    assert segment.names() == ["auto", "embedded", "none"]
+    assert segment.names() == ["auto", "embedded", "host", "none"]
     assert segment.load("auto").name == segment.load("auto", pointed=True).name == "embedded"
     assert segment.load("none").name == "none"
 

@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli import keys, models
-from stylebridge_server.cli.options import Alpha, Colour, Config, Server
+from stylebridge_server.cli.options import Alpha, Colour, Config, Gaps, Layer, Server, View
 from stylebridge_server.cli.render import command
 
 REFUSED, PARTIAL = 2, 3
@@ -48,22 +48,40 @@ app.command("render")(command.render)
 
 @app.command()
 def segment(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.png.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Write mattes as PNG into this folder.")] = None,
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.exr.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write mattes into this folder.")] = None,
     look: Annotated[
         Path | None, typer.Option("--look", help="A look whose prompts point at the things.")
     ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            "--segmenter",
+            help="auto, embedded, a kind of network (maskrcnn, sam, ...) or an installed one's name.",
+            metavar="NAME",
+        ),
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", help="How mattes are written into --out: png, exr or coco.", metavar="FORM"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
+    layer: Layer = None,
+    view: View = None,
+    gaps: Gaps = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
 ) -> None:
-    """Find the instances of a clip; write a contact sheet and their mattes."""
+    """Find the instances of a clip: list them, draw a contact sheet, write their mattes."""
     from stylebridge_server.cli import segment as segmenting
     from stylebridge_server.cli.reading import Reading
 
-    print(segmenting.run(source, out, look, server, quiet, Reading(colour, alpha, config)))
+    wanted = segmenting.Wanted(out, look, segmenter, export, as_json)
+    read_as = Reading(colour, alpha, config, layer, view, gaps)
+    print(segmenting.run(source, wanted, server, quiet, read_as))
 
 
 @app.command()

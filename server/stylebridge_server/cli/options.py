@@ -34,6 +34,19 @@ Config = Annotated[
 ]
 
 
+Layer = Annotated[
+    str | None,
+    typer.Option(
+        "--layer", help="Of OpenEXR files: a layer, a part or a channel; else the main one.", metavar="NAME"
+    ),
+]
+View = Annotated[str | None, typer.Option("--view", help="Only this view; else all of them.", metavar="NAME")]
+Gaps = Annotated[
+    str | None,
+    typer.Option("--gaps", help="Missing frames of a sequence: error, hold, black.", metavar="WHAT"),
+]
+
+
 def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
 

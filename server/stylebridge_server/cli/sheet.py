@@ -16,6 +16,7 @@ from stylebridge_server.values import Instance, Rgb8
 FRAMES = 12  # a dozen frames tell a shot
 ACROSS = 2  # strips side by side
 WIDTH = 320  # pixels of one picture
+THUMBNAIL = 112  # and of a side of one instance's
 GAP = 12
 CAPTION = 26
 PAPER, INK, FAINT = (24, 25, 28), (236, 236, 232), (150, 150, 150)
@@ -60,13 +61,44 @@ def overlay(
         cv2.drawContours(drawn, edges, -1, instance.colour, line, cv2.LINE_AA)
     image = Image.fromarray(np.rint(drawn.clip(0, 255)).astype(np.uint8))
     pen = ImageDraw.Draw(image)
-    font = ImageFont.load_default(max(10, picture.shape[0] // 20))
+    tall = max(10, picture.shape[0] // 20)
+    font = ImageFont.load_default(tall)
     for instance, matte in ordered:
         rows, columns = np.nonzero(matte > 127)
         if len(rows):
-            place = (float(columns.mean()), float(rows.mean()))
-            pen.text(place, instance.name, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
+            # In the middle of it, but whole within the picture.
+            half = pen.textlength(instance.name, font) / 2 + 3
+            x = float(np.clip(columns.mean(), half, max(picture.shape[1] - half, half)))
+            y = float(np.clip(rows.mean(), tall, max(picture.shape[0] - tall, tall)))
+            pen.text((x, y), instance.name, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
     return np.asarray(image)
+
+
+def thumbnail(picture: Rgb8, matte: NDArray[np.uint8], colour: tuple[int, int, int]) -> Rgb8:
+    """The part of a picture that an instance covers, in a square frame of its colour.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        matte: (H, W) uint8; where it is empty the whole picture is shown.
+        colour: 8-bit RGB.
+    """
+    height, width = matte.shape
+    x, y, w, h = cv2.boundingRect((matte > 127).astype(np.uint8))
+    if not w:
+        x, y, w, h = 0, 0, width, height
+    reach = round(0.6 * max(w, h)) + 2
+    middle_x, middle_y = x + w // 2, y + h // 2
+    part = picture[max(middle_y - reach, 0) : middle_y + reach, max(middle_x - reach, 0) : middle_x + reach]
+    side = THUMBNAIL - 4
+    scale = side / max(part.shape[:2])
+    size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    framed = np.empty((THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    framed[:] = colour
+    framed[2:-2, 2:-2] = PAPER
+    top, left = (THUMBNAIL - small.shape[0]) // 2, (THUMBNAIL - small.shape[1]) // 2
+    framed[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return framed
 
 
 class ContactSheet:
@@ -75,11 +107,15 @@ class ContactSheet:
     Args:
         title: one line at the top.
         columns: what each picture of a strip is, for the heading.
+
+    Attributes:
+        thumbnails: captions and pictures of THUMBNAIL pixels a side, for a row below the title.
     """
 
     def __init__(self, title: str, columns: Sequence[str]) -> None:
         self._title = title
         self._columns = list(columns)
+        self.thumbnails: list[tuple[str, Rgb8]] = []
         self._strips: list[tuple[str, list[Rgb8]]] = []
 
     def add(self, caption: str, pictures: Sequence[Rgb8]) -> None:
@@ -92,12 +128,19 @@ class ContactSheet:
         tall = max(strip[0].shape[0] for _, strip in self._strips) + CAPTION
         strip_width = len(self._columns) * (WIDTH + 4) - 4
         width = GAP + across * (strip_width + 2 * GAP) - GAP
-        top = 2 * GAP + 34 + CAPTION
+        step = THUMBNAIL + 2 * GAP
+        in_row = max(1, (width - GAP) // step)
+        head = -(-len(self.thumbnails) // in_row) * (THUMBNAIL + CAPTION + GAP)
+        top = 2 * GAP + 34 + head + CAPTION
         height = top + -(-len(self._strips) // across) * (tall + GAP)
         page = Image.new("RGB", (width, height), PAPER)
         pen = ImageDraw.Draw(page)
         pen.text((GAP, GAP), self._title, INK, ImageFont.load_default(24))
         small = ImageFont.load_default(15)
+        for place, (caption, picture) in enumerate(self.thumbnails):
+            x, y = GAP + place % in_row * step, 2 * GAP + 34 + place // in_row * (THUMBNAIL + CAPTION + GAP)
+            page.paste(Image.fromarray(picture), (x, y))
+            pen.text((x, y + THUMBNAIL + 3), caption, INK, small)
         for column in range(across):
             x = GAP + column * (strip_width + 2 * GAP)
             for i, name in enumerate(self._columns):

@@ -109,9 +109,10 @@ class Archive:
             raise self._broken(error) from None
         return bytes(read)
 
-    def config(self) -> Any:
-        """The config, which keeps this archive for its tables. Raises OpenColorIO's own exceptions."""
-        return PyOpenColorIO.Config.CreateFromConfigIOProxy(_Proxy(self))
+    def config(self) -> tuple[Any, object]:
+        """The config, and what it reads its tables through, which must live as long. Raises as OpenColorIO does."""
+        proxy = _Proxy(self)
+        return PyOpenColorIO.Config.CreateFromConfigIOProxy(proxy), proxy
 
     def _broken(self, error: Exception) -> StylebridgeError:
         return StylebridgeError(

@@ -5,6 +5,7 @@ The space between all others here is linear Rec.709, scene-linear, white at 1: w
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,10 +71,11 @@ class Config:
         opened: OpenColorIO's.
         name: what sentences call it.
         identity: names its contents, tables included.
+        tables: what it reads them through, to be kept as long.
     """
 
-    def __init__(self, opened: Any, name: str, identity: str) -> None:
-        self._config, self.name, self.id = opened, name, identity
+    def __init__(self, opened: Any, name: str, identity: str, tables: object = None) -> None:
+        self._config, self.name, self.id, self._tables = opened, name, identity, tables
         # What the config may say with variables is what it says itself, not what this process was started with.
         context = opened.getCurrentContext()
         context.clearStringVars()
@@ -111,7 +113,7 @@ class Config:
         """
         archive = Archive(path, name)
         try:
-            opened = archive.config()
+            opened, tables = archive.config()
             opened.validate()
         except StylebridgeError:
             raise
@@ -120,7 +122,7 @@ class Config:
                 Code.BAD_VALUE,
                 f"The OpenColorIO config {name} is broken: {_line(error)}. Check it with ociocheck.",
             ) from None
-        return cls(opened, name, archive.id)
+        return cls(opened, name, archive.id, tables)
 
     def find(self, name: str) -> str | None:
         """The space's own name, for a name, an alias, a role, or what `SHORT` makes of it; None for none.
@@ -202,12 +204,15 @@ def find(name: str, configs: tuple[Config, ...]) -> tuple[Config, str]:
         found = config.find(name)
         if found is not None:
             return config, found
-    near = nearest(name, ["srgb", *SHORT, *(word for config in configs for word in config.names())])
+    known = {word.lower(): word for config in reversed(configs) for word in ("srgb", *SHORT, *config.names())}
+    near = [known[word] for word in difflib.get_close_matches(name[:60].lower(), known, n=3)]
     where = configs[0].name if len(configs) == 1 else "OpenColorIO's ACES configs"
-    hint = f"did you mean {near!r}" if near else "name one of its spaces, aliases or roles"
+    hint = "name one of its spaces, aliases or roles, or another config with --config."
+    if near:
+        hint = f"did you mean {' or '.join(repr(word) for word in near)}?"
     raise StylebridgeError(
         Code.BAD_VALUE,
-        f"There is no colour space {name[:60]!r} in {where}: {hint}, or name another config with --config?",
+        f"There is no colour space {name[:60]!r} in {where}: {hint}",
     )
 
 

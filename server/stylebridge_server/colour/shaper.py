@@ -10,7 +10,8 @@ mid grey included, that is just how a display shows the plate.
 Back: what was painted is light again, and each pixel gets back from its own source what the way there took of it: the
 exposure n / T(n), and what lay outside the gamut, as far as the painted colour is still the source's. So nothing is
 lost where nothing was painted, and a highlight stays one. A pixel over 1 stays over 1, and becomes darker by
-less than a stop: where the paint is darker, the source's own light is added up to `floor`.
+less than a stop: where the paint is darker it is brightened to `floor`, which rises over almost two stops so that no
+edge shows where it begins.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from stylebridge_server.values import Plane, Rgb
 _F = NDArray[np.float32]
 
 KNEE = 0.5
+#: Up to here a pixel may become as dark as any paint.
+FREE = 0.3
+#: So many times brighter paint may become where it is too dark for a highlight; beyond, the source's light is added.
+_BRIGHTER = 4
 #: Of what a highlight has over 1, so much is left however dark it is painted.
 _LEFT = 0.55
 #: A change under two codes of the 16 bits that streams are kept with is none.
@@ -40,12 +45,12 @@ def tone(n: Plane) -> Plane:
 
 
 def floor(n: Plane) -> Plane:
-    """The least greatest channel that a painted pixel comes back with, for the n that it had: 0 up to 1/2, never more
-    than n, 1 at 1, and over a half of n above."""
-    t = np.clip((n - KNEE) / (1 - KNEE), 0, 1)
-    below = t * t * (3 - 2 * t) + t * t * (t - 1) * (1 - KNEE)
+    """The least greatest channel that a painted pixel comes back with, for the n that it had: 0 up to `FREE`, never
+    more than n, 1 at 1, and over a half of n above."""
+    t = np.clip(1 - np.log2(np.maximum(n, np.float32(FREE))) / np.float32(np.log2(FREE)), 0, 1)
     over = np.maximum(n - 1, 0)
-    return np.where(n < 1, below, 1 + _LEFT * over + (1 - _LEFT) * over / (1 + over)).astype(np.float32)
+    above = 1 + _LEFT * over + (1 - _LEFT) * over / (1 + over)
+    return np.where(n < 1, n * t * t * (3 - 2 * t), above).astype(np.float32)
 
 
 def compress(linear: Rgb) -> Rgb:
@@ -60,7 +65,7 @@ def compress(linear: Rgb) -> Rgb:
     shown = np.maximum(linear, 0)
     n = _greatest(shown)
     if n.size and n.max() > KNEE:
-        shown *= (1 / _gain(n))[..., None]
+        scale(shown, 1 / _gain(n))
     return encode(shown)
 
 
@@ -82,28 +87,30 @@ def expand(painted: Rgb, seen: Rgb, linear: Rgb) -> Rgb:
     rest = None
     if outside.any():
         rest = (linear - inside)[outside] * _likeness(light[outside], decode(seen[outside]))[:, None]
-    if n.size and n.max() > KNEE:
-        light *= _gain(n)[..., None]
+    if n.size and n.max() > FREE:
+        scale(light, _gain(n))
         _lift(light, inside, n)
     if rest is not None:
         light[outside] += rest
     return light
 
 
-def still(painted: Rgb, seen: Rgb) -> NDArray[np.bool_]:
-    """(h, w): where nothing was painted."""
-    change = np.abs(painted - seen)
-    return np.asarray(_greatest(change) <= _STILL)
-
-
-def settled(painted: Rgb, seen: Rgb) -> Rgb:
-    """The paint with all changes smaller by what rounding can make: none is none, and no step where one begins."""
+def settled(painted: Rgb, seen: Rgb) -> tuple[Rgb, NDArray[np.bool_]]:
+    """The paint with all changes smaller by what rounding can make: none is none, and no step where one begins; and
+    (h, w) where nothing was painted at all."""
     change = painted - seen
     size = np.abs(change)
-    np.maximum(size - np.float32(_STILL), 0, out=size)
+    size -= np.float32(_STILL)
+    np.maximum(size, 0, out=size)
+    still = np.asarray(_greatest(size) == 0)
     np.copysign(size, change, out=change)
     change += seen
-    return np.clip(change, 0, 1, out=change)
+    return np.clip(change, 0, 1, out=change), still
+
+
+def scale(values: _F, factors: Plane) -> None:
+    """Multiplies the channels of every pixel, in place."""
+    cv2.multiply(values, cv2.merge((factors, factors, factors)), dst=values)
 
 
 def decode(shown: Rgb) -> Rgb:
@@ -128,14 +135,24 @@ def _gain(n: Plane) -> Plane:
 
 
 def _lift(light: Rgb, source: Rgb, n: Plane) -> None:
-    """Add the source's own colour, no more than is needed for any channel to reach the floor."""
-    bright = n > KNEE
-    colours = source[bright] / n[bright][:, None]
-    lacking = floor(n[bright])[:, None] - light[bright]
+    """Brighten what is under the floor until any channel reaches it: the paint, then with the source's own colour.
+
+    Around the floor paint turns into it smoothly, over a width that leaves alone what is as bright as the source.
+    """
+    most, least = _greatest(light), floor(n)
+    width = np.minimum(least, n - least)
+    bend = np.maximum(width - np.abs(most - least), 0)
+    wanted = np.maximum(most, least) + bend * bend / np.maximum(4 * width, np.float32(1e-9))
+    factor = wanted / np.maximum(most, np.float32(1e-9))
+    scale(light, np.minimum(factor, _BRIGHTER))
+    short = factor > _BRIGHTER
+    if not short.any():
+        return
+    paint = light[short]
+    colours = source[short] / n[short][:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        each = np.where(colours > 0, lacking / colours, np.float32(np.inf))
-    share = np.maximum(each.min(-1), 0)
-    light[bright] += share[:, None] * colours
+        each = np.where(colours > 0, (wanted[short][:, None] - paint) / colours, np.float32(np.inf))
+    light[short] = paint + np.maximum(_least(each), 0)[:, None] * colours
 
 
 def _likeness(painted: _F, seen: _F) -> _F:

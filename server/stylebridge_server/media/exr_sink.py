@@ -66,7 +66,7 @@ class ExrSink(Sink):
         metadata: Mapping[str, str],
     ) -> None:
         super().__init__(likes[0], first, last)
-        self._views: Sequence[Frame] = ()
+        self._views: list[Frame] = []  # of the next frame
         self.name = str(target)
         self.lossless = True
         self._target, self._likes = target, likes
@@ -85,10 +85,23 @@ class ExrSink(Sink):
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
-    def write_views(self, frames: Sequence[Frame]) -> None:
-        """Take the next frame of every view, in their order; else as `write`."""
-        self._views = frames
-        self.write(frames[0])
+    def write(self, frame: Frame) -> None:
+        """Take the next frame; of several views each in their order, before the next number's."""
+        if len(self._likes) == 1:
+            super().write(frame)
+            return
+        like = self._likes[len(self._views)]
+        wanted = (like.height, like.width, like.channels)
+        if frame.number != self.next or frame.pixels.shape != wanted or frame.pixels.dtype != like.dtype:
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"{self.name} was given frame {frame.number}, {frame.pixels.shape} of {frame.pixels.dtype}, "
+                f"where frame {self.next}, {wanted} of {like.dtype}, comes next.",
+            )
+        self._views.append(frame)
+        if len(self._views) == len(self._likes):
+            super().write(self._views[0])
+            self._views = []
 
     def _own(self, number: int) -> dict[str, Attribute]:
         notes = self.notes(self._record.only(number))
@@ -98,7 +111,7 @@ class ExrSink(Sink):
         return self._target.path(number) if isinstance(self._target, Pattern) else self._target
 
     def _write(self, frame: Frame) -> None:
-        frames = self._views if len(self._likes) > 1 else [frame]
+        frames = self._views or [frame]
         path = self._path(frame.number)
         if self._origins:
             held = self._origins[0].gaps.held(frame.number)

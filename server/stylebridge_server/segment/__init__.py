@@ -20,8 +20,8 @@ def load(name: str, device: str = "cpu", pointed: bool = False) -> Segmenter:
     """The segmenter of that name.
 
     Args:
-        name: "embedded", "host", "none", a kind of network ("maskrcnn"), an installed network's name
-            ("name@version" for an earlier one), or "auto" for the best that is installed.
+        name: "embedded", "host", "none", a kind of network ("maskrcnn"), an installed network's name ("name@version"
+            for an earlier one), or "auto" for the best that is installed.
         device: where networks run.
         pointed: whether there are prompts, which decides what "auto" means.
 
@@ -30,12 +30,12 @@ def load(name: str, device: str = "cpu", pointed: bool = False) -> Segmenter:
     """
     from stylebridge_server.segment import backends
 
-    if name == "host":
-        return Host()
     if name == "none":
         from stylebridge_server.segment.none import Nothing
 
         return Nothing()
+    if name == "host":
+        return Host()
     if name == "auto":
         card = backends.best(pointed)
         if card is not None:

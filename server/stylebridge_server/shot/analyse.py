@@ -43,8 +43,8 @@ def analyse(
     progress: Progress,
     check_cancelled: Callable[[], None],
     admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
-    mattes: Sequence[GivenMatte] = (),
     device: str = "cpu",
+    mattes: Sequence[GivenMatte] = (),
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -56,8 +56,8 @@ def analyse(
         progress: called with frames done, frames in all and the stage.
         check_cancelled: raises when the client no longer wants the result.
         admit: told what making it takes, before any is taken; raises where that is too much.
-        mattes: instances that the user brings.
         device: where networks run.
+        mattes: instances that the user brings.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.

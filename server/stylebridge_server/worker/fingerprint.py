@@ -12,6 +12,7 @@ import platform
 import av
 import cv2
 import numpy
+import PyOpenColorIO
 import torch
 
 import stylebridge
@@ -45,6 +46,7 @@ def facts(device: str, weights: str) -> dict[str, str]:
         "numpy": numpy.__version__,
         "opencv": cv2.__version__,
         "av": av.__version__,
+        "opencolorio": PyOpenColorIO.GetVersion(),
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
         "instructions": torch.backends.cpu.get_cpu_capability(),

@@ -146,8 +146,8 @@ class Jobs:
                 context.progress,
                 context.check_cancelled,
                 partial(self._memory.admit, "Analysing"),
-                given,
                 self._device,
+                given,
             )
         return _analysis(found)
 
@@ -317,6 +317,7 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
+        "steady": "times" not in info.tags,
         "colour": info.colour,
         "alpha": info.alpha,
         "display": None if info.display is None else list(info.display),

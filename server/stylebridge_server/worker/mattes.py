@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Matte
 from stylebridge.pattern import parse_pattern
+from stylebridge_server.media import coco
 from stylebridge_server.media import matte as mattes
 from stylebridge_server.media.files import content_hash, know_hash
 from stylebridge_server.shot.cache import key
@@ -58,9 +60,8 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
     def says(path: Path) -> str:
         return shown + path.name if folder is not None else str(path)
 
-    which = mattes.Wanted(wanted.channel, wanted.cryptomatte)
     with _as_named(files):
-        read_one = mattes.read_matte(paths, which, says)
+        read_one = _reader(wanted, paths, by_number, says)
         hashes = []
         for path in paths:
             context.check_cancelled()
@@ -69,7 +70,7 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
 
     def read(number: int) -> NDArray[np.uint8]:
         with _as_named(files):
-            part = read_one(by_number[number])
+            part = read_one(number)
         if part is None:
             return np.zeros((info.height, info.width), np.uint8)
         fitted = mattes.fitted(part, (info.height, info.width), display)
@@ -85,6 +86,19 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
     read(info.first)  # refuses another aspect before anything is looked for
     content = key(wanted.channel, wanted.cryptomatte, files.by_number is None, hashes)
     return GivenMatte(wanted.name, wanted.z, content, read)
+
+
+def _reader(
+    wanted: Matte, paths: Sequence[Path], by_number: Mapping[int, Path], says: Callable[[Path], str]
+) -> Callable[[int], mattes.Part | None]:
+    """Gives what a matte's files hold for a frame; None where its thing is not seen there."""
+    if paths[0].suffix.lower() == ".json":
+        file = coco.CocoFile(paths[0], says(paths[0]))
+        name = wanted.channel or wanted.name
+        file.find(name)
+        return partial(file.part, name)
+    read_one = mattes.read_matte(paths, mattes.Wanted(wanted.channel, wanted.cryptomatte), says)
+    return lambda number: read_one(by_number[number])
 
 
 class _Found:

@@ -75,7 +75,7 @@ class Rendering:
                 _send_mattes(context, request, seen, analysis, look, number)
             else:
                 styled = self._made(context, seen, partial(render, seen, analysis, look, number, streams))
-                context.frame(number, styled.pixels)
+                context.frame(number, styled.pixels, _notes(seen, number))
             self.frames += 1
         context.progress(len(numbers), len(numbers), "styling")
         return {"fingerprint": self._workshop.fingerprint}
@@ -135,7 +135,7 @@ class Rendering:
                 render_layer, shot, look, one, number, streams, shares[one], request.get("samples")
             )
             pixels: Pixels = self._made(context, shot, work)
-            context.frame(number, pixels, {"layer": one}, more=one != last)
+            context.frame(number, pixels, {"layer": one, **_notes(shot, number)}, more=one != last)
 
     def _made(self, context: Context, shot: AnyShot | Proxy, work: Callable[[], Any]) -> Any:
         with steps.followed(context.progress):
@@ -148,6 +148,12 @@ class Rendering:
         if kept is None or kept[0] != repr(scenes):
             kept = self._streams[shot, scale] = (repr(scenes), Streams(seen, scenes, self._workshop))
         return kept[1]
+
+
+def _notes(shot: AnyShot | Proxy, number: int) -> Data:
+    """What is said of a frame beside its pixels: how many of the source's are not finite, where any are."""
+    lost = shot.encoding.lost(shot.read(number).pixels)
+    return {"not_finite": lost} if lost else {}
 
 
 def _send_mattes(

@@ -9,7 +9,16 @@ import typer
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli.options import Alpha, Colour, Config, Server, with_effect_options
+from stylebridge_server.cli.options import (
+    Alpha,
+    Colour,
+    Config,
+    Gaps,
+    Layer,
+    Server,
+    View,
+    with_effect_options,
+)
 
 # The names of media.CODECS, which takes a second to load.
 CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444", "dnxhr", "ffv1")
@@ -18,10 +27,10 @@ CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444"
 @with_effect_options((effect.LAYER, effect.SHOT))
 def render(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")
+        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.exr, or camera:0.")
     ],
     target: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")
+        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.exr.")
     ] = "",
     look: Annotated[Path | None, typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
     frames: Annotated[
@@ -63,6 +72,9 @@ def render(
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
+    layer: Layer = None,
+    view: View = None,
+    gaps: Gaps = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -75,7 +87,13 @@ def render(
     from stylebridge_server.media.live import is_live
 
     chosen = look_from_options(look, by_method(method, values))
+    read_as = Reading(colour, alpha, config)
     if is_live(source):
+        if read_as != Reading():
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                "A camera is read as sRGB without alpha: leave out --colour, --alpha and --config.",
+            )
         live.run(source, chosen, server)
         return
     if not target:
@@ -99,7 +117,7 @@ def render(
             check=check,
             codec=codec,
             sound=sound,
-            read_as=Reading(colour, alpha, config),
+            read_as=Reading(colour, alpha, config, layer, view, gaps),
         )
     )
     print(outcome.message)

@@ -31,7 +31,7 @@ class Job:
         check: compare what is there with the request, and write nothing.
         codec: of a movie, by its name; None for the source's, or what the container usually holds.
         sound: what becomes of the source's sound, one of `media.companions.SOUNDS`.
-        read_as: colour space and alpha of the source, where they were said.
+        read_as: colour space, alpha, layer and view of the source, where they were said.
     """
 
     source: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylebridge_server import media
+from stylebridge_server.cli.render.lost import told
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ def outcome(
     problem: str | None,
     idle: bool,
     contact_sheet: Path | None,
+    lost: dict[int, int],
 ) -> Outcome:
     """The outcome of a render that is over.
 
@@ -40,6 +42,7 @@ def outcome(
         problem: why frames are missing at the end, or None.
         idle: nothing was styled on any frame.
         contact_sheet: where one was to be written, or None.
+        lost: pixels of the source that are not finite, by frame.
     """
     made = sink.written
     lines = [] if problem is None else [problem]
@@ -56,6 +59,8 @@ def outcome(
             "Nothing was styled, but the pictures were encoded again, which is not lossless: write a sequence of PNG "
             "to get them bit for bit."
         )
+    if lost:
+        lines.append(told(lost))
     if contact_sheet is not None:
         lines.append(f"{contact_sheet}: contact sheet.")
     return Outcome(0 if problem is None else 3, "\n".join(lines))
