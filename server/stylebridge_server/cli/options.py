@@ -16,6 +16,17 @@ Server = Annotated[
     typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
 ]
 
+Layers = Annotated[
+    bool,
+    typer.Option(
+        "--layers",
+        help="Write every instance's layer at full strength: OUT.####.exr holds them all, or OUT.{layer}.####.png.",
+    ),
+]
+Scale = Annotated[
+    int,
+    typer.Option("--scale", help="A proxy: width and height divided by this.", metavar="N", min=1, max=16),
+]
 Colour = Annotated[
     str | None,
     typer.Option(

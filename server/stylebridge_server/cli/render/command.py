@@ -15,6 +15,8 @@ from stylebridge_server.cli.options import (
     Config,
     Gaps,
     Layer,
+    Layers,
+    Scale,
     Server,
     View,
     with_effect_options,
@@ -69,6 +71,8 @@ def render(
         bool,
         typer.Option("--check", help="Write nothing; say which frames of OUTPUT are stale, and end with 4."),
     ] = False,
+    layers: Layers = False,
+    scale: Scale = 1,
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
@@ -103,22 +107,27 @@ def render(
             Code.BAD_VALUE,
             "--check looks at what is there, --next-version at what is to be: give one of them.",
         )
-    outcome = run(
-        Job(
-            source=source,
-            target=target,
-            look=chosen,
-            frames=frame_range(frames),
-            server=server,
-            contact_sheet=contact_sheet,
-            quiet=quiet,
-            overwrite=overwrite,
-            next_version=next_version,
-            check=check,
-            codec=codec,
-            sound=sound,
-            read_as=Reading(colour, alpha, config, layer, view, gaps),
-        )
+    job = Job(
+        source=source,
+        target=target,
+        look=chosen,
+        frames=frame_range(frames),
+        server=server,
+        contact_sheet=contact_sheet,
+        quiet=quiet,
+        overwrite=overwrite,
+        next_version=next_version,
+        check=check,
+        codec=codec,
+        sound=sound,
+        scale=scale,
+        read_as=Reading(colour, alpha, config, layer, view, gaps),
     )
+    if layers:
+        from stylebridge_server.cli import layers as layering
+
+        outcome = layering.run(job)
+    else:
+        outcome = run(job)
     print(outcome.message)
     raise typer.Exit(outcome.status)

@@ -23,6 +23,7 @@ from stylebridge_server.cli.render.pipeline import carry
 from stylebridge_server.cli.render.sheet import Sheet
 from stylebridge_server.cli.render.views import in_turn, jobs_of_views, one_by_one, run_all
 from stylebridge_server.shot.looks import format_look
+from stylebridge_server.shot.proxy import shrunk_info
 from stylebridge_server.values import SourceInfo
 
 #: Memory for finished tiles of a server that is started for one render, in MiB.
@@ -72,7 +73,7 @@ def _run(job: Job) -> Outcome:
         if views and Path(job.target).suffix.lower() != ".exr":
             return run_all(one_by_one(job, views), _run)
         info = source.info
-        first, last = _range(job, info)
+        first, last = chosen_frames(job, info)
         idle = _is_idle(job.look, info)
         like = _like(job, info, idle)
         if job.check:
@@ -118,7 +119,7 @@ def _connect(job: Job) -> Client:
 
 def _like(job: Job, info: SourceInfo, idle: bool) -> SourceInfo:
     """The source's declaration, as it is read, in colour where a grey source is styled."""
-    like = job.read_as.said(info)
+    like = shrunk_info(job.read_as.said(info), job.scale)
     return like if idle else replace(like, channels=composite.result_channels(like.channels))
 
 
@@ -141,7 +142,7 @@ def _ask(
     shot, analysis = _analysed(job, client, None, report)
     others = [_analysed(job, client, view, report) for view in beside]
     form = media.form_of(job.target, like, job.codec)
-    request = stamp.of(client, shot, analysis, job.look, form=form)
+    request = stamp.of(client, shot, analysis, job.look, scale=job.scale, form=form)
     for other, seen in others:  # a file of several views depends on all of them
         request = replace(
             request, shot=f"{request.shot} {other.id}", analysis=f"{request.analysis} {seen.id}"
@@ -203,7 +204,7 @@ def _fill(
         look = job.look.to_data()
         views = [(asked.shot, asked.analysis), *asked.beside]
         streams = [
-            asked.client.render(shot, look, numbers, analysis=analysis, progress=report)
+            asked.client.render(shot, look, numbers, analysis=analysis, progress=report, scale=job.scale)
             for shot, analysis in views
         ]
         problem = carry(noting(in_turn(streams), lost), sink, sheet.see if sheet else lambda frame: None)
@@ -212,7 +213,7 @@ def _fill(
     return problem
 
 
-def _range(job: Job, info: SourceInfo) -> tuple[int, int]:
+def chosen_frames(job: Job, info: SourceInfo) -> tuple[int, int]:
     """The first and last frame to write."""
     first, last = job.frames or (info.first, info.last)
     if first < info.first or last > info.last:
