@@ -5,6 +5,7 @@
     keyframes   a first render, the same with other strengths, and one styled frame by frame
     disk        a render without, into and out of the disk cache, each by a server of its own
     memory      peak memory of the worker for a clip and for one ten times as long
+    overlap     reading, styling and writing a 4K EXR sequence, apart and together
     colour      a compositor's frame to what networks see and back, beside plain numpy
     bridge      what the bridge adds to a frame's way; also `stylebridge bench bridge`
 
@@ -33,7 +34,7 @@ from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
 
-from . import styles
+from . import overlap, styles
 from .colour import colours
 from .timing import median_ms
 
@@ -198,6 +199,7 @@ def main() -> int:
         "keyframes": keyframes,
         "disk": disk,
         "memory": memory,
+        "overlap": overlap.measure,
         "bridge": bridge,
         "colour": colours,
     }

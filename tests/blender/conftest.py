@@ -113,9 +113,9 @@ def image_strip(scene: Any, sequence: list[Path], sb: SimpleNamespace) -> Any:
 
 @pytest.fixture
 def styled(image_strip: Any, sb: SimpleNamespace) -> Any:
-    """That strip with a style."""
+    """That strip with a style, rendered to one strip."""
     settings = sb.strips.begin(image_strip)
-    settings.layers[0].style = "great-wave"
+    settings.layers[0].style, settings.output = "great-wave", "flat"
     return image_strip
 
 

@@ -66,7 +66,7 @@ def test_it_looks_the_same(scene: Any, sb: SimpleNamespace, movie: Path, tmp_pat
     strip = make_strip(sb, scene, kind, movie, tmp_path)
     strip.blend_type = "ALPHA_OVER"
     settings = sb.strips.begin(strip)
-    settings.layers[0].style = "great-wave"
+    settings.layers[0].style, settings.output = "great-wave", "flat"
     strip[sb.parameters.key("strength", 0)] = 0.0
     job = sb.ops_render_ops.start(scene, strip)
     sb.engine_lanes.wait(job)

@@ -117,7 +117,8 @@ def test_another_render_gets_a_folder_of_its_own(
 def test_a_movie_strip(scene: Any, sb: SimpleNamespace, server: Any, movie: Path) -> None:
     strip = sb.compat.strips(scene.sequence_editor).new_movie("shot", str(movie), 2, 10)
     strip.frame_offset_start, strip.frame_offset_end = 40, 50
-    sb.strips.begin(strip).layers[0].style = "great-wave"
+    settings = sb.strips.begin(strip)
+    settings.layers[0].style, settings.output = "great-wave", "flat"
     job = render(sb, scene, strip)
     assert job.state == "done", job.message
     (made,) = made_of(sb, strip)

@@ -28,7 +28,8 @@ def beside(sb: SimpleNamespace) -> Iterator[None]:
 def shot(scene: Any, sb: SimpleNamespace, server: Any, movie: Path, beside: None) -> Any:
     """A strip of 96 frames with a style."""
     strip = sb.compat.strips(scene.sequence_editor).new_movie("shot", str(movie), 2, 1)
-    sb.strips.begin(strip).layers[0].style = "great-wave"
+    settings = sb.strips.begin(strip)
+    settings.layers[0].style, settings.output = "great-wave", "flat"
     return strip
 
 

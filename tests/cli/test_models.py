@@ -82,3 +82,28 @@ def test_an_onnx_file_without_the_extra(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "it.onnx").write_bytes(b"x")
     error = refused(tmp_path / "it.onnx", "it")
     assert error.code == Code.MISSING_EXTRA and "stylebridge[server,onnx]" in error.message
+
+
+def test_what_can_be_fetched_is_listed_and_pulled_from_a_shelf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    from dataclasses import replace
+
+    from stylebridge_models import catalogue, checkpoints, segmentation
+
+    assert "not installed: models pull sam-vit-b" in models.listed(as_json=False)
+    settings = {"backbone": "mobilenet_v3_large", "count": 20}
+    shapes = segmentation.shapes(segmentation.DEEPLAB, settings)
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, shelf / "deeplab.pth")
+    sha256 = checkpoints.checksum(shelf / "deeplab.pth")
+    entry = replace(catalogue.ENTRIES["deeplab"], source="https://weights.invalid/deeplab.pth", sha256=sha256)
+    monkeypatch.setitem(catalogue.ENTRIES, "deeplab", entry)
+    told = models.pull("deeplab", shelf, quiet=True)
+    assert "DeepLabv3" in told and "licence BSD-3-Clause" in told
+    assert installed.find("deeplab").settings["labels"][14] == "person"
+    assert (shelf / "deeplab.pth").is_file() and [one.name for one in folder.iterdir()] == ["deeplab"]
+    assert "models pull deeplab " not in models.listed(as_json=False)
+    told = json.loads(models.listed(as_json=True))
+    assert "sam-vit-b" in [one["name"] for one in told["to_fetch"]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +89,30 @@ def test_of_many_things_the_smallest_coverages_of_a_pixel_are_left_out() -> None
     assert len(packed) == 32
     covered = np.stack([packed[f"C{level:02d}.{letter}"] for level in range(8) for letter in "GA"])
     assert np.allclose(covered, -np.sort(-np.stack(list(given.values())), axis=0)[:16])
+
+
+@pytest.fixture
+def blender(repository: Path) -> Path:
+    """A Python that has bpy."""
+    found = Path(os.environ.get("STYLEBRIDGE_BPY", repository / ".venv-blender-4.5" / "bin" / "python"))
+    if not found.is_file():
+        pytest.skip("no Python with bpy is here (set STYLEBRIDGE_BPY to one, or run make test-blender once)")
+    return found
+
+
+def test_blenders_own_node_finds_the_same_mattes(blender: Path, tmp_path: Path) -> None:
+    given, size = mattes(6), (24, 40)
+    path, job = tmp_path / "layers.exr", tmp_path / "job.json"
+    picture = {name: np.full(size, 0.25, np.float16) for name in ("R", "G", "B", "A", "hero.R", "hero.A")}
+    channels = {**picture, **cryptomatte.channels("CryptoObject", given, size)}
+    write_exr(path, [NewPart(channels, header=cryptomatte.header("CryptoObject", list(given)))])
+    said = {"file": str(path), "size": [size[1], size[0]], "names": list(given), "out": str(tmp_path)}
+    job.write_text(json.dumps(said), encoding="utf-8")
+    script = Path(__file__).with_name("blender_cryptomatte.py")
+    done = subprocess.run([blender, script, job], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
+    assert seen["layer"] == "CryptoObject"
+    for place, (name, matte) in enumerate(given.items()):
+        picked = read_matte([tmp_path / f"{place}_0001.exr"], Wanted("R"))(tmp_path / f"{place}_0001.exr")
+        assert picked is not None and np.abs(picked.plane - matte).max() <= 1 / 255, name

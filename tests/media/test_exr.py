@@ -12,7 +12,7 @@ import pytest
 from media.exr_samples import ODD_HEADER, all_of, headers_of, planes, ramp, write, write_stereo
 
 from stylebridge.errors import StylebridgeError
-from stylebridge_server.media import open_sink, open_source
+from stylebridge_server.media import Sink, open_sink, open_source
 from stylebridge_server.media.exr_file import COMPRESSIONS, Attribute, read_headers
 from stylebridge_server.media.exr_write import NewPart, write_exr
 from stylebridge_server.values import Frame
@@ -40,6 +40,11 @@ def brightened(frame: Frame, where: tuple[slice, slice]) -> Frame:
     return Frame(frame.number, pixels)
 
 
+def write_all(sink: Sink, frames: list[Frame]) -> None:
+    for frame in frames:
+        sink.write(frame)
+
+
 def test_stereo_comes_back_to_the_last_bit_and_attribute(tmp_path: Path) -> None:
     pattern, out = tmp_path / "plate.####.exr", tmp_path / "out.####.exr"
     made = [write_stereo(tmp_path / f"plate.{number:04}.exr", seed=number) for number in (1001, 1002)]
@@ -57,7 +62,7 @@ def test_stereo_comes_back_to_the_last_bit_and_attribute(tmp_path: Path) -> None
             frames = [source.read(number) for source in sources]
             assert bits(frames[0].pixels) == bits(parts["rgba.left"])
             assert bits(frames[1].pixels) == bits(parts["rgba.right"])
-            sink.write_views(frames)
+            write_all(sink, frames)
     assert sink.lossless and sink.description == "EXR, half, 2 views"
     for number in (1001, 1002):
         before, after = tmp_path / f"plate.{number}.exr", tmp_path / f"out.{number}.exr"
@@ -74,7 +79,7 @@ def test_outside_the_matte_nothing_changes(tmp_path: Path) -> None:
     sources = [open_source(tmp_path / "plate.exr", view=view) for view in ("left", "right")]
     frames = [brightened(source.read(0), where) for source in sources]
     with open_sink(tmp_path / "out.exr", sources[0].info, 0, 0, views=[one.info for one in sources]) as sink:
-        sink.write_views(frames)
+        write_all(sink, frames)
     assert headers_of(tmp_path / "plate.exr") == headers_of(tmp_path / "out.exr")
     before, after = all_of(tmp_path / "plate.exr"), all_of(tmp_path / "out.exr")
     for part, frame in zip(range(2), frames, strict=True):
@@ -230,7 +235,7 @@ def test_main_layers_of_renderers(tmp_path: Path) -> None:
     sources = [open_source(tmp_path / "stereo.exr", view=view) for view in ("left", "right")]
     frames = [Frame(0, np.full((6, 8, 3), value, np.float16)) for value in (1, 2)]
     with open_sink(tmp_path / "out.exr", sources[0].info, 0, 0, views=[one.info for one in sources]) as sink:
-        sink.write_views(frames)
+        write_all(sink, frames)
     after = all_of(tmp_path / "out.exr")[0]
     assert after["G"] == bits(frames[0].pixels[..., 1]) and after["right.G"] == bits(frames[1].pixels[..., 1])
     assert after["diffuse.right.G"] == all_of(tmp_path / "stereo.exr")[0]["diffuse.right.G"]

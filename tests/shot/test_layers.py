@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,15 @@ class Plate:
     """A smooth picture that moves, of any type."""
 
     def __init__(
-        self, channels: int = 3, dtype: str = "uint8", size: tuple[int, int] = (HEIGHT, WIDTH)
+        self,
+        channels: int = 3,
+        dtype: str = "uint8",
+        size: tuple[int, int] = (HEIGHT, WIDTH),
+        premultiplied: bool = False,
     ) -> None:
         self.info = SourceInfo("movie", size[1], size[0], 0, LAST, channels, dtype, Fraction(24))
+        if premultiplied:
+            self.info = replace(self.info, alpha="premultiplied", colour="acescg")
 
     def read(self, number: int) -> Frame:
         info = self.info
@@ -43,6 +50,10 @@ class Plate:
         moved = smooth[:, 2 * number : 2 * number + info.width]
         if info.dtype in ("uint8", "uint16"):
             moved = np.rint(moved * np.iinfo(info.dtype).max)
+        if info.alpha == "premultiplied":  # scene-linear, up to 12, with holes
+            alpha = np.clip(moved[..., 3:] * 2 - 0.6, 0, 1)
+            moved = np.concatenate((12 * moved[..., :3] ** 4 * alpha, alpha), axis=-1)
+            moved[:4, :4] = (0.25, 0.5, 0.75, 0.0)  # shines, and covers nothing
         return Frame(number, np.ascontiguousarray(moved.astype(info.dtype)))
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
@@ -121,13 +132,15 @@ RAMP = [[0, 0.0], [3, 1.0]]
         ("uint8", 4, None),
         ("uint16", 4, None),
         ("float16", 4, None),
+        ("premultiplied", 4, "float16"),
         ("float32", 3, None),
     ],
 )
 def test_the_picture_rebuilt_from_the_layers_is_the_flattened_one(
     analysis: Analysis, strengths: list[Any], dtype: str, channels: int, samples: str | None
 ) -> None:
-    bench = Bench(Shot(Plate(channels, dtype)), analysis)
+    premultiplied, dtype = dtype == "premultiplied", "float16" if dtype == "premultiplied" else dtype
+    bench = Bench(Shot(Plate(channels, dtype, premultiplied=premultiplied)), analysis)
     said = look(strengths, edge_softness=20.0, matte_grow=15.0, colour_keep=0.3)
     for number in (0, 1, 3):
         flat = bench.flat(said, number)
@@ -145,7 +158,8 @@ def test_the_picture_rebuilt_from_the_layers_is_the_flattened_one(
             styled = np.divide(colour, matte, out=np.zeros_like(colour), where=matte > 0.01)
             most = np.maximum(most, styled)
         # Half a code value is what the flattened picture itself is rounded by, and 8-bit layers are rounded each.
-        rounding = {"uint8": 0.5 / 255, "uint16": 0.5 / 65535}.get(dtype, 0.0)
+        # Below 2^-14 half floats lie 2^-24 apart, however small.
+        rounding = {"uint8": 0.5 / 255, "uint16": 0.5 / 65535, "float16": 3 * 2**-25}.get(dtype, 0.0)
         rounding += 0.0 if (samples or dtype) != "uint8" else 4 * 2 * 0.5 / 255
         assert np.all(np.abs(rebuilt - as_numbers(flat[..., :3])) <= most * 2**-9 + rounding + 1e-9)
         assert np.array_equal(flat[..., 3:], bench.shot.read(number).pixels[..., 3:])

@@ -81,9 +81,10 @@ class STYLEBRIDGE_StripSettings(_GROUP):
                 "and can be keyframed again without rendering",
             ),
         ],
-        default="flat",
+        default="layers",
         **_STILL,
     )
+    transparent: bpy.props.StringProperty(description="Which pictures of it can be seen through", **_STILL)
     #: Of a strip that was made by a render: the source's uid, which layer (-1 for all), and what it shows.
     made_of: bpy.props.StringProperty(**_STILL)
     made_layer: bpy.props.IntProperty(default=-1, **_STILL)

@@ -13,6 +13,8 @@ from ._bridge.stylebridge import effect
 from ._bridge.stylebridge import look as looks
 from ._bridge.stylebridge.errors import Code, StylebridgeError
 
+FLAT, LAYERS = "flat", "layers"
+
 
 @dataclass
 class Order:
@@ -38,9 +40,14 @@ class Order:
     looks: list[dict[str, Any]]
     analysis: str | None = None
     analysed: dict[str, Any] = field(default_factory=dict)
-    output: str = "flat"
+    output: str = FLAT
     folder: str = ""
     stamp: str = ""
+
+    def flatten(self) -> None:
+        """Has one picture come back in place of layers."""
+        self.output = FLAT
+        self.stamp = _stamp(self)
 
     @property
     def frames(self) -> list[int]:
@@ -94,7 +101,7 @@ def build(
         analysed=json.loads(settings.analysed)
         if settings.analysed
         else {"prompts": [], "segmenter": segmenter},
-        output=settings.output,
+        output=_output(strip, plate),
         folder=folder,
     )
     order.stamp = _stamp(order)
@@ -104,12 +111,21 @@ def build(
 def _stamp(order: Order) -> str:
     """Layers hold no strength, so none is in their stamp. Where the strip lies does not matter."""
     made = order.looks
-    if order.output == "layers":
+    if order.output == LAYERS:
         made = [looks.Look.from_data(look).full_strength().to_data() for look in made]
     numbers = dict(order.plate.frames)
     shown = [(frame - order.plate.start, numbers[frame], look) for frame, look in order.instants]
     facts = [order.plate.key, order.analysis, order.output, made, shown]
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _output(strip: Any, plate: Any) -> str:
+    """What comes back. Layers lie "over" their source, which must be opaque for that: where it can be seen through, or
+    is mixed in another way, one flattened strip comes back.
+    """
+    settings = strip.stylebridge
+    opaque = strip.blend_type in ("REPLACE", "ALPHA_OVER") and strip.blend_alpha >= 1.0
+    return LAYERS if settings.output == LAYERS and opaque and settings.transparent != plate.key else FLAT
 
 
 def refuse(strip: Any) -> None:

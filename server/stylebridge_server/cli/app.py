@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli import keys, models
-from stylebridge_server.cli.options import Alpha, Colour, Config, Server
+from stylebridge_server.cli.options import Alpha, Colour, Config, Gaps, Layer, Server, View
 from stylebridge_server.cli.render import command
 
 REFUSED, PARTIAL = 2, 3
@@ -48,7 +48,7 @@ app.command("render")(command.render)
 
 @app.command()
 def segment(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.png.")],
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A movie, a picture or plate.####.exr.")],
     out: Annotated[Path | None, typer.Option("--out", help="Write mattes into this folder.")] = None,
     look: Annotated[
         Path | None, typer.Option("--look", help="A look whose prompts point at the things.")
@@ -69,6 +69,9 @@ def segment(
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
+    layer: Layer = None,
+    view: View = None,
+    gaps: Gaps = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
 ) -> None:
@@ -77,7 +80,8 @@ def segment(
     from stylebridge_server.cli.reading import Reading
 
     wanted = segmenting.Wanted(out, look, segmenter, export, as_json)
-    print(segmenting.run(source, wanted, server, quiet, Reading(colour, alpha, config)))
+    read_as = Reading(colour, alpha, config, layer, view, gaps)
+    print(segmenting.run(source, wanted, server, quiet, read_as))
 
 
 @app.command()

@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_models import checkpoints, installed, kinds, registry, segmentation
+from stylebridge.requests import Progress
+from stylebridge_models import catalogue, checkpoints, installed, kinds, registry, segmentation
+from stylebridge_server.cli.progress import progress
 
 app = typer.Typer(
-    help="Show the models that are here; import those that you have.",
+    help="Show the models that are here; fetch others; import those that you have.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -30,6 +32,24 @@ _MOST_LABELS = 10_000
 def _list(json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
     """Show every model: name, kind, version, size, licence."""
     print(listed(json))
+
+
+@app.command("pull")
+def _pull(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One that `models list` shows.")],
+    shelf: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Take the file from this folder, without a network.",
+            metavar="DIR",
+            envvar="STYLEBRIDGE_SHELF",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Fetch a network from where its authors put it, check it and install it."""
+    print(pull(name, shelf, quiet))
 
 
 @app.command("import")
@@ -68,14 +88,17 @@ def _path(
 
 
 def listed(as_json: bool) -> str:
-    """The models that ship and those that are installed."""
+    """The models that ship, those that are installed, and those that can be fetched."""
     shipped = [asdict(one) for one in registry.index().values()]
     cards = list(installed.models().values())
+    there = {card.name for card in cards}
+    others = [one for one in catalogue.ENTRIES.values() if one.name not in there]
     if as_json:
         found = {
             "folder": str(installed.folder()),
             "shipped": shipped,
             "installed": [{**asdict(card), "versions": installed.versions(card.name)} for card in cards],
+            "to_fetch": [asdict(one) for one in others],
         }
         return json_text.dumps(found, indent=2)
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -91,6 +114,9 @@ def listed(as_json: bool) -> str:
         table.add_row(
             card.name, kinds.WHAT.get(card.kind, card.kind), version, _size(card.bytes), card.licence
         )
+    for entry in others:
+        note = f"not installed: models pull {entry.name}"
+        table.add_row(entry.name, note, "", f"{entry.megabytes} MB", entry.licence)
     console = Console(width=120)
     with console.capture() as capture:
         console.print(table)
@@ -98,6 +124,33 @@ def listed(as_json: bool) -> str:
     if not cards:
         lines.append("None is installed: `stylebridge models import FILE --name NAME` takes one in.")
     return "\n".join(lines)
+
+
+def pull(name: str, shelf: Path | None, quiet: bool) -> str:
+    """Fetch a network of the catalogue and install it.
+
+    Args:
+        name: in the catalogue.
+        shelf: a folder that has its file; None fetches it.
+        quiet: whether no progress is drawn.
+
+    Returns:
+        What was taken in, for people.
+
+    Raises:
+        StylebridgeError: as `catalogue.fetched` and `take_in` do.
+    """
+    entry = catalogue.find(name)
+    with progress(quiet) as report:
+
+        def told(done: int, total: int) -> None:
+            report(Progress(done >> 20, max(total >> 20, 1), "fetching", 0.0))
+
+        path = catalogue.fetched(entry, installed.folder() / ".fetched", told, shelf)
+    said = take_in(path, name, entry.licence, None)
+    if shelf is None:
+        path.unlink()  # what is installed is its own file
+    return said
 
 
 def take_in(path: Path, name: str | None, licence: str, said: str | None, labels: Path | None = None) -> str:
@@ -124,7 +177,7 @@ def take_in(path: Path, name: str | None, licence: str, said: str | None, labels
             f"The name '{name}' is taken by what ships with Stylebridge: choose another with --name.",
         )
     if path.suffix.lower() == ".onnx":
-        return _take_in_onnx(path, name, licence, said)
+        return _take_in_onnx(path, name, licence, said, labels)
     found = kinds.convert(path, said, None if labels is None else read_labels(labels))
     source = installed.source_of(path)
     return _told(installed.install(name, found.kind, found.tensors, source, licence, found.settings))
@@ -156,11 +209,21 @@ def where(name: str | None) -> str:
     return str(installed.folder() if name is None else installed.path_of(installed.find(name)))
 
 
-def _take_in_onnx(path: Path, name: str, licence: str, said: str | None) -> str:
+def _take_in_onnx(path: Path, name: str, licence: str, said: str | None, labels: Path | None) -> str:
+    from stylebridge_server.segment import onnx as finding
     from stylebridge_server.style import onnx
 
     checkpoints.check_file(path)
     data = path.read_bytes()
+    if finding.is_instances(data, str(path)):
+        named = None if labels is None else read_labels(labels)
+        settings = finding.recognise(data, str(path), named, said)
+        source = installed.source_of(path)
+        return _told(installed.install(name, segmentation.INSTANCES, data, source, licence, settings))
+    if labels is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"{path} is a style network, which tells no classes apart: leave --labels out."
+        )
     settings = onnx.recognise(data, str(path), said)
     card = installed.install(name, kinds.ONNX, data, installed.source_of(path), licence, settings)
     size = "any size" if settings["size"] is None else "{}x{} pixels".format(*reversed(settings["size"]))

@@ -16,6 +16,17 @@ Server = Annotated[
     typer.Option("--server", help="Address of a running server; else the user's own.", metavar="URL"),
 ]
 
+Layers = Annotated[
+    bool,
+    typer.Option(
+        "--layers",
+        help="Write every instance's layer at full strength: OUT.####.exr holds them all, or OUT.{layer}.####.png.",
+    ),
+]
+Scale = Annotated[
+    int,
+    typer.Option("--scale", help="A proxy: width and height divided by this.", metavar="N", min=1, max=16),
+]
 Colour = Annotated[
     str | None,
     typer.Option(
@@ -31,6 +42,19 @@ Alpha = Annotated[
 Config = Annotated[
     str | None,
     typer.Option("--config", help="OpenColorIO config; else $OCIO, else ACES.", metavar="CONFIG"),
+]
+
+
+Layer = Annotated[
+    str | None,
+    typer.Option(
+        "--layer", help="Of OpenEXR files: a layer, a part or a channel; else the main one.", metavar="NAME"
+    ),
+]
+View = Annotated[str | None, typer.Option("--view", help="Only this view; else all of them.", metavar="NAME")]
+Gaps = Annotated[
+    str | None,
+    typer.Option("--gaps", help="Missing frames of a sequence: error, hold, black.", metavar="WHAT"),
 ]
 
 

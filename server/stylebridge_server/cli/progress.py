@@ -13,7 +13,13 @@ from stylebridge.client import OnProgress
 from stylebridge.requests import Progress
 
 # Stages that are not counted in frames.
-_UNITS = {"Optimising": "steps", "Training": "steps", "Sending": "MiB", "Checking files": "files"}
+_UNITS = {
+    "Fetching": "MB",
+    "Optimising": "steps",
+    "Training": "steps",
+    "Sending": "MiB",
+    "Checking files": "files",
+}
 
 
 class _Rate(rich_progress.ProgressColumn):

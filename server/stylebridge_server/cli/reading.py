@@ -9,21 +9,36 @@ from typing import Any
 
 from stylebridge.client import Shot
 from stylebridge.configs import BUILT_IN, config_of, packed
+from stylebridge_server import media
 from stylebridge_server.colour import Config, Encoding, encode
 from stylebridge_server.values import SourceInfo
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The options --colour, --alpha and --config; None where they were not given."""
+    """The options --colour, --alpha, --config, --layer, --view and --gaps; None where they were not given."""
 
     colour: str | None = None
     alpha: str | None = None
     config: str | None = None
+    layer: str | None = None
+    view: str | None = None
+    gaps: str | None = None
 
     def options(self) -> dict[str, Any]:
         """For `Client.open_shot`."""
-        return {"colour": self.colour, "alpha": self.alpha, "config": self.config}
+        return {
+            "colour": self.colour,
+            "alpha": self.alpha,
+            "config": self.config,
+            "layer": self.layer,
+            "view": self.view,
+            "gaps": self.gaps,
+        }
+
+    def open(self, source: str) -> media.Source:
+        """The same source in this process; raises as `media.open_source`."""
+        return media.open_source(source, layer=self.layer, view=self.view, gaps=self.gaps or "error")
 
     def said(self, info: SourceInfo) -> SourceInfo:
         """What a source declares, with what the options say of it."""

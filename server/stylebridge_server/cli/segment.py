@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from stylebridge.client import Analysis, Client, Shot
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server import media
 from stylebridge_server.cli import mattes_out
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.cli.reading import Reading
@@ -64,7 +63,7 @@ def run(source: str, wanted: Wanted, server: str | None, quiet: bool, read_as: R
     folder = wanted.out or Path()
     written = ""
     with (
-        media.open_source(source) as opened,
+        read_as.open(source) as opened,
         progress(quiet) as report,
         Client.connect(server) as client,
     ):

@@ -125,7 +125,7 @@ class Encoding:
             known &= alpha > 0
         if self.alpha == "premultiplied":
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                shaper.scale(own, 1 / alpha)
+                shaper.scale(own, np.float32(1) / alpha)
             known &= _finite(own)
         if not known.all():
             own[~known] = 0

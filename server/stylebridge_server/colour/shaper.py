@@ -65,7 +65,7 @@ def compress(linear: Rgb) -> Rgb:
     shown = np.maximum(linear, 0)
     n = _greatest(shown)
     if n.size and n.max() > KNEE:
-        scale(shown, 1 / _gain(n))
+        scale(shown, np.float32(1) / _gain(n))
     return encode(shown)
 
 

@@ -43,8 +43,9 @@ def layer(share: Plane, styled: Rgb, dtype: DTypeLike) -> Pixels:
 
 
 def in_samples(values: NDArray[np.float32], dtype: DTypeLike) -> Pixels:
-    """Values of which white is 1, in a sample type: integers are clipped and rounded to the nearest, half floats end at
-    65504."""
+    """Values of which white is 1, in a sample type: integers are clipped and rounded to the nearest, a half float ends
+    at 65504.
+    """
     kind = np.dtype(dtype)
     if not np.issubdtype(kind, np.integer):
         return np.clip(values, -np.finfo(kind).max, np.finfo(kind).max).astype(kind, copy=False)

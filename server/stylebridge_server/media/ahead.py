@@ -41,7 +41,7 @@ class ReadAhead(Source):
 
     def __init__(self, source: Source) -> None:
         self.name, self.info, self.readable_last = source.name, source.info, source.readable_last
-        self.views, self.gaps = source.views, source.gaps
+        self.views, self.gaps, self.damage = source.views, source.gaps, source.damage
         self._source = source
         self._thread = ThreadPoolExecutor(1, "read ahead")
         self._coming: OrderedDict[int, Future[Frame]] = OrderedDict()

@@ -64,7 +64,7 @@ def choose_encoding(path: Path, like: SourceInfo, lossless: bool, codec: str | N
     if like.dtype not in ("uint8", "uint16"):
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{path} cannot hold floating point pixels ({like.dtype}); write a sequence of pictures.",
+            f"{path} cannot hold floating point pixels ({like.dtype}); write a sequence, {path.stem}.####.exr.",
         )
     if lossless and path.suffix.lower() != ".mkv":
         raise StylebridgeError(

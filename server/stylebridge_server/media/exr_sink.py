@@ -66,7 +66,7 @@ class ExrSink(Sink):
         metadata: Mapping[str, str],
     ) -> None:
         super().__init__(likes[0], first, last)
-        self._views: Sequence[Frame] = ()
+        self._views: list[Frame] = []  # of the next frame
         self.name = str(target)
         self.lossless = True
         self._target, self._likes = target, likes
@@ -78,17 +78,30 @@ class ExrSink(Sink):
                 f"{target.name} is one picture, but {last - first + 1} frames are to be written; write {numbered}.",
             )
         writable_place(self._path(first))
-        origins = [_origin(like) for like in likes]
+        origins = [origin_of(like) for like in likes]
         self._origins = [one for one in origins if one is not None]
         self.form = form_of_exr(likes[0])
         self.description = self.form.rpartition(", ")[0]
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
-    def write_views(self, frames: Sequence[Frame]) -> None:
-        """Take the next frame of every view, in their order; else as `write`."""
-        self._views = frames
-        self.write(frames[0])
+    def write(self, frame: Frame) -> None:
+        """Take the next frame; of several views each in their order, before the next number's."""
+        if len(self._likes) == 1:
+            super().write(frame)
+            return
+        like = self._likes[len(self._views)]
+        wanted = (like.height, like.width, like.channels)
+        if frame.number != self.next or frame.pixels.shape != wanted or frame.pixels.dtype != like.dtype:
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"{self.name} was given frame {frame.number}, {frame.pixels.shape} of {frame.pixels.dtype}, "
+                f"where frame {self.next}, {wanted} of {like.dtype}, comes next.",
+            )
+        self._views.append(frame)
+        if len(self._views) == len(self._likes):
+            super().write(self._views[0])
+            self._views = []
 
     def _own(self, number: int) -> dict[str, Attribute]:
         notes = self.notes(self._record.only(number))
@@ -98,7 +111,7 @@ class ExrSink(Sink):
         return self._target.path(number) if isinstance(self._target, Pattern) else self._target
 
     def _write(self, frame: Frame) -> None:
-        frames = self._views if len(self._likes) > 1 else [frame]
+        frames = self._views or [frame]
         path = self._path(frame.number)
         if self._origins:
             held = self._origins[0].gaps.held(frame.number)
@@ -110,18 +123,8 @@ class ExrSink(Sink):
     # Frames of other sources, and of gaps that are black.
 
     def _anew(self, path: Path, frame: Frame) -> None:
-        like, pixels = self.like, _as_floats(frame.pixels, _sample(self.like))
-        rate = like.rate
-        header: dict[str, Value] = {
-            **said_of(like.colour, like.alpha),
-            "pixelAspectRatio": float(like.pixel_aspect),
-            **self._own(frame.number),
-        }
-        if rate is not None:
-            header["framesPerSecond"] = rate.limit_denominator(1 << 30)
-            code = like.tags.get("timecode")
-            if code and (packed := exr_timecode(shifted_timecode(code, frame.number - like.first, rate))):
-                header["timeCode"] = Attribute("timecode", packed)
+        like, pixels = self.like, as_floats(frame.pixels, sample_of(self.like))
+        header: dict[str, Value] = {**header_of(like, frame.number), **self._own(frame.number)}
         data = display = (0, 0, like.width, like.height)
         if self._origins:
             x0, y0, x1, y1 = data = self._origins[0].window
@@ -247,6 +250,21 @@ class _Styled:
         return made.pack(channels, pixels, self._part.data, self._compression, tile, number)
 
 
+def header_of(like: SourceInfo, number: int) -> dict[str, Value]:
+    """What a source says of a frame of it, for a file that is written anew."""
+    rate = like.rate
+    header: dict[str, Value] = {
+        **said_of(like.colour, like.alpha),
+        "pixelAspectRatio": float(like.pixel_aspect),
+    }
+    if rate is not None:
+        header["framesPerSecond"] = rate.limit_denominator(1 << 30)
+        code = like.tags.get("timecode")
+        if code and (packed := exr_timecode(shifted_timecode(code, number - like.first, rate))):
+            header["timeCode"] = Attribute("timecode", packed)
+    return header
+
+
 def _chunks(source: ExrFile, file: BinaryIO) -> list[list[Chunk]]:
     """The chunks of a file as they are."""
     return [
@@ -257,10 +275,10 @@ def _chunks(source: ExrFile, file: BinaryIO) -> list[list[Chunk]]:
 
 def form_of_exr(like: SourceInfo) -> str:
     """How a file is written: `Sink.form`."""
-    return f"EXR, {_sample(like)}, {like.channels} channels"
+    return f"EXR, {sample_of(like)}, {like.channels} channels"
 
 
-def _origin(like: SourceInfo) -> Origin | None:
+def origin_of(like: SourceInfo) -> Origin | None:
     found = like.tags.get("exr")
     if not isinstance(found, Origin):
         return None
@@ -284,14 +302,14 @@ def _within_half(plane: Pixels) -> Pixels:
     return np.where(np.isfinite(plane), limited, plane)
 
 
-def _sample(like: SourceInfo) -> str:
+def sample_of(like: SourceInfo) -> str:
     """ "half" or "float": what holds the values of a source without loss."""
     if like.dtype == "uint16" and like.tags.get("bits", 16) > 10:
         return "float"
     return "float" if like.dtype == "float32" else "half"
 
 
-def _as_floats(pixels: Pixels, sample: str) -> Pixels:
+def as_floats(pixels: Pixels, sample: str) -> Pixels:
     if np.issubdtype(pixels.dtype, np.integer):
         pixels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float16 if sample == "half" else np.float32, copy=False)

@@ -72,7 +72,7 @@ class ExrSource(Source):
         part = opened.parts[chosen.part]
         check_part(part, chosen.channels)
         self.name, self.views, self.readable_last = name, views_of(opened), last
-        self._files, self._gaps, self._asked, self._broken = files, gaps, (layer, view), ""
+        self._files, self._gaps, self._asked = files, gaps, (layer, view)
         self.gaps = gaps.sentence(first, last)
         self._number, self._chosen, self._display = first, chosen, part.display
         self._dtype = "float16" if all(one.type == HALF for one in chosen.channels) else "float32"
@@ -120,7 +120,7 @@ class ExrSource(Source):
         except (OSError, StylebridgeError) as error:
             if number == self._number or getattr(error, "details", {}).get("frame") == held:
                 raise
-            self._broken = str(error)
+            self.damage = str(error)
             raise self.ends_early(number) from error
         return Frame(number, self._placed(pixels.astype(self._dtype, copy=False), part.data))
 
@@ -135,7 +135,7 @@ class ExrSource(Source):
 
     def ends_early(self, number: int) -> StylebridgeError:
         error = super().ends_early(number)
-        message = f"{self._broken} {error.message}" if self._broken else error.message
+        message = f"{self.damage} {error.message}" if self.damage else error.message
         return StylebridgeError(error.code, message, **error.details)
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class ExrSource(Source):
             except (OSError, StylebridgeError) as error:
                 if number == self._number:
                     raise
-                self.readable_last, self._broken = number - 1, str(error)
+                self.readable_last, self.damage = number - 1, str(error)
                 break
             boxes.append(self._like_first(opened, number)[1].data)
         x0, y0, x1, y1 = zip(*boxes, strict=True)

@@ -107,7 +107,9 @@ def check_writable(path: Path, channels: int, dtype: str) -> None:
             f"{path.name} has an ending that is no kind of picture written here: {', '.join(WRITTEN)}.",
         )
     if dtype not in ("uint8", "uint16"):
-        raise StylebridgeError(Code.BAD_VALUE, f"{path.name} cannot hold floating point pixels ({dtype}).")
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"{path.name} cannot hold floating point pixels ({dtype}); write {path.stem}.exr."
+        )
     if extension in (".jpg", ".jpeg") and (dtype != "uint8" or channels in (2, 4)):
         what = "an alpha channel" if channels in (2, 4) else "16 bits"
         raise StylebridgeError(

@@ -117,9 +117,15 @@ def _deeplab(card: Card, device: str) -> Finder:
 
 
 def _espnetv2(card: Card, device: str) -> Finder:
-    from stylebridge_server.segment.semantic import ESPNETV2_SIDE, Semantic
+    from stylebridge_server.segment.semantic import ESPNETV2_EVERY, ESPNETV2_SIDE, Semantic
 
-    return Semantic(_network(card), card.settings["labels"], ESPNETV2_SIDE, device)
+    return Semantic(_network(card), card.settings["labels"], ESPNETV2_SIDE, device, ESPNETV2_EVERY)
+
+
+def _instances(card: Card, device: str) -> Finder:
+    from stylebridge_server.segment.onnx import OnnxInstances
+
+    return OnnxInstances(installed.read(card), card.settings, device, str(installed.path_of(card)))
 
 
 _OPENERS: dict[str, Callable[[Card, str], Finder]] = {
@@ -127,4 +133,5 @@ _OPENERS: dict[str, Callable[[Card, str], Finder]] = {
     segmentation.YOLACT: _yolact,
     segmentation.DEEPLAB: _deeplab,
     segmentation.ESPNETV2: _espnetv2,
+    segmentation.INSTANCES: _instances,
 }

@@ -18,6 +18,7 @@ from stylebridge_server.segment.torch_pictures import imagenet, shrunk, unit
 from stylebridge_server.values import Rgb8
 
 DEEPLAB_SIDE, ESPNETV2_SIDE = 520, 384  # short sides of the pictures that the networks were trained with
+ESPNETV2_EVERY = 4  # it costs no more than following an instance does
 _LONGER = 2.5  # times the short side that the long one may have
 _MULTIPLE = 32
 
@@ -30,13 +31,22 @@ class Semantic:
         labels: of its classes, the background left out; None for one that is never found.
         side: the short side at which it looks.
         device: where it runs.
+        every: frames from one look to the next.
     """
 
-    semantic, every = True, EVERY
+    semantic = True
 
-    def __init__(self, network: nn.Module, labels: Sequence[str | None], side: int, device: str) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        labels: Sequence[str | None],
+        side: int,
+        device: str,
+        every: int = EVERY,
+    ) -> None:
         self._network = network.to(device)
         self._labels, self._side, self._device = list(labels), side, device
+        self.every = every
 
     @torch.inference_mode()
     def shares(self, rgb: Rgb8) -> Tensor:

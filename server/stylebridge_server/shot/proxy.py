@@ -42,9 +42,7 @@ class Proxy(Shown):
         self.live = shot.live
         self.encoding = shot.encoding
         self.id = key("proxy", shot.id, scale)
-        self.info: SourceInfo = replace(
-            shot.info, width=-(-shot.info.width // scale), height=-(-shot.info.height // scale)
-        )
+        self.info = shrunk_info(shot.info, scale)
 
     def read(self, number: int) -> Frame:
         """The frame of that number, shrunk; raises as the shot does."""
@@ -59,6 +57,17 @@ class Proxy(Shown):
     def content(self, number: int) -> str:
         """A name for the contents of one frame, for cache keys, without reading it."""
         return key("proxy", self._shot.content(number), self.scale)
+
+
+def shrunk_info(info: SourceInfo, scale: int) -> SourceInfo:
+    """What a source declares, at a scale; a display window to the nearest whole pixels."""
+    if scale == 1:
+        return info
+    display = None
+    if info.display is not None:
+        x0, y0, x1, y1 = (round(edge / scale) for edge in info.display)
+        display = (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
+    return replace(info, width=-(-info.width // scale), height=-(-info.height // scale), display=display)
 
 
 def shrink(pixels: Pixels, scale: int, kind: str | None = None) -> Pixels:
@@ -77,7 +86,7 @@ def shrink(pixels: Pixels, scale: int, kind: str | None = None) -> Pixels:
     values = pixels.astype(np.float32)
     finite = np.asarray(np.isfinite(values).all(axis=-1))
     values[~finite] = 0
-    plain = _means(values, scale)
+    plain: Pixels = _means(values, scale)
     whole = np.ones((1, 1, 1), np.float32)
     there = whole if finite.all() else _means(finite[..., None].astype(np.float32), scale)
     with np.errstate(invalid="ignore", divide="ignore"):

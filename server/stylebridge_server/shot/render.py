@@ -147,9 +147,11 @@ def render_layer(
     if not share.any():
         return np.zeros((*share.shape, 4), dtype)
     pixels = shot.read(number).pixels
-    finite = np.isfinite(pixels).all(axis=-1)
-    if not finite.all():
-        share = np.where(finite, share, np.float32(0))  # the composite leaves such pixels alone too
+    mixed = np.isfinite(pixels).all(axis=-1)
+    if shot.info.alpha == "premultiplied":
+        mixed &= pixels[..., -1] > 0
+    if not mixed.all():
+        share = np.where(mixed, share, np.float32(0))  # the composite leaves the others alone too
     seen = shot.display(number)
     styled = _styled(look, look.layers[one].at(number), number, streams, share, seen)
     step()

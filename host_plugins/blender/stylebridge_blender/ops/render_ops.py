@@ -12,7 +12,7 @@ from .._bridge.stylebridge.errors import Code, StylebridgeError
 from ..engine import lanes
 from ..engine import render as rendering
 from ..engine.job import FAILED, Job
-from ..results import files, flat
+from ..results import files, insert
 from .strip_ops import has_strip
 
 
@@ -79,7 +79,7 @@ def start(scene: Any, strip: Any) -> Job:
         return rendering.render(job.order, job)
 
     def finish(written: files.Written) -> Generator[None, None, str]:
-        return (yield from flat.insert(job.order, written))
+        return (yield from insert.insert(job.order, written))
 
     job = Job(f"Rendering {title}", work, finish, uid, prepare, lambda order: order.plate.discard())
     return lanes.submit(job)

@@ -22,6 +22,10 @@ from . import exr, png
 DIGITS = 6
 
 
+#: In place of a layer's id: the flattened picture.
+FLAT = -1
+
+
 @dataclass
 class Written:
     """The files of one render.
@@ -29,17 +33,15 @@ class Written:
     Attributes:
         folder: of this version.
         stem: what the names begin with.
-        files: for each timeline frame the name of its file in the folder.
-        layers: the same for each layer's id, where layers were asked for.
-        width, height: of the pictures.
+        files: for each layer (`FLAT` alone, or instances' ids, 0 for the background) and timeline frame the name of
+            the file in the folder.
+        taken_over: how many frames an earlier version had.
     """
 
     folder: Path
     stem: str
-    files: dict[int, str] = field(default_factory=dict)
-    layers: dict[int, dict[int, str]] = field(default_factory=dict)
-    width: int = 0
-    height: int = 0
+    files: dict[int, dict[int, str]] = field(default_factory=dict)
+    taken_over: int = 0
 
 
 def folder_of(scene: Any, unsaved: str) -> str:
@@ -64,12 +66,8 @@ def new_version(folder: str, title: str) -> Written:
     root = Path(folder)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        taken = [
-            int(found[1])
-            for entry in root.iterdir()
-            if (found := re.fullmatch(rf"{re.escape(stem)}_v(\d+)", entry.name))
-        ]
-        number = max(taken, default=0) + 1
+        there = versions(root, stem)
+        number = 1 + (_number(there[0], stem) or 0 if there else 0)
         while True:
             place = root / f"{stem}_v{number:03d}"
             try:
@@ -84,19 +82,30 @@ def new_version(folder: str, title: str) -> Written:
         ) from None
 
 
-def write(written: Written, picture: Picture, number: int, layer: int | None = None) -> str:
+def versions(root: Path, stem: str) -> list[Path]:
+    """The folders of a strip's renders, the newest first."""
+    found = [(number, path) for path in root.iterdir() if (number := _number(path, stem)) is not None]
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _number(path: Path, stem: str) -> int | None:
+    found = re.fullmatch(rf"{re.escape(stem)}_v(\d{{1,9}})", path.name)
+    return int(found[1]) if found else None
+
+
+def write(written: Written, picture: Picture, number: int, layer: int = FLAT) -> str:
     """Writes a picture; the name of its file in the folder. From any thread.
 
     Args:
         number: of the file: where the frame lies in the content.
-        layer: the instance's id, None for the flattened frame.
+        layer: the instance's id, or `FLAT`.
 
     Raises:
         StylebridgeError: `NOT_WRITABLE`.
     """
     whole = picture.layout.dtype in ("uint8", "uint16")
     sign = "-" if number < 0 else ""
-    part = "" if layer is None else f"_layer{layer:02d}"
+    part = "" if layer == FLAT else f"_layer{layer:02d}"
     name = f"{written.stem}{part}.{sign}{abs(number):0{DIGITS}}.{'png' if whole else 'exr'}"
     target = written.folder / name
     unfinished = target.with_name(f"{name}.part")
@@ -108,5 +117,4 @@ def write(written: Written, picture: Picture, number: int, layer: int | None = N
             Code.NOT_WRITABLE,
             f"{target} cannot be written ({error.strerror}): free space there, or choose another folder.",
         ) from None
-    written.width, written.height = picture.layout.width, picture.layout.height
     return name

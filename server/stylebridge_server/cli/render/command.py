@@ -9,7 +9,18 @@ import typer
 
 from stylebridge import effect
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.cli.options import Alpha, Colour, Config, Server, with_effect_options
+from stylebridge_server.cli.options import (
+    Alpha,
+    Colour,
+    Config,
+    Gaps,
+    Layer,
+    Layers,
+    Scale,
+    Server,
+    View,
+    with_effect_options,
+)
 
 # The names of media.CODECS, which takes a second to load.
 CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444", "dnxhr", "ffv1")
@@ -18,10 +29,10 @@ CODECS = ("h264", "h265", "av1", "vp9", "prores422", "prores422hq", "prores4444"
 @with_effect_options((effect.LAYER, effect.SHOT))
 def render(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.png, or camera:0.")
+        str, typer.Argument(metavar="INPUT", help="A movie, a picture, plate.####.exr, or camera:0.")
     ],
     target: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.png.")
+        str, typer.Argument(metavar="OUTPUT", help="A movie, a picture, or styled.####.exr.")
     ] = "",
     look: Annotated[Path | None, typer.Option("--look", help="A look file.", metavar="LOOK.toml")] = None,
     frames: Annotated[
@@ -60,9 +71,14 @@ def render(
         bool,
         typer.Option("--check", help="Write nothing; say which frames of OUTPUT are stale, and end with 4."),
     ] = False,
+    layers: Layers = False,
+    scale: Scale = 1,
     colour: Colour = None,
     alpha: Alpha = None,
     config: Config = None,
+    layer: Layer = None,
+    view: View = None,
+    gaps: Gaps = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -91,22 +107,27 @@ def render(
             Code.BAD_VALUE,
             "--check looks at what is there, --next-version at what is to be: give one of them.",
         )
-    outcome = run(
-        Job(
-            source=source,
-            target=target,
-            look=chosen,
-            frames=frame_range(frames),
-            server=server,
-            contact_sheet=contact_sheet,
-            quiet=quiet,
-            overwrite=overwrite,
-            next_version=next_version,
-            check=check,
-            codec=codec,
-            sound=sound,
-            read_as=Reading(colour, alpha, config),
-        )
+    job = Job(
+        source=source,
+        target=target,
+        look=chosen,
+        frames=frame_range(frames),
+        server=server,
+        contact_sheet=contact_sheet,
+        quiet=quiet,
+        overwrite=overwrite,
+        next_version=next_version,
+        check=check,
+        codec=codec,
+        sound=sound,
+        scale=scale,
+        read_as=Reading(colour, alpha, config, layer, view, gaps),
     )
+    if layers:
+        from stylebridge_server.cli import layers as layering
+
+        outcome = layering.run(job)
+    else:
+        outcome = run(job)
     print(outcome.message)
     raise typer.Exit(outcome.status)

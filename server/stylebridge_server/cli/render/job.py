@@ -31,7 +31,8 @@ class Job:
         check: compare what is there with the request, and write nothing.
         codec: of a movie, by its name; None for the source's, or what the container usually holds.
         sound: what becomes of the source's sound, one of `media.companions.SOUNDS`.
-        read_as: colour space and alpha of the source, where they were said.
+        scale: of a proxy: width and height are divided by it.
+        read_as: colour space, alpha, layer and view of the source, where they were said.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Job:
     check: bool = False
     codec: str | None = None
     sound: str = "copy"
+    scale: int = 1
     read_as: Reading = field(default_factory=Reading)
 
 

@@ -51,7 +51,8 @@ class Sheet:
 
     def see(self, result: Frame) -> None:
         """Remember a frame, shrunk, if it is one of those that the sheet shows."""
-        if result.number in self.shown:
+        seen = {number for number, _ in self._results}  # by the first view, of several
+        if result.number in self.shown - seen:
             self._results.append((result.number, shrunk(as_rgb8(result, self._encoding))))
 
     def save(self) -> None:

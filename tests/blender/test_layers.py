@@ -1,0 +1,127 @@
+"""Layers: one strip with alpha for each instance, whose opacity is the instance's strength."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import pytest
+
+
+@pytest.fixture
+def layered(image_strip: Any, scene: Any, sb: SimpleNamespace, server: Any) -> Any:
+    """The red square styled one way, what is behind it another way, rendered as layers."""
+    settings = sb.strips.begin(image_strip)
+    settings.segmenter = "embedded"
+    prompt = settings.prompts.add()
+    prompt.name, prompt.frame = "square", 1003
+    prompt.has_box, prompt.box = True, (0.2, 0.2, 0.58, 0.8)
+    job = sb.ops_instance_ops.start(scene, image_strip)
+    assert job.state == "done", job.message
+    settings.layers[0].style, settings.layers[1].style = "starry-night", "great-wave"
+    assert settings.output == "layers"
+    job = sb.ops_render_ops.start(scene, image_strip)
+    assert job.state == "done", job.message
+    return image_strip
+
+
+def made(sb: SimpleNamespace, strip: Any) -> dict[int, Any]:
+    return {one.stylebridge.made_layer: one for _, one in sb.strips.made_of(strip.stylebridge.uid)}
+
+
+def shown(scene: Any, frame: int, path: Path) -> bytes:
+    """What the sequencer shows at a frame, in 8 bits."""
+    scene.frame_set(frame)
+    scene.render.filepath = str(path)
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGB"
+    bpy.ops.render.render(write_still=True)
+    return path.read_bytes()
+
+
+def test_a_strip_for_each_layer_driven_by_strength(layered: Any, scene: Any, sb: SimpleNamespace) -> None:
+    found = made(sb, layered)
+    assert sorted(found) == [0, 1]
+    assert found[0].channel == layered.channel + 1 and found[1].channel == layered.channel + 2
+    for strip in found.values():
+        assert strip.blend_type == "ALPHA_OVER" and strip.alpha_mode == "PREMUL"
+        assert strip.frame_final_start == layered.frame_final_start
+        assert strip.frame_final_end == layered.frame_final_end
+    for frame, value in ((1, 0.0), (11, 1.0)):
+        layered[sb.parameters.key("strength", 1)] = value
+        layered.keyframe_insert(sb.parameters.path("strength", 1), frame=frame)
+    layered[sb.parameters.key("strength")] = 0.5
+    scene.update_tag()
+    for frame in (1, 4, 6, 11):
+        scene.frame_set(frame)
+        assert found[1].blend_alpha == pytest.approx(0.5 * layered[sb.parameters.key("strength", 1)])
+        assert found[0].blend_alpha == pytest.approx(0.5)
+    layered[sb.parameters.key("visibility", 0)] = False
+    scene.update_tag()  # as the panel does
+    scene.frame_set(7)
+    assert found[0].blend_alpha == 0.0
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_blender_mixes_them_as_the_server_does(
+    strength: float, layered: Any, scene: Any, sb: SimpleNamespace, tmp_path: Path, pixels_of: Any
+) -> None:
+    """At most 2/255 apart where one matte alone is not zero: with the background off, everywhere."""
+    layered[sb.parameters.key("strength", 0)] = 0.0
+    layered[sb.parameters.key("strength", 1)] = strength
+    scene.update_tag()
+    shown(scene, 5, tmp_path / "layers.png")
+    layered.stylebridge.output = "flat"
+    job = sb.ops_render_ops.start(scene, layered)
+    assert job.state == "done", job.message
+    found = made(sb, layered)
+    assert found[0].mute and found[1].mute and not found[-1].mute
+    shown(scene, 5, tmp_path / "flat.png")
+    one, other = pixels_of(tmp_path / "layers.png"), pixels_of(tmp_path / "flat.png")
+    assert max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 2
+    found[-1].mute = True
+    shown(scene, 5, tmp_path / "source.png")
+    assert (pixels_of(tmp_path / "source.png") == one) is (strength == 0.0)
+
+
+def test_another_strength_renders_nothing(layered: Any, scene: Any, sb: SimpleNamespace, server: Any) -> None:
+    layered[sb.parameters.key("strength", 1)] = 0.3
+    sb.engine_pump.post(sb.freshness.look, layered.stylebridge.uid)
+    while sb.engine_pump.drain():
+        pass
+    assert sb.freshness.known[layered.stylebridge.uid] == ""
+    before = {layer: strip.name for layer, strip in made(sb, layered).items()}
+    job = sb.ops_render_ops.start(scene, layered)
+    assert job.state == "done" and "12 of them as they were" in job.message, job.message
+    assert {layer: strip.name for layer, strip in made(sb, layered).items()} == before
+
+
+def test_only_frames_whose_request_changed_are_rendered(
+    styled: Any, scene: Any, sb: SimpleNamespace, server: Any
+) -> None:
+    key, path = sb.parameters.key("strength", 0), sb.parameters.path("strength", 0)
+    for frame, value in ((1, 0.2), (8, 0.2), (12, 1.0)):
+        styled[key] = value
+        styled.keyframe_insert(path, frame=frame)
+    for curve in sb.compat.fcurves(scene):
+        for point in curve.keyframe_points:
+            point.interpolation = "LINEAR"
+    assert sb.ops_render_ops.start(scene, styled).state == "done"
+    (strip,) = made(sb, styled).values()
+    first = [Path(bpy.path.abspath(strip.directory)) / element.filename for element in strip.elements]
+    old = [file.read_bytes() for file in first]
+    styled[key] = 0.6
+    styled.keyframe_insert(path, frame=12)
+    for curve in sb.compat.fcurves(scene):
+        for point in curve.keyframe_points:
+            point.interpolation = "LINEAR"
+    job = sb.ops_render_ops.start(scene, styled)
+    assert "8 of them as they were" in job.message, job.message
+    (again,) = made(sb, styled).values()
+    second = [Path(bpy.path.abspath(again.directory)) / element.filename for element in again.elements]
+    assert [file.read_bytes() == before for file, before in zip(second, old, strict=True)] == [True] * 8 + [
+        False
+    ] * 4
+    assert [file.read_bytes() for file in first] == old
