@@ -62,6 +62,7 @@ bench: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python docs/effect_reference.py
+	$(BIN)/python docs/formats.py
 
 clean:
 	rm -rf $(VENV) .venv-blender-* out build dist *.egg-info

@@ -6,6 +6,7 @@
     disk        a render without, into and out of the disk cache, each by a server of its own
     memory      peak memory of the worker for a clip and for one ten times as long
     overlap     reading, styling and writing a 4K EXR sequence, apart and together
+    colour      a compositor's frame to what networks see and back, beside plain numpy
     bridge      what the bridge adds to a frame's way; also `stylebridge bench bridge`
 
 Prints tables, and writes them to out/bench.md.
@@ -34,6 +35,7 @@ from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
 
 from . import overlap, styles
+from .colour import colours
 from .timing import median_ms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +201,7 @@ def main() -> int:
         "memory": memory,
         "overlap": overlap.measure,
         "bridge": bridge,
+        "colour": colours,
     }
     chosen = sys.argv[1:] or list(parts)
     # Keys and analyses of its own: a server that is warm already would spoil the figures.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
+import subprocess
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -299,3 +302,52 @@ def test_shown_in_the_sequencer(scene: Any, sb: SimpleNamespace, movie30: Path, 
         ours = samples(plate.work.wanted.path(number))[2]
         blenders = samples(render_frame(scene, frame, tmp_path / "shown.png"))[2]
         assert max(abs(a - b) for a, b in zip(ours, blenders, strict=True)) <= 1 / 65535
+
+
+def test_the_child_ends_with_its_parent(
+    scene: Any, sb: SimpleNamespace, movie30: Path, tmp_path: Path
+) -> None:
+    """Blender may quit or crash in the middle: no renderer goes on behind anybody's back."""
+    strip = movie_strip(sb, scene, movie30)
+    strip.use_reverse_frames = True
+    work = sb.plates.plan(scene, strip).work
+    order = {"blend": work.blend, "scene": scene.name, "strip": strip.name, "origin": 10, "format": "png"}
+    order |= {"scripts": False, "frames": [[0, str(tmp_path / "part.png"), str(tmp_path / "0.png")]] * 10_000}
+    (tmp_path / "job.json").write_text(json.dumps(order))
+    child = subprocess.Popen(
+        [*work.command, str(tmp_path / "job.json")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        next(line for line in child.stdout if line.startswith(sb.plates_child.MARK.encode()))
+        child.stdin.close()
+        for _ in child.stdout:
+            pass
+        assert child.wait(60) == 1
+    finally:
+        child.kill()
+
+
+def test_one_frame_alone(scene: Any, sb: SimpleNamespace, movie30: Path) -> None:
+    """For a preview: nothing else is rendered, and the whole plate knows it afterwards."""
+    strip = movie_strip(sb, scene, movie30)
+    strip.use_reverse_frames = True
+    whole = sb.plates.plan(scene, strip, prepare=False)
+    one = sb.plates.only(strip, whole, 15)
+    copy = Path(one.work.blend)
+    assert one.frames == [(15, 5)] and one.path != whole.path and copy.is_file()
+    one.work.make(Job())
+    assert said(one.work.wanted.path(5)) == COUNT - 6
+    assert one.work.wanted.numbers() == [5] and 5 not in whole.work.lacking()
+    assert sb.plates.only(strip, whole, 15).work.blend == ""
+
+
+def test_a_copy_goes_with_what_it_was_for(scene: Any, sb: SimpleNamespace, movie30: Path) -> None:
+    """Also where a job ends before it begins."""
+    strip = movie_strip(sb, scene, movie30)
+    strip.use_reverse_frames = True
+    plate = sb.plates.plan(scene, strip)
+    copy = Path(plate.work.blend)
+    assert copy.is_file()
+    del plate
+    gc.collect()
+    assert not copy.exists()

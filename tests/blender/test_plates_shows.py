@@ -185,3 +185,29 @@ def test_alpha_over(scene: Any, sb: SimpleNamespace, movie: Path, waving: Path, 
     above.transform.scale_x, above.blend_alpha = 0.5, 0.5
     over = new_effect(scene, "over", "ALPHA_OVER", 3, 10, 4, below, above)
     compare(sb, scene, over, tmp_path, list(range(4)))
+
+
+def test_a_varying_rate_is_refused_and_a_meta_helps(
+    scene: Any, sb: SimpleNamespace, movie: Path, tmp_path: Path
+) -> None:
+    """Blender goes by the clock, the server by the frame: better none than frames that do not belong together."""
+    path = tmp_path / "phone.mkv"
+    write = (
+        "import av, sys; s = av.open(sys.argv[1]); i = s.streams.video[0]; o = av.open(sys.argv[2], 'w')\n"
+        "t = o.add_stream_from_template(i)\n"
+        "for n, p in enumerate(p for p in s.demux(i) if p.dts is not None):\n"
+        "    f = lambda at: at * (1 if at * p.time_base < 1 else 2)\n"
+        "    p.pts, p.dts, p.stream = f(p.pts), f(p.dts), t\n"
+        "    o.mux(p)\n"
+        "o.close()\n"
+    )
+    subprocess.run([os.environ["STYLEBRIDGE_PYTHON"], "-c", write, str(movie), str(path)], check=True)
+    strip = add_movie(sb, scene, path, last=4)
+    sb.strips.begin(strip).layers[0].style = STYLE
+    job = sb.ops_render_ops.start(scene, strip)
+    sb.engine_lanes.wait(job)
+    assert job.state == "failed" and "phone.mkv has a varying frame rate" in job.message
+    meta = sb.compat.strips(scene.sequence_editor).new_meta("meta", 3, 10)
+    strip.move_to_meta(meta)
+    meta.frame_final_end = 14
+    compare(sb, scene, meta, tmp_path, list(range(4)))

@@ -147,14 +147,6 @@ def test_subtitles_and_chapters_go_along(tmp_path: Path, ending: str) -> None:
 def test_what_does_not_go_along_is_said(tmp_path: Path) -> None:
     source = movie_with_text(tmp_path / "a.mkv")
     assert copy(source, tmp_path / "b.mp4").left_out == ["1 subtitle stream (subrip)"]
-    aspect = make_movie(tmp_path / "c.mp4", count=2, aspect=Fraction(16, 15))
-    with open_source(aspect) as opened:
-        info = opened.info
-        info.tags["codec"] = "ffv1"
-        with open_sink(tmp_path / "c.mkv", info, 0, 1) as sink:
-            for frame in opened.frames():
-                sink.write(frame)
-    assert sink.left_out == ["the pixel aspect 16:15"]
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])

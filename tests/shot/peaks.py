@@ -1,5 +1,7 @@
 """The peak of memory of one request, in a process of its own (Linux): `peaks.py WHAT WIDTH HEIGHT DTYPE N WINDOW`.
 
+DTYPE is a sample type, for RGB in sRGB; with "+alpha" behind it for premultiplied RGBA in ACEScg.
+
 Prints bytes measured and bytes estimated. WHAT is "render", with N layers, "layers" of the same, "mattes" of N
 instances, or "analyse", with one instance that covers most of the picture.
 """
@@ -36,8 +38,13 @@ class Clip:
     """A soft picture that moves, with a disc before it; made in its own type, so that making it takes little."""
 
     def __init__(self, width: int, height: int, dtype: str, count: int) -> None:
-        self.info = SourceInfo("frames", width, height, 0, count - 1, 3, dtype, Fraction(24))
-        self._small = np.random.default_rng(1).random((54, 96, 3)).astype(np.float32)
+        dtype, alpha = dtype.removesuffix("+alpha"), dtype.endswith("+alpha")
+        channels = 4 if alpha else 3
+        self.info = SourceInfo("frames", width, height, 0, count - 1, channels, dtype, Fraction(24))
+        if alpha:
+            self.info = replace(self.info, colour="acescg", alpha="premultiplied")
+        self._small = np.random.default_rng(1).random((54, 96, channels)).astype(np.float32)
+        self._small[:20, :, 3:] = 0
         self._top = 1.0 if dtype.startswith("float") else float(np.iinfo(dtype).max)
 
     def read(self, number: int) -> Frame:
@@ -46,7 +53,7 @@ class Clip:
         pixels = cv2.resize(small, (info.width, info.height))
         middle = (info.width // 2 + number, info.height // 2)
         axes = (int(info.width * 0.46), int(info.height * 0.46))
-        cv2.ellipse(pixels, middle, axes, 0, 0, 360, (self._top, 0, 0), -1)
+        cv2.ellipse(pixels, middle, axes, 0, 0, 360, (self._top, 0, 0, self._top), -1)
         return Frame(number, pixels)
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:

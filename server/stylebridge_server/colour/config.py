@@ -207,12 +207,12 @@ def find(name: str, configs: tuple[Config, ...]) -> tuple[Config, str]:
     known = {word.lower(): word for config in reversed(configs) for word in ("srgb", *SHORT, *config.names())}
     near = [known[word] for word in difflib.get_close_matches(name[:60].lower(), known, n=3)]
     where = configs[0].name if len(configs) == 1 else "OpenColorIO's ACES configs"
-    hint = "name one of its spaces, aliases or roles"
+    hint = "name one of its spaces, aliases or roles, or another config with --config."
     if near:
-        hint = f"did you mean {' or '.join(repr(word) for word in near)}"
+        hint = f"did you mean {' or '.join(repr(word) for word in near)}?"
     raise StylebridgeError(
         Code.BAD_VALUE,
-        f"There is no colour space {name[:60]!r} in {where}: {hint}, or name another config with --config?",
+        f"There is no colour space {name[:60]!r} in {where}: {hint}",
     )
 
 

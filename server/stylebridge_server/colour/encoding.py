@@ -94,20 +94,21 @@ class Encoding:
 
     def _back(self, painted: Rgb, seen: Rgb, pixels: Pixels) -> Rgb:
         own, known, alpha = self._own(pixels)
-        unchanged = shaper.still(painted, seen)
         # Integers in sRGB are painted as they are: their codes are coarser than what is settled.
         coarse = self.colour == DISPLAY and np.issubdtype(pixels.dtype, np.integer)
-        settled = painted if coarse else shaper.settled(painted, seen)
+        settled, unchanged = shaper.settled(painted, seen)
+        if coarse:
+            settled = painted
         with np.errstate(invalid="ignore", over="ignore"):
             if self.colour == DISPLAY:
                 # What a display cannot show comes back as it was.
                 made = settled + (own - np.clip(own, 0, 1))
             else:
                 made = self._from_linear(shaper.expand(settled, seen, self._to_linear(own)))
-            unchanged |= ~np.isfinite(made).all(-1)
+            unchanged |= ~_finite(made)
             np.copyto(made, own, where=unchanged[..., None])
             if self.alpha == "premultiplied":
-                made *= alpha[..., None]
+                shaper.scale(made, alpha)
         if not known.all():
             np.copyto(made, to_working(pixels), where=~known[..., None])
         return made
@@ -124,17 +125,19 @@ class Encoding:
             known &= alpha > 0
         if self.alpha == "premultiplied":
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                own /= alpha[..., None]
-            known &= np.isfinite(own).all(-1)
-        own[~known] = 0
+                shaper.scale(own, np.float32(1) / alpha)
+            known &= _finite(own)
+        if not known.all():
+            own[~known] = 0
         return own, known, alpha
 
     def _seen(self, own: Rgb, known: _Known) -> Rgb:
         if self.colour == DISPLAY:
             return np.clip(own, 0, 1)
         linear = self._to_linear(own)
-        known &= np.isfinite(linear).all(-1)
-        linear[~known] = 0
+        known &= _finite(linear)
+        if not known.all():
+            linear[~known] = 0
         return shaper.compress(linear)
 
     def _to_linear(self, own: Rgb) -> Rgb:
@@ -196,7 +199,12 @@ def _built_in(name: str) -> Config:
 def _finite(pixels: Pixels) -> _Known:
     if np.issubdtype(pixels.dtype, np.integer):
         return np.ones(pixels.shape[:2], bool)
-    return np.asarray(np.isfinite(pixels).all(-1))
+    # Half floats cannot reach beyond floats, which are quicker to ask.
+    finite = np.isfinite(pixels.astype(np.float32, copy=False))
+    known = finite[..., 0]
+    for channel in range(1, pixels.shape[2]):
+        known = known & finite[..., channel]
+    return np.asarray(known)
 
 
 def _rows(pixels: Pixels) -> Iterator[slice]:

@@ -26,25 +26,25 @@ def fill(picture: Rgb, known: NDArray[np.bool_]) -> Rgb:
     """
     if known.all():
         return picture
+    unknown = ~known
     weight = known.astype(np.float32)
-    filled = _filled(picture * weight[..., None], weight)
-    filled[known] = picture[known]
-    return filled
+    weighted = picture.copy()
+    weighted[unknown] = 0
+    under = _under(weighted, weight)
+    weighted[unknown] = under[unknown]
+    return weighted
 
 
-def _filled(weighted: Rgb, weight: Plane) -> Rgb:
-    """Colours of every pixel, from colours times their weights, and the weights, in [0, 1]."""
+def _under(weighted: Rgb, weight: Plane) -> Rgb:
+    """What the next smaller picture knows of every pixel, from colours times weights and weights in [0, 1]."""
     step()
     height, width = weight.shape
-    colour = weighted / np.maximum(weight, np.float32(1e-6))[..., None]
-    if weight.min() >= 1 or max(height, width) == 1:
-        return colour
     half = ((width + 1) // 2, (height + 1) // 2)
-    coarse = _filled(
-        cv2.resize(weighted, half, interpolation=cv2.INTER_AREA),
-        cv2.resize(weight, half, interpolation=cv2.INTER_AREA),
-    )
-    under = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    # A quarter of a block is enough to know its colour.
-    share = np.minimum(4 * weight, 1)[..., None]
-    return np.asarray(under + share * (colour - under))
+    weighted = cv2.resize(weighted, half, interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    coarse = weighted / np.maximum(weight, np.float32(1e-6))[..., None]
+    if weight.min() < 1 and max(half) > 1:
+        under = _under(weighted, weight)
+        # A quarter of a block is enough to know its colour.
+        coarse = under + np.minimum(4 * weight, 1)[..., None] * (coarse - under)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))

@@ -65,7 +65,7 @@ def compress(linear: Rgb) -> Rgb:
     shown = np.maximum(linear, 0)
     n = _greatest(shown)
     if n.size and n.max() > KNEE:
-        shown *= (1 / _gain(n))[..., None]
+        scale(shown, np.float32(1) / _gain(n))
     return encode(shown)
 
 
@@ -88,27 +88,29 @@ def expand(painted: Rgb, seen: Rgb, linear: Rgb) -> Rgb:
     if outside.any():
         rest = (linear - inside)[outside] * _likeness(light[outside], decode(seen[outside]))[:, None]
     if n.size and n.max() > FREE:
-        light *= _gain(n)[..., None]
+        scale(light, _gain(n))
         _lift(light, inside, n)
     if rest is not None:
         light[outside] += rest
     return light
 
 
-def still(painted: Rgb, seen: Rgb) -> NDArray[np.bool_]:
-    """(h, w): where nothing was painted."""
-    change = np.abs(painted - seen)
-    return np.asarray(_greatest(change) <= _STILL)
-
-
-def settled(painted: Rgb, seen: Rgb) -> Rgb:
-    """The paint with all changes smaller by what rounding can make: none is none, and no step where one begins."""
+def settled(painted: Rgb, seen: Rgb) -> tuple[Rgb, NDArray[np.bool_]]:
+    """The paint with all changes smaller by what rounding can make: none is none, and no step where one begins; and
+    (h, w) where nothing was painted at all."""
     change = painted - seen
     size = np.abs(change)
-    np.maximum(size - np.float32(_STILL), 0, out=size)
+    size -= np.float32(_STILL)
+    np.maximum(size, 0, out=size)
+    still = np.asarray(_greatest(size) == 0)
     np.copysign(size, change, out=change)
     change += seen
-    return np.clip(change, 0, 1, out=change)
+    return np.clip(change, 0, 1, out=change), still
+
+
+def scale(values: _F, factors: Plane) -> None:
+    """Multiplies the channels of every pixel, in place."""
+    cv2.multiply(values, cv2.merge((factors, factors, factors)), dst=values)
 
 
 def decode(shown: Rgb) -> Rgb:
@@ -137,21 +139,20 @@ def _lift(light: Rgb, source: Rgb, n: Plane) -> None:
 
     Around the floor paint turns into it smoothly, over a width that leaves alone what is as bright as the source.
     """
-    least = floor(n)
+    most, least = _greatest(light), floor(n)
     width = np.minimum(least, n - least)
-    dark = _greatest(light) < least + width
-    if not dark.any():
-        return
-    paint, least, width = light[dark], least[dark], width[dark]
-    most = _greatest(paint)
     bend = np.maximum(width - np.abs(most - least), 0)
-    least = np.maximum(most, least) + bend * bend / np.maximum(4 * width, np.float32(1e-9))
-    paint *= np.minimum(least / np.maximum(most, np.float32(1e-9)), _BRIGHTER)[:, None]
-    colours = source[dark] / n[dark][:, None]
+    wanted = np.maximum(most, least) + bend * bend / np.maximum(4 * width, np.float32(1e-9))
+    factor = wanted / np.maximum(most, np.float32(1e-9))
+    scale(light, np.minimum(factor, _BRIGHTER))
+    short = factor > _BRIGHTER
+    if not short.any():
+        return
+    paint = light[short]
+    colours = source[short] / n[short][:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        each = np.where(colours > 0, (least[:, None] - paint) / colours, np.float32(np.inf))
-    paint += np.maximum(_least(each), 0)[:, None] * colours
-    light[dark] = paint
+        each = np.where(colours > 0, (wanted[short][:, None] - paint) / colours, np.float32(np.inf))
+    light[short] = paint + np.maximum(_least(each), 0)[:, None] * colours
 
 
 def _likeness(painted: _F, seen: _F) -> _F:

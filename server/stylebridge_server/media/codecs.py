@@ -28,7 +28,6 @@ class Codec:
         alpha: bits that it can have with alpha; straight, as the pixels are.
         smallest: pixels of width and height that it takes at least.
         lossless: RGB comes back bit for bit.
-        carries_aspect: endings of movies that keep its pixel aspect.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Codec:
     alpha: tuple[int, ...] = ()
     smallest: tuple[int, int] = (1, 1)
     lossless: bool = False
-    carries_aspect: tuple[str, ...] = MOVIES
 
 
 _MPEG = (".mp4", ".mov", ".mkv")
@@ -60,11 +58,23 @@ CODECS: dict[str, Codec] = {
             (8, 10),
             ("420",),
             smallest=(64, 64),
-            carries_aspect=(".mp4",),
         ),
-        Codec("vp9", "VP9", "libvpx-vp9", (".webm", ".mkv"), (8,), _ANY, alpha=(8,), carries_aspect=()),
         Codec(
-            "prores422", "ProRes 422", "prores_ks", _INTERMEDIATE, (10,), ("422",), carries_aspect=(".mov",)
+            "vp9",
+            "VP9",
+            "libvpx-vp9",
+            (".webm", ".mkv"),
+            (8,),
+            _ANY,
+            alpha=(8,),
+        ),
+        Codec(
+            "prores422",
+            "ProRes 422",
+            "prores_ks",
+            _INTERMEDIATE,
+            (10,),
+            ("422",),
         ),
         Codec(
             "prores422hq",
@@ -73,7 +83,6 @@ CODECS: dict[str, Codec] = {
             _INTERMEDIATE,
             (10,),
             ("422",),
-            carries_aspect=(".mov",),
         ),
         Codec(
             "prores4444",
@@ -83,7 +92,6 @@ CODECS: dict[str, Codec] = {
             (10,),
             ("444",),
             alpha=(10,),
-            carries_aspect=(".mov",),
         ),
         Codec("dnxhr", "DNxHR", "dnxhd", (".mov",), (8, 10), ("422",), smallest=(256, 120)),
         Codec(
@@ -95,7 +103,6 @@ CODECS: dict[str, Codec] = {
             ("rgb",),
             alpha=(8, 16),
             lossless=True,
-            carries_aspect=(),
         ),
     )
 }

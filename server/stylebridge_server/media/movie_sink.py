@@ -20,6 +20,7 @@ from stylebridge_server.media.companions import COPY, Companions
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.files import PartFile, not_writable, writable_place
 from stylebridge_server.media.hdr import Hdr, with_hdr
+from stylebridge_server.media.matroska import set_pixel_aspect
 from stylebridge_server.media.notes import is_own
 from stylebridge_server.media.picture import to_picture
 from stylebridge_server.media.timecode import shifted_timecode
@@ -55,9 +56,6 @@ class MovieSink(Sink):
         self.lossless = self._encoding.written.lossless
         self.description, self.form = self._encoding.description, self._encoding.form
         self._metadata.update(metadata)
-        aspect = like.pixel_aspect
-        if aspect != 1 and path.suffix.lower() not in self._encoding.written.carries_aspect:
-            self.left_out.append(f"the pixel aspect {aspect.numerator}:{aspect.denominator}")
         self.left_out += like.tags.get("left_out", [])
         self._rate = like.rate or DEFAULT_RATE
         self._base: Fraction = like.tags.get("time_base") or 1 / self._rate
@@ -152,11 +150,17 @@ class MovieSink(Sink):
                 self._companions.finish(self._source_time(self.next), whole_end=self.next > self.like.last)
             self._container.close()
             self._close_companions()
+            self._set_aspect()
             self._part.keep()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         finally:
             self._part.discard()
+
+    def _set_aspect(self) -> None:
+        aspect, told = self.like.pixel_aspect, self._path.suffix.lower() not in (".mkv", ".webm")
+        if aspect != 1 and not (told or set_pixel_aspect(self._part.path, aspect)):
+            self.left_out.append(f"the pixel aspect {aspect.numerator}:{aspect.denominator}")
 
     def _failed(self, error: Exception) -> StylebridgeError:
         if isinstance(error, OSError):

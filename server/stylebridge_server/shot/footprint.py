@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from stylebridge_server import style
+from stylebridge_server.colour import DISPLAY
 from stylebridge_server.shot.render import Resolved
 from stylebridge_server.values import SourceInfo
 
@@ -54,6 +55,10 @@ def of_render(
     # The plate in the working space, its detail and what is made of it; for each layer its matte, its share and its
     # styled picture; then those of the layer at hand.
     pixels = full * (_FLOAT_RGB * 2 + layers * (_FLOAT_RGB + 2 * _FLOAT + 1) + 2 * _FLOAT_RGB)
+    if info.colour != DISPLAY or info.alpha != "none" or info.dtype.startswith("float"):
+        # What is seen of the frame at hand, kept, and of one that is being read: itself, what is known of it, and the
+        # pyramid that fills it.
+        pixels += full * (_FLOAT_RGB + 7 * _FLOAT_RGB)
     networks = [math.prod(style.network_size(info.height, info.width, stroke)) for stroke in strokes]
     # For each frame of the window its plate, flow both ways with validity, path, weight and styled picture.
     followed = max(networks) * (_FLOAT_RGB * 2 + 24 + 12) * window + sum(networks) * 8 * _FLOAT_RGB
@@ -85,6 +90,8 @@ def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:
     """
     full = info.width * info.height
     eight_bit = full * (3 if info.dtype == "uint8" else 3 + 3 * _FLOAT_RGB)
+    if info.alpha != "none":
+        eight_bit += full * 4 * _FLOAT_RGB  # filled where it covers nothing
     if not instances:
         return _source(info) + eight_bit
     held = max(48 << 20, 3 * full)

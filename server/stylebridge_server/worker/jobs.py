@@ -317,6 +317,7 @@ def _info(info: SourceInfo) -> Data:
         "channels": info.channels,
         "dtype": info.dtype,
         "rate": rate,
+        "steady": "times" not in info.tags,
         "colour": info.colour,
         "alpha": info.alpha,
         "display": None if info.display is None else list(info.display),

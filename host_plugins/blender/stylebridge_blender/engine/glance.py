@@ -42,7 +42,7 @@ def glance(order: Order, job: Job) -> Glance:
 
 
 def _ask(order: Order, client: Client, job: Job) -> Glance:
-    key = f"{order.plate.key} {order.analysis}"
+    key = f"{order.plate.key} {order.plate.path} {order.analysis}"
     if key not in _known:
         shot = order.plate.open(client, job)
         while len(_known) >= KEPT:

@@ -7,7 +7,7 @@ shot = plate.open(client, job)          # in a worker thread
 from __future__ import annotations
 
 from .places import for_plate, geometry, outline, to_source, to_view
-from .planning import folder, plan
+from .planning import folder, only, plan
 from .plate import Plate
 
-__all__ = ["Plate", "folder", "for_plate", "geometry", "outline", "plan", "to_source", "to_view"]
+__all__ = ["Plate", "folder", "for_plate", "geometry", "only", "outline", "plan", "to_source", "to_view"]

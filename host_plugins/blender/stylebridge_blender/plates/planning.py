@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -41,6 +42,20 @@ def plan(scene: Any, strip: Any, prepare: bool = True) -> Plate:
         path = media.path_of(strip)
         return _direct(scene, strip, path, path, media.mark(path))
     return _pictures(scene, strip)
+
+
+def only(strip: Any, plate: Plate, frame: int) -> Plate:
+    """A rendered plate that holds one frame alone, for a quick look before the whole of it is rendered.
+
+    Raises:
+        StylebridgeError: `NOT_WRITABLE`.
+    """
+    assert plate.work is not None
+    number = dict(plate.frames)[frame]
+    work = dataclasses.replace(plate.work, first=number, last=number, blend="")
+    if work.lacking():
+        work.take_copy(_save_copy(strip))
+    return dataclasses.replace(plate, frames=[(frame, number)], path=str(work.wanted), work=work)
 
 
 def folder() -> Path:
@@ -129,7 +144,7 @@ def _rendered(scene: Any, strip: Any, why: str, prepare: bool) -> Plate:
         plate.colour, plate.alpha = "linear", "premultiplied"
         plate.colour_space, plate.alpha_mode = linear_space(), "PREMUL"
     if prepare and work.lacking():
-        work.blend = _save_copy(strip)
+        work.take_copy(_save_copy(strip))
     return plate
 
 

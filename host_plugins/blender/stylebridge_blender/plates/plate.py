@@ -84,8 +84,8 @@ class Plate:
         """Holds the last frame where the server finds fewer than Blender, who counts some movies by their duration.
 
         Raises:
-            StylebridgeError: `NOT_READABLE` where far fewer are there, or the pictures have another size: then what
-                comes back would not lie over the strip.
+            StylebridgeError: `NOT_READABLE` where far fewer are there, or they are shown for different times: Blender
+                then goes by the clock. And where they have another size: what comes back would not lie over the strip.
         """
         size = (shot.info["width"], shot.info["height"])
         if self.size not in ((0, 0), size):
@@ -97,6 +97,12 @@ class Plate:
         self.size = size
         first, last = shot.info["first"], shot.info["last"]
         beyond = sum(number > last for _, number in self.frames)
+        if shot.info.get("steady") is False and self.work is None:
+            raise StylebridgeError(
+                Code.NOT_READABLE,
+                f"{self.label} has a varying frame rate, of which Blender repeats and leaves out frames: put the strip "
+                "into a meta strip, which Blender renders, or convert it to a constant frame rate.",
+            )
         if beyond > max(2, len(self.frames) // 50) or any(number < first for _, number in self.frames):
             raise StylebridgeError(
                 Code.NOT_READABLE,

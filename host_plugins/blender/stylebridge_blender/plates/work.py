@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +99,15 @@ class Work:
     def _note(self) -> Path:
         return self.made.folder.with_name("transparent")
 
+    def take_copy(self, path: str) -> None:
+        """Has a copy of the user's file, which goes with this work at the latest."""
+        self.blend = path
+        weakref.finalize(self, _remove, path)
+
     def discard_copy(self) -> None:
         """Lets go of the copy of the user's file."""
         if self.blend:
-            with contextlib.suppress(OSError):
-                Path(self.blend).unlink()
+            _remove(self.blend)
             self.blend = ""
 
     def _render(self, numbers: list[int], job: Any) -> None:
@@ -193,6 +198,11 @@ class Work:
             if done == total:
                 break  # its end may take a while, or crash where Blender is a module
         return complaint, "\n".join(chatter), done
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        Path(path).unlink()
 
 
 def _lock(name: str) -> threading.Lock:

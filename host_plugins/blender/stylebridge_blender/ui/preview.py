@@ -7,6 +7,7 @@ the Standard view.
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -21,6 +22,8 @@ from ..engine.job import FAILED, Job
 from . import redraw
 
 _TITLE = "Preview"
+#: Bytes of the largest file of which a copy is saved for a preview.
+COPIED = 32 << 20
 
 
 class _State:
@@ -142,11 +145,13 @@ def _job(scene: Any, strip: Any, wanted: tuple[Any, ...]) -> Job:
             raise StylebridgeError(Code.NOT_FOUND, "The strip is no longer in this file.")
         order = yield from request.build(*found, "", [frame], prepare=False)
         if order.plate.work is not None and order.plate.work.lacking():
-            raise StylebridgeError(
-                Code.NOT_FOUND,
-                f"Blender renders {found[1].name} before it is styled ({order.plate.why}): its preview is shown once "
-                "it was rendered.",
-            )
+            if order.analysis is not None or _is_large():
+                raise StylebridgeError(
+                    Code.NOT_FOUND,
+                    f"Blender renders {found[1].name} before it is styled ({order.plate.why}): its preview is shown "
+                    "once it was rendered.",
+                )
+            order.plate = plates.only(found[1], order.plate, frame)
         return order
 
     def finish(made: glance.Glance) -> str:
@@ -156,6 +161,12 @@ def _job(scene: Any, strip: Any, wanted: tuple[Any, ...]) -> Job:
 
     job = Job(_TITLE, lambda job: glance.glance(job.order, job), finish, "", prepare)
     return job
+
+
+def _is_large() -> bool:
+    """Whether saving a copy of the file, for a Blender that renders one frame of it, would be felt."""
+    path = Path(bpy.data.filepath)
+    return path.is_file() and path.stat().st_size > COPIED
 
 
 def _show(made: glance.Glance, wanted: tuple[Any, ...], plate: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stylebridge.client import OnProgress
-from stylebridge.stamp import Request, spans
+from stylebridge.stamp import Record, spans
 from stylebridge_server.cli.render.existing import Existing
 from stylebridge_server.cli.render.outcome import Outcome
 
@@ -12,16 +12,17 @@ STALE = 4
 
 
 def check(
-    target: str, existing: Existing, request: Request, first: int, last: int, report: OnProgress
+    target: str, existing: Existing, wanted: Record, first: int, last: int, report: OnProgress
 ) -> Outcome:
     """Compare a result with a request, frame by frame; nothing is written.
 
     Args:
         target: as it was named.
         existing: what is there of it.
+        wanted: the stamps that the request gives these frames.
         first, last: the frames asked about.
     """
-    same = existing.matching(request)
+    same = existing.matching(wanted)
     fresh = existing.whole(same, report)
     findings = {
         "stale": set(existing.there) - set(same),

@@ -8,7 +8,7 @@ from stylebridge.client import OnProgress
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, parse_pattern
 from stylebridge.requests import Progress
-from stylebridge.stamp import Record, Request, spans
+from stylebridge.stamp import Record, spans
 from stylebridge.versions import following
 from stylebridge_server import media
 from stylebridge_server.values import Frame
@@ -47,9 +47,9 @@ class Existing:
         with media.open_source(self.path(number)) as source:
             return Frame(number, source.read(source.info.first).pixels)
 
-    def matching(self, request: Request) -> list[int]:
+    def matching(self, wanted: Record) -> list[int]:
         """The frames that are there and say that this request made them."""
-        return [number for number in self.there if self._record(number).at(number) == request.stamp(number)]
+        return [number for number in self.there if self._record(number).at(number) == wanted.at(number)]
 
     def whole(self, numbers: list[int], report: OnProgress) -> list[int]:
         """Those of the frames whose files can be read to their ends."""
@@ -66,23 +66,24 @@ class Existing:
             report(Progress(len(numbers), len(numbers), "checking files", 0.0))
         return found
 
-    def others(self, request: Request) -> list[int]:
+    def others(self, wanted: Record) -> list[int]:
         """The frames that are there, and in a file that is not this request's."""
         if self.in_one_file and self._extent() != (self._frames[0], self._frames[-1]):
             return self.there  # perhaps of this request, but of more frames or fewer
-        return sorted(set(self.there) - set(self.matching(request)))
+        return sorted(set(self.there) - set(self.matching(wanted)))
 
-    def settle(self, request: Request, overwrite: bool, report: OnProgress) -> list[int]:
+    def settle(self, wanted: Record, overwrite: bool, report: OnProgress) -> list[int]:
         """The frames that need not be made: they are there, whole, as the request would make them. Of one file for
         several frames that is all or none.
 
         Args:
+            wanted: the stamps that the request gives its frames, all of them.
             overwrite: results of other requests may be replaced.
 
         Raises:
             StylebridgeError: NOT_WRITABLE where something of another request is there and may not be replaced.
         """
-        others = self.others(request)
+        others = self.others(wanted)
         if others and not overwrite:
             raise self._refusal(others)
         if self.in_one_file and others:

@@ -38,14 +38,14 @@ class Asked:
         client: of the server.
         shot, analysis: what is rendered.
         beside: the same of the other views that go into the same file.
-        request: by which results are told from others'.
+        record: the stamps of the frames asked for, by which results are told from others'.
     """
 
     client: Client
     shot: Shot
     analysis: Analysis
     beside: list[tuple[Shot, Analysis]]
-    request: stamp.Request
+    record: stamp.Record
 
 
 def run(job: Job) -> Outcome:
@@ -79,8 +79,8 @@ def _run(job: Job) -> Outcome:
         if job.check:
             existing = Existing(job.target, first, last)
             with progress(job.quiet) as report, _connect(job) as client:
-                asked = _ask(job, client, like, (), report)
-                return check(job.target, existing, asked.request, first, last, report)
+                asked = _ask(job, client, like, (), range(first, last + 1), report)
+                return check(job.target, existing, asked.record, first, last, report)
         if job.next_version:
             job = replace(job, target=str(versions.following(Path(job.target))))
         likes = [like, *(_like(job, _info_of(job, view), idle) for view in views[1:])]
@@ -90,16 +90,16 @@ def _run(job: Job) -> Outcome:
             if not job.overwrite:
                 existing.refuse_strangers()
             with progress(job.quiet) as report, _connect(job) as client:
-                asked = _ask(job, client, like, views[1:], report)
-                if job.next_version and (before := _same_before(job, asked.request, first, last)):
+                asked = _ask(job, client, like, views[1:], range(first, last + 1), report)
+                if job.next_version and (before := _same_before(job, asked.record, first, last)):
                     job, existing = replace(job, target=str(before)), Existing(str(before), first, last)
                     sink.abort()
                     sink = _open_sink(job, likes, first, last)
-                kept = existing.settle(asked.request, job.overwrite, report)
+                kept = existing.settle(asked.record, job.overwrite, report)
                 if job.contact_sheet is not None and existing.in_one_file:
                     kept = []  # its pictures are not as they were before they were coded
                 sink.keep(kept)
-                _annotate(sink, job.look, asked.request)
+                _annotate(sink, job.look, asked.record)
                 problem = _fill(job, asked, source, existing, kept, sink, report, lost)
             # A truncated source gives what it has; everything else is all or nothing.
             sink.finish(partial=problem is not None)
@@ -136,13 +136,14 @@ def _open_sink(job: Job, likes: list[SourceInfo], first: int, last: int) -> medi
     )
 
 
-def _ask(job: Job, client: Client, like: SourceInfo, beside: Sequence[str], report: OnProgress) -> Asked:
+def _ask(
+    job: Job, client: Client, like: SourceInfo, beside: Sequence[str], frames: range, report: OnProgress
+) -> Asked:
     shot, analysis = _analysed(job, client, None, report)
     others = [_analysed(job, client, view, report) for view in beside]
     form = media.form_of(job.target, like, job.codec)
-    return Asked(
-        client, shot, analysis, others, stamp.of(client, shot, analysis, job.look, scale=job.scale, form=form)
-    )
+    request = stamp.of(client, shot, analysis, job.look, scale=job.scale, form=form)
+    return Asked(client, shot, analysis, others, stamp.Record.of(request, frames))
 
 
 def _analysed(job: Job, client: Client, view: str | None, report: OnProgress) -> tuple[Shot, Analysis]:
@@ -154,22 +155,21 @@ def _analysed(job: Job, client: Client, view: str | None, report: OnProgress) ->
     return shot, client.analyse(shot, look.get("prompt", []), segmenter, report, mattes)
 
 
-def _same_before(job: Job, request: stamp.Request, first: int, last: int) -> Path | None:
+def _same_before(job: Job, wanted: stamp.Record, first: int, last: int) -> Path | None:
     """The version before the next one, where it is this request's and was perhaps cut off: it is gone on with."""
     newest = versions.newest(Path(job.target))
     if newest is None:
         return None
     existing = Existing(str(newest), first, last)
-    return newest if existing.there and not existing.others(request) else None
+    return newest if existing.there and not existing.others(wanted) else None
 
 
-def _annotate(sink: media.Sink, look: Look, request: stamp.Request) -> None:
+def _annotate(sink: media.Sink, look: Look, record: stamp.Record) -> None:
     """Let the result say what it was made from."""
     text = format_look(Look.from_data(stamp.portable(look)))
     fits = media.fits_note(text)
     if not fits:
         sink.left_out.append("the look, which is too long for a file's metadata")
-    record = stamp.Record.of(request, range(sink.first, sink.last + 1))
     sink.annotate({stamp.LOOK: text} if fits else {}, record)
 
 
