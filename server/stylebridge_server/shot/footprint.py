@@ -66,6 +66,20 @@ def of_render(
     return source + pixels + followed + painting + _NETWORK
 
 
+def of_mattes(info: SourceInfo, instances: int, scale: int = 1) -> Bytes:
+    """The mattes of any number of frames of a shot.
+
+    Args:
+        info: of the shot.
+        instances: that the analysis has.
+        scale: of a proxy.
+    """
+    full = info.width * info.height
+    # Of each its matte and its share; then one matte as it is unpacked, shaped, and as it goes out.
+    planes = (full // scale**2 + info.width + info.height) * (2 * instances + 6) * _FLOAT
+    return _source(info) + planes + full * (2 * _FLOAT + 2)
+
+
 def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:
     """An analysis of a shot.
 
