@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import background, compat, preferences, properties
 from .engine import lanes, pump, server
 from .ops import instance_ops, render_ops, server_ops, strip_ops
+from .results import layers
 from .ui import lists, panels, preview, redraw, thumbnails
 
 _MODULES = (
@@ -30,6 +31,7 @@ def register() -> None:
     thumbnails.load()
     pump.on_tick(redraw.when_changed)
     pump.on_tick(preview.follow)
+    pump.on_tick(layers.follow)
     pump.start()
     preferences.apply()
 
