@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from . import background, compat, preferences, properties
 from .engine import lanes, pump, server
-from .ops import instance_ops, render_ops, server_ops, strip_ops
+from .ops import instance_ops, point_ops, render_ops, server_ops, strip_ops
 from .results import layers
-from .ui import lists, panels, preview, redraw, thumbnails
+from .ui import lists, marks, panels, preview, redraw, thumbnails
 
 _MODULES = (
     preferences,
@@ -14,6 +14,7 @@ _MODULES = (
     server_ops,
     strip_ops,
     instance_ops,
+    point_ops,
     render_ops,
     background,
     lists,
@@ -28,6 +29,7 @@ def register() -> None:
     properties.attach()
     background.attach()
     preview.attach()
+    marks.attach()
     thumbnails.load()
     pump.on_tick(redraw.when_changed)
     pump.on_tick(preview.follow)
@@ -42,6 +44,7 @@ def unregister() -> None:
     server.forget()
     pump.stop()
     thumbnails.unload()
+    marks.detach()
     preview.detach()
     background.detach()
     properties.detach()
