@@ -85,17 +85,18 @@ def _run(job: Job) -> Outcome:
             request = stamp.of(
                 client, asked.shot, asked.analysis, job.look, LAYERS, job.scale, form=writer.form
             )
+            record = stamp.Record.of(request, range(first, last + 1))
             files = [Existing(target, first, last) for target in writer.targets]
             if job.check:
                 found = [
-                    check(target, one, request, first, last, report)
+                    check(target, one, record, first, last, report)
                     for target, one in zip(writer.targets, files, strict=True)
                 ]
                 return Outcome(max(one.status for one in found), "\n".join(one.message for one in found))
-            kept: list[set[int]] = [set(one.settle(request, job.overwrite, report)) for one in files]
+            kept: list[set[int]] = [set(one.settle(record, job.overwrite, report)) for one in files]
             frames = set(range(first, last + 1))
             numbers = sorted(frames - frames.intersection(*kept))
-            written, problem = _fill(job, asked, source, writer, request, numbers, report)
+            written, problem = _fill(job, asked, source, writer, record, numbers, report)
     return _outcome(
         job, asked, writer, written, last - first + 1 - len(numbers), problem, time.monotonic() - started
     )
@@ -134,6 +135,10 @@ def _refuse_others(job: Job) -> None:
             Code.BAD_VALUE,
             "A contact sheet shows flattened frames: leave --layers out for one, or the sheet.",
         )
+    if job.codec is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"Layers are pictures, and have no codec to choose: leave out {job.codec}."
+        )
     if job.next_version and PLACE in job.target:
         raise StylebridgeError(
             Code.BAD_VALUE,
@@ -161,7 +166,7 @@ def _fill(
     asked: _Asked,
     source: media.Source,
     writer: Writer,
-    request: stamp.Request,
+    record: stamp.Record,
     frames: list[int],
     report: OnProgress,
 ) -> tuple[int, str | None]:
@@ -174,7 +179,6 @@ def _fill(
         asked.shot, look, frames, output="layers", samples=writer.samples, progress=report, **ask
     )
     things = {one["id"]: str(one["name"]) for one in asked.analysis.instances}
-    record = stamp.Record.of(request, frames)
     text = format_look(Look.from_data(stamp.portable(job.look)))
     notes = {stamp.LOOK: text} if media.fits_note(text) else {}
     mattes: Iterator[tuple[int, dict[int, Pixels]]] = iter(())
