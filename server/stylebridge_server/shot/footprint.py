@@ -25,7 +25,7 @@ Bytes = int
 _KEPT_FRAMES = 5  # source frames at one time: three that the shot keeps, the one that is read, the result
 _AHEAD = 2  # of a sequence, read before they are asked for
 _DECODED = 192 << 20  # pictures that a movie's decoder keeps
-_NETWORK = 128 << 20  # a band being encoded, or a tile decoded
+_NETWORK = 128 << 20  # a band being encoded, or a piece decoded
 _FLOAT_RGB, _FLOAT = 12, 4  # bytes a pixel
 
 Estimate = Callable[[SourceInfo], Bytes]
@@ -64,6 +64,20 @@ def of_render(
     followed = max(networks) * (_FLOAT_RGB * 2 + 24 + 12) * window + sum(networks) * 8 * _FLOAT_RGB
     painting = max(networks) * 700 if whole else 0
     return source + pixels + followed + painting + _NETWORK
+
+
+def of_mattes(info: SourceInfo, instances: int, scale: int = 1) -> Bytes:
+    """The mattes of any number of frames of a shot.
+
+    Args:
+        info: of the shot.
+        instances: that the analysis has.
+        scale: of a proxy.
+    """
+    full = info.width * info.height
+    # Of each its matte and its share; then one matte as it is unpacked, shaped, and as it goes out.
+    planes = (full // scale**2 + info.width + info.height) * (2 * instances + 6) * _FLOAT
+    return _source(info) + planes + full * (2 * _FLOAT + 2)
 
 
 def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:
