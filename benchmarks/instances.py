@@ -169,7 +169,7 @@ def composites(name: str, folder: Path) -> list[str]:
 
 def _composites(folder: Path) -> Iterator[tuple[list[Rgb8], list[Mask]]]:
     """Frames and masks: each photograph's largest thing of a fitting size over the next photograph."""
-    names = sorted(path.stem for path in (folder / "images").glob("*.jpg"))
+    names = sorted(path.stem for path in (folder / "instances").glob("*.txt"))
     photographs = {name: _photograph(folder, name) for name in names}
     for place, name in enumerate(names):
         picture, things = photographs[name]

@@ -52,7 +52,7 @@ def rooms() -> list[str]:
         frames = [source.read(number) for number in range(WINDOW)]
     plates = [colour.to_working(frame.pixels) for frame in frames]
     height, width = plates[0].shape[:2]
-    tiles = style.tiles(height, width)
+    pieces = style.pieces(style.tiles(height, width))
     whole = Tile(0, 0, width, height)
     code = next(iter(engine.presets().values())).code
     features = engine.features(plates[0])
@@ -67,7 +67,7 @@ def rooms() -> list[str]:
     matte = np.full((height, width), 0.5, np.float32)
     steps = {
         "encode the plate": lambda: engine.features(plates[0]),
-        "decode one style, all tiles": lambda: [engine.decode(features, scene, code, tile) for tile in tiles],
+        "decode one style, all tiles": lambda: [engine.decode(features, scene, code, one) for one in pieces],
         "one flow pair": lambda: temporal.flow_pair(plates[0], plates[1]),
         f"follow a window of {WINDOW}": lambda: temporal.taps(plates[middle], before, after),
         "blend one stream": lambda: temporal.blend(taps, whole, ordered),

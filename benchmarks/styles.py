@@ -52,7 +52,8 @@ def report(threads: int) -> list[str]:
     codes = [preset.code for preset in engine.presets().values()][:DISCS]
     tiles = style.tiles(HEIGHT, WIDTH)
     encode = median_ms(lambda: engine.features(picture))
-    decode = median_ms(lambda: [engine.decode(features, scene, codes[0], tile) for tile in tiles])
+    whole_frame = style.pieces(tiles)
+    decode = median_ms(lambda: [engine.decode(features, scene, codes[0], piece) for piece in whole_frame])
     rows = [
         ("embedded: the picture encoded", encode),
         ("embedded: one style, all tiles", decode),
@@ -73,16 +74,12 @@ def report(threads: int) -> list[str]:
     counts, times = [], []
     for seed in range(PLACEMENTS):
         places, radius = discs(seed)
-        wanted = [
-            (code, tile)
-            for code, place in zip(codes, places, strict=True)
-            for tile in tiles
-            if touches(tile, place, radius)
+        wanted = [[tile for tile in tiles if touches(tile, place, radius)] for place in places]
+        work = [
+            (code, piece) for code, some in zip(codes, wanted, strict=True) for piece in style.pieces(some)
         ]
-        counts.append(len(wanted))
-        times.append(
-            median_ms(lambda wanted=wanted: [engine.decode(features, scene, *one) for one in wanted], 3)
-        )
+        counts.append(sum(map(len, wanted)))
+        times.append(median_ms(lambda work=work: [engine.decode(features, scene, *one) for one in work], 3))
     mean = encode + float(np.mean(times))
     return [
         *lines,

@@ -46,8 +46,8 @@ def styles() -> None:
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(16)
     for place, preset in enumerate(presets):
         canvas = np.zeros_like(plate)
-        for tile in style.tiles(height, width):
-            canvas[tile.slices] = engine.decode(features, scene, preset.code, tile)
+        for piece in style.pieces(style.tiles(height, width)):
+            canvas[piece.slices] = engine.decode(features, scene, preset.code, piece)
         small = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
         x, y = 8 + place % COLUMNS * (size[0] + 8), 8 + place // COLUMNS * (size[1] + 34)
         page.paste(Image.fromarray(colour.from_working(small, np.uint8)), (x, y))
@@ -70,8 +70,8 @@ def mixes() -> None:
         share = place / 4
         code = (1 - share) * first + share * second
         canvas = np.zeros_like(plate)
-        for tile in style.tiles(height, width):
-            canvas[tile.slices] = engine.decode(features, scene, code, tile)
+        for piece in style.pieces(style.tiles(height, width)):
+            canvas[piece.slices] = engine.decode(features, scene, code, piece)
         small = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
         x = 8 + place * (size[0] + 8)
         page.paste(Image.fromarray(colour.from_working(small, np.uint8)), (x, 8))

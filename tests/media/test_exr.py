@@ -269,3 +269,28 @@ def test_what_is_said_of_colour_and_alpha(tmp_path: Path) -> None:
         write_exr(tmp_path / "a.exr", [NewPart(planes(pixels, "RGBA"), header=header)])
         info = open_source(tmp_path / "a.exr").info
         assert (info.colour, info.alpha) == (colour, alpha)
+
+
+def test_a_black_gap_has_every_view(tmp_path: Path) -> None:
+    for number in (1, 3):
+        write_stereo(tmp_path / f"a.{number}.exr", seed=number)
+    sources = [open_source(tmp_path / "a.#.exr", view=view, gaps="black") for view in ("left", "right")]
+    with open_sink(tmp_path / "b.#.exr", sources[0].info, 1, 3, views=[one.info for one in sources]) as sink:
+        for number in (1, 2, 3):
+            write_all(sink, [source.read(number) for source in sources])
+    left, right = read_headers(tmp_path / "b.2.exr").parts
+    assert (left.view, right.view, left.data) == ("left", "right", (-4, -3, 44, 33))
+    assert left.display == (0, 0, 40, 30) and left.attributes["stylebridge:gap"].text == "black"
+    assert "timeCode" not in left.attributes
+    assert not any(any(channel) for part in all_of(tmp_path / "b.2.exr") for channel in part.values())
+    assert all_of(tmp_path / "b.3.exr") == all_of(tmp_path / "a.3.exr")
+
+
+def test_several_views_are_not_written_smaller(tmp_path: Path) -> None:
+    write_stereo(tmp_path / "a.exr")
+    likes = [
+        replace(open_source(tmp_path / "a.exr", view=view).info, width=24, height=18)
+        for view in ("left", "right")
+    ]
+    with pytest.raises(StylebridgeError, match="--view"):
+        open_sink(tmp_path / "b.exr", likes[0], 0, 0, views=likes)

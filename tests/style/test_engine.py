@@ -163,7 +163,8 @@ def test_presets(engine: style.Engine) -> None:
         assert entry.code.shape == (137,) and entry.code.dtype == np.float32 and np.isfinite(entry.code).all()
 
 
-def test_codes_of_odd_style_pictures(engine: style.Engine) -> None:
+def test_codes_of_odd_style_pictures(engine: style.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylebridge_models.fitting._STEPS", 2)
     rng = np.random.default_rng(0)
     base = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
     code = engine.code(base)
@@ -219,3 +220,40 @@ def test_tiles_cover_every_pixel_once() -> None:
         for tile in style.tiles(height, width):
             seen[tile.slices] += 1
         assert (seen == 1).all()
+
+
+def test_tiles_are_the_same_in_every_piece(engine: style.Engine) -> None:
+    rgb = picture(300, 520)
+    code = preset(engine, "tahiti")
+    features, statistics = engine.features(rgb), engine.statistics([rgb])
+    one = engine.decode(features, statistics, code, Tile(0, 0, 520, 300))
+    tiles = style.tiles(300, 520)
+    for wanted in (tiles[::5], tiles[3:9], tiles):
+        for piece in style.pieces(wanted):
+            assert np.array_equal(engine.decode(features, statistics, code, piece), one[piece.slices])
+
+
+def test_pieces_hold_every_wanted_tile_whole_and_cost_less_than_tiles() -> None:
+    tiles = style.tiles(540, 960)
+    rng = np.random.default_rng(0)
+    for share in (0.05, 0.3, 0.7, 1.0):
+        wanted = [tile for tile in tiles if rng.uniform() < share]
+        found = style.pieces(wanted)
+        for tile in wanted:
+            assert any(
+                piece.x0 <= tile.x0 and tile.x1 <= piece.x1 and piece.y0 <= tile.y0 and tile.y1 <= piece.y1
+                for piece in found
+            )
+        spent, alone = (
+            sum((one.x1 - one.x0 + 48) * (one.y1 - one.y0 + 48) for one in some) for some in (found, wanted)
+        )
+        assert spent <= alone
+    assert style.pieces(tiles) == [Tile(0, 0, 960, 540)]
+    assert style.pieces([]) == []
+    apart = [tiles[0], tiles[-1]]
+    assert style.pieces(apart) == apart
+
+
+def test_pieces_of_a_huge_picture_stay_small() -> None:
+    found = style.pieces(style.tiles(4096, 4096))
+    assert all((one.x1 - one.x0) * (one.y1 - one.y0) <= 1_000_000 for one in found)

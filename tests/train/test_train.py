@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from stylebridge_models import registry
 from stylebridge_server import train
 from stylebridge_server.train import losses, pictures, textures, trainer
 from stylebridge_server.train.losses import Vgg
+from stylebridge_server.train.trainer import Trainer
 
 RECIPE = train.Recipe(
     name="tiny",
@@ -116,6 +118,53 @@ def test_run_begins_with_the_weights_of_a_smaller_network(materials: train.Mater
         train.Trainer(RECIPE, materials, tmp_path / "b", amp=False, start=less)
 
 
+def test_run_beside_an_earlier_network_aims_at_what_that_paints(
+    materials: train.Materials, tmp_path: Path
+) -> None:
+    """Without disturbance and sharpening the aim is met from the start; a run without such a network is refused."""
+    from stylebridge_models.network import StyleNetwork
+
+    torch.manual_seed(2)
+    start = StyleNetwork().state_dict()
+    for name in ("weight", "bias"):  # paints colours alone, which are in range
+        start[f"decoder.out.{name}"] = torch.zeros_like(start[f"decoder.out.{name}"])
+    calm = replace(RECIPE, reference=True, spread=0.5, noise=0.0, exposure=0.0, steps=3, calibrate_every=100)
+    alone = train.Materials(materials.scenes, materials.styles)
+    run = Trainer(calm, alone, tmp_path / "calm", amp=False, start=start)
+    parts = run.losses_of(0)
+    assert parts["picture"].item() == pytest.approx(0, abs=1e-5)
+    sharper = Trainer(replace(calm, sharpened=1.0), alone, tmp_path / "sharper", amp=False, start=start)
+    assert sharper.losses_of(0)["picture"].item() > 1e-4
+    assert math.isfinite(sharper.advance()["loss"])
+    with pytest.raises(StylebridgeError) as caught:
+        Trainer(calm, alone, tmp_path / "nothing", amp=False)
+    assert "--start" in caught.value.message
+
+
+def test_left_out_block_takes_its_steering_with_it() -> None:
+    """What the code does to the layers that stay is what it did."""
+    from stylebridge_models import network
+    from stylebridge_server.train.starts import begin_from
+
+    torch.manual_seed(3)
+    deep = network.StyleNetwork()
+    more = dict(deep.state_dict())
+    blocks, total = network.DECODER_BLOCKS, sum(deep.decoder.widths)
+    for name, value in deep.state_dict().items():  # one block more, in the middle
+        if name.startswith(f"decoder.blocks.{blocks - 1}."):
+            more[name.replace(f"blocks.{blocks - 1}.", f"blocks.{blocks}.")] = value
+            more[name] = torch.full_like(value, 9.0)
+    for name in ("decoder.film.weight", "decoder.film.bias"):
+        gains, offsets, shares = deep.state_dict()[name].split([total, total, 2 * blocks * 64])
+        at = 64 * (1 + 2 * (blocks - 1))
+        new = torch.full((128, *gains.shape[1:]), 9.0)
+        parts = [torch.cat([rows[:at], new, rows[at:]]) for rows in (gains, offsets)]
+        more[name] = torch.cat([*parts, torch.cat([shares[: at - 64], new, shares[at - 64 :]])])
+    again = network.StyleNetwork()
+    begin_from(again, more)
+    assert all(torch.equal(value, deep.state_dict()[name]) for name, value in again.state_dict().items())
+
+
 def test_steadiness_is_nought_where_views_agree_and_grows_with_what_noise_does() -> None:
     generator = torch.Generator().manual_seed(1)
     scene = torch.rand(2, 3, 64, 64, generator=generator)
@@ -142,6 +191,7 @@ def test_export_writes_what_the_registry_reads(tmp_path: Path, monkeypatch: pyte
     from stylebridge_server.train import exports as module
 
     monkeypatch.setattr(module, "PAINTINGS", (("dots", "dots", "Dots", "nobody, 2000"),))
+    monkeypatch.setattr("stylebridge_models.fitting._STEPS", 2)
     (tmp_path / "styles").mkdir()
     cv2.imwrite(str(tmp_path / "styles" / "dots.png"), textures.texture(np.random.default_rng(0), 64))
     torch.manual_seed(0)
@@ -149,14 +199,17 @@ def test_export_writes_what_the_registry_reads(tmp_path: Path, monkeypatch: pyte
     train.export(network, tmp_path / "styles", tmp_path / "weights")
     state = registry.load(module.WEIGHTS, tmp_path / "weights")
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
-    assert len(registry.load_json(module.PRESETS, tmp_path / "weights")["dots"]["code"]) == 137
+    presets = registry.load_json(module.PRESETS, tmp_path / "weights")
+    assert {name: len(row["code"]) for name, row in presets.items()} == {"dots": 137, "ink": 137}
     with pytest.raises(StylebridgeError):
         train.export(network, tmp_path / "weights", tmp_path / "other")
 
 
 def test_recipe_that_ships_is_valid_and_overrides_apply(repository: Path) -> None:
-    path = repository / "server/stylebridge_server/train/recipes/embedded.toml"
-    assert train.load_recipe(path).name == "embedded"
+    folder = repository / "server/stylebridge_server/train/recipes"
+    for name in ("embedded", "embedded-gpu", "embedded-steady"):
+        assert train.load_recipe(folder / f"{name}.toml").name == name
+    path = folder / "embedded.toml"
     assert train.load_recipe(path, {"steps": 7}).steps == 7
 
 

@@ -58,6 +58,6 @@ def _painted(
     assert isinstance(ground, np.ndarray)
     features = engine.features(plate)
     result = np.empty_like(plate)
-    for tile in style.tiles(*plate.shape[:2]):
-        result[tile.slices] = engine.decode(features, ground, chosen.code, tile)
+    for piece in style.pieces(style.tiles(*plate.shape[:2])):
+        result[piece.slices] = engine.decode(features, ground, chosen.code, piece)
     return result

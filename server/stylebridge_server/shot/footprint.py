@@ -25,7 +25,7 @@ Bytes = int
 _KEPT_FRAMES = 5  # source frames at one time: three that the shot keeps, the one that is read, the result
 _AHEAD = 2  # of a sequence, read before they are asked for
 _DECODED = 192 << 20  # pictures that a movie's decoder keeps
-_NETWORK = 128 << 20  # a band being encoded, or a tile decoded
+_NETWORK = 128 << 20  # a band being encoded, or a piece decoded
 _FLOAT_RGB, _FLOAT = 12, 4  # bytes a pixel
 
 Estimate = Callable[[SourceInfo], Bytes]

@@ -9,8 +9,9 @@ the window the tiles that the motion leads to.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
@@ -27,6 +28,9 @@ from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 Size = tuple[int, int]  # height, width
 
+_TOGETHER = (
+    112  # tiles of a stream made at one go: bounds memory, 580,000 pixels of every frame of the window
+)
 SCENE_SAMPLES = 9  # frames of a scene whose mean statistics the network is given
 
 
@@ -125,9 +129,9 @@ class Streams:
         full = (info.height, info.width)
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
-        for tile in _touched(style.tiles(*size), size, full, wanted):
+        for group in _groups(_touched(style.tiles(*size), size, full, wanted)):
             step()
-            canvas[tile.slices] = self._stream_tile(spec, number, size, tile)
+            self._stream_tiles(spec, number, size, group, canvas)
         if size == full:
             return canvas
         step()
@@ -137,37 +141,60 @@ class Streams:
             large += self._detail(number, size) * np.float32(detail)
         return np.clip(large, 0, 1, out=large)
 
-    def _stream_tile(self, spec: StreamSpec, number: int, size: Size, tile: Tile) -> Rgb:
-        """One tile of the stream. Kept with 16 bits, always, so that a kept tile and a new one are the same."""
-        window = self._window(number, spec.window if spec.steadiness > 0 else 1)
-        name = key(
+    def _stream_tiles(
+        self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile], canvas: Rgb
+    ) -> None:
+        """Puts tiles of the stream onto the canvas. Kept with 16 bits, always, so that a kept tile and a new one are
+        the same. What is new is made together: beside one another, tiles share what they read."""
+        window = self._reach(spec, number)
+        names = {tile: self._stream_name(spec, window, size, tile) for tile in tiles}
+        made = self._blended(spec, window, size, [t for t in tiles if not self._kept(names[t])])
+
+        def make(tile: Tile) -> NDArray[np.uint16]:
+            # What was kept may have been dropped, or is damaged.
+            return made[tile] if tile in made else self._blended(spec, window, size, [tile])[tile]
+
+        def find(tile: Tile) -> NDArray[np.uint16]:
+            return self._lasting(names[tile], lambda: make(tile))
+
+        for tile in tiles:
+            packed = self._workshop.results.get(names[tile], partial(find, tile), lambda array: array.nbytes)
+            canvas[tile.slices] = packed.astype(np.float32) / np.float32(65535)
+
+    def _blended(
+        self, spec: StreamSpec, window: _Window, size: Size, tiles: Sequence[Tile]
+    ) -> dict[Tile, NDArray[np.uint16]]:
+        """Tiles of the stream, made now."""
+        if not tiles:
+            return {}
+        taps = self._taps(window, size, spec.steadiness)
+        step()
+        sources = []
+        for j, k in enumerate(window.frames):
+            boxes = [taps.footprint(j, tile) for tile in tiles]
+            sources.append(self._styled(spec, k, size, _overlapping(style.tiles(*size), boxes)))
+        made = {}
+        for tile in tiles:
+            step()
+            steady = temporal.blend(taps, tile, sources)
+            made[tile] = np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
+        return made
+
+    def _reach(self, spec: StreamSpec, number: int) -> _Window:
+        return self._window(number, spec.window if spec.steadiness > 0 else 1)
+
+    def _stream_name(self, spec: StreamSpec, window: _Window, size: Size, tile: Tile) -> str:
+        return key(
             "stream",
             [self._shot.content(k) for k in window.frames],
             len(window.before),
             spec.style.id,
-            self._ground(spec, number),
+            self._ground(spec, window.number),
             size,
             spec.steadiness if len(window.frames) > 1 else 0.0,
-            (tile.x0, tile.y0, tile.x1, tile.y1),
+            _box(tile),
             self._workshop.fingerprint,
         )
-
-        def make() -> NDArray[np.uint16]:
-            taps = self._taps(window, size, spec.steadiness)
-            step()
-            sources = []
-            for j, k in enumerate(window.frames):
-                box = taps.footprint(j, tile)
-                tiles = [one for one in style.tiles(*size) if one.overlaps(*box)]
-                sources.append(self._styled(spec, k, size, tiles))
-            step()
-            steady = temporal.blend(taps, tile, sources)
-            return np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
-
-        packed = self._workshop.results.get(
-            name, lambda: self._lasting(name, make), lambda array: array.nbytes
-        )
-        return packed.astype(np.float32) / np.float32(65535)
 
     def _styled(self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile]) -> Rgb:
         """The frame as the network paints it, on a canvas of which only the given tiles are filled."""
@@ -176,29 +203,47 @@ class Streams:
             return self._painted(painted, number, size)
         if isinstance(painted, style.ChainStyle):
             return self._chained(painted, number, size)
+        names = {tile: self._styled_name(spec, painted, number, size, tile) for tile in tiles}
+        known: dict[Tile, Rgb] = {}
+        missing = [tile for tile in tiles if not self._painted_already(names[tile])]
+        for piece in style.pieces(missing):
+            step()
+            picture = self._decoded(painted, number, size, piece)
+            known |= {tile: _part(picture, piece, tile) for tile in missing if tile.overlaps(*_box(piece))}
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
             step()
-            canvas[tile.slices] = self._styled_tile(spec, painted, number, size, tile)
+            canvas[tile.slices] = self._styled_tile(painted, number, size, tile, names[tile], known.get(tile))
         return canvas
 
-    def _styled_tile(
+    def _styled_name(
         self, spec: StreamSpec, painted: style.CodeStyle, number: int, size: Size, tile: Tile
+    ) -> str:
+        return key("styled", self._at(number, size), painted.id, self._ground(spec, number), _box(tile))
+
+    def _styled_tile(
+        self, painted: style.CodeStyle, number: int, size: Size, tile: Tile, name: str, known: Rgb | None
     ) -> Rgb:
-        workshop = self._workshop
-        box = (tile.x0, tile.y0, tile.x1, tile.y1)
-        name = key("styled", self._at(number, size), painted.id, self._ground(spec, number), box)
+        """One tile as the network paints it: kept from before, `known`, or painted now."""
 
         def make() -> Rgb:
-            features, statistics = self._features(number, size), self._scene_statistics(number, size)
-            step()
-            return workshop.engine.decode(features, statistics, painted.code, tile)
+            return self._decoded(painted, number, size, tile) if known is None else known
 
         def find() -> Rgb:
             # A GPU paints a tile faster than a disk gives it back.
-            return self._lasting(name, make) if workshop.engine.device == "cpu" else make()
+            return self._lasting(name, make) if self._workshop.engine.device == "cpu" else make()
 
-        return workshop.intermediates.get(name, find, lambda array: array.nbytes)
+        return self._workshop.intermediates.get(name, find, lambda array: array.nbytes)
+
+    def _painted_already(self, name: str) -> bool:
+        workshop = self._workshop
+        lasting = workshop.disk is not None and not self._shot.live and workshop.engine.device == "cpu"
+        return name in workshop.intermediates or (lasting and self._kept(name))
+
+    def _decoded(self, painted: style.CodeStyle, number: int, size: Size, piece: Tile) -> Rgb:
+        features, statistics = self._features(number, size), self._scene_statistics(number, size)
+        step()
+        return self._workshop.engine.decode(features, statistics, painted.code, piece)
 
     def _painted(self, painted: style.FrameStyle, number: int, size: Size) -> Rgb:
         """The whole frame by a network that is not local, once for all its tiles."""
@@ -378,6 +423,30 @@ class Streams:
             lambda: temporal.flow_pair(self._plate(a, size), self._plate(b, size)),
             lambda pair: pair.nbytes,
         )
+
+
+def _overlapping(tiles: Sequence[Tile], boxes: Sequence[tuple[int, int, int, int]]) -> list[Tile]:
+    """The tiles that share a pixel with one of the boxes (x0, y0, x1, y1), ends excluded."""
+    x0, y0, x1, y1 = np.array(boxes).T
+    a0, b0, a1, b1 = np.array([_box(tile) for tile in tiles]).T[..., None]
+    shared = ((a0 < x1) & (x0 < a1) & (b0 < y1) & (y0 < b1)).any(1)
+    return [tile for tile, one in zip(tiles, shared, strict=True) if one]
+
+
+def _box(tile: Tile) -> tuple[int, int, int, int]:
+    return tile.x0, tile.y0, tile.x1, tile.y1
+
+
+def _part(picture: Rgb, piece: Tile, tile: Tile) -> Rgb:
+    """A tile out of a picture of the piece that it lies in, in memory of its own."""
+    rows = slice(tile.y0 - piece.y0, tile.y1 - piece.y0)
+    return picture[rows, tile.x0 - piece.x0 : tile.x1 - piece.x0].copy()
+
+
+def _groups(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
+    """Tiles that are made together, in order: as many as bounded memory allows."""
+    for i in range(0, len(tiles), _TOGETHER):
+        yield list(tiles[i : i + _TOGETHER])
 
 
 def _touched(tiles: Sequence[Tile], size: Size, full: Size, plane: Plane) -> list[Tile]:

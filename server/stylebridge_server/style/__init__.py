@@ -2,7 +2,7 @@
 
 from .engine import Engine, Features, Preset, load
 from .installed import Installed, check_picture, is_style, needs_picture
-from .layout import TILE, network_size, tiles
+from .layout import TILE, network_size, pieces, tiles
 from .method import OPTIMISE, Method
 from .method import parse as parse_method
 from .optimise import chain_style
@@ -28,5 +28,6 @@ __all__ = [
     "needs_picture",
     "network_size",
     "parse_method",
+    "pieces",
     "tiles",
 ]

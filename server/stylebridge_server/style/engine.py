@@ -11,6 +11,7 @@ instruction set and number of threads.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import network, registry
+from stylebridge_models.fitting import FITTING_SIDE, Fitting
 from stylebridge_server.steps import step
 from stylebridge_server.values import Rgb, Tile
 
@@ -73,7 +75,7 @@ class Engine:
     Attributes:
         checksum: SHA-256 of the weights, hexadecimal; part of every key under which results are kept.
         device: "cpu", "cuda", "cuda:1", ...
-        runs: how often the network ran since it was loaded, {"encode": pictures, "decode": tiles}.
+        runs: how often the network ran since it was loaded, {"encode": pictures, "decode": pieces}.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Engine:
         self.device = device
         self.runs = {"encode": 0, "decode": 0}
         self._presets = presets
+        self._fitting: Fitting | None = None
         self._network = network.StyleNetwork()
         self._network.load_state_dict(weights)
         self._network.eval().requires_grad_(False)
@@ -98,16 +101,22 @@ class Engine:
         """The styles that ship, by name."""
         return dict(self._presets)
 
-    @torch.inference_mode()
     def code(self, image: NDArray[Any]) -> FloatVector:
-        """The code (137,) of any style picture: (H, W) or (H, W, C), integers or floats, grey or colour."""
-        style = pixels.shrunk(pixels.to_rgb(image), network.STYLE_SIDE)
-        return self._network.style(self._tensor(style))[0].cpu().numpy()
+        """The code (137,) of any style picture: (H, W) or (H, W, C), integers or floats, grey or colour.
+
+        Takes seconds: see `stylebridge_models.fitting`. Made on the CPU whatever the device, so that it is the same.
+        """
+        if self._fitting is None:
+            own = self._network if self.device == "cpu" else copy.deepcopy(self._network).cpu()
+            self._fitting = Fitting(own)
+        rgb = pixels.to_rgb(image)
+        small, large = (_channels_first(pixels.shrunk(rgb, n)) for n in (network.STYLE_SIDE, FITTING_SIDE))
+        return self._fitting.code(small, large, step)[0].numpy()
 
     @torch.inference_mode()
     def features(self, rgb: Rgb) -> Features:
         """Encodes a whole picture of network size, (h, w, 3) display-referred sRGB; counts one encode."""
-        picture = pixels.to_rgb(rgb)
+        picture = pixels.calmed(pixels.to_rgb(rgb))
         height, width = picture.shape[:2]
         rows, columns = -(-height // network.STRIDE), -(-width // network.STRIDE)
         margin = network.ENCODER_MARGIN
@@ -142,7 +151,8 @@ class Engine:
 
     @torch.inference_mode()
     def decode(self, features: Features, statistics: FloatVector, code: FloatVector, tile: Tile) -> Rgb:
-        """One tile of the picture in a style, (th, tw, 3) float32 in [0, 1]; counts one decode."""
+        """One tile of the picture in a style, or a piece of several, (th, tw, 3) float32 in [0, 1]; counts one
+        decode. What is painted of a tile is the same, bit for bit, in whatever piece it lies."""
         if not (0 <= tile.x0 < tile.x1 <= features.width and 0 <= tile.y0 < tile.y1 <= features.height):
             raise StylebridgeError(
                 Code.BAD_VALUE, f"{tile} does not lie in a picture of {features.width}x{features.height}."
@@ -170,9 +180,13 @@ class Engine:
         return torch.from_numpy(np.array(vector, np.float32)[None]).to(self.device)
 
     def _tensor(self, rgb: Rgb) -> Tensor:
-        """(H, W, 3) to (1, 3, H, W) in the one memory layout that is used."""
-        x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device)[None]
-        return x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+        return _channels_first(rgb).to(self.device)
+
+
+def _channels_first(rgb: Rgb) -> Tensor:
+    """(H, W, 3) to (1, 3, H, W) in the one memory layout that is used."""
+    x = torch.from_numpy(np.ascontiguousarray(rgb))[None].permute(0, 3, 1, 2)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _replicated(first: int, last: int, size: int) -> NDArray[np.intp]:

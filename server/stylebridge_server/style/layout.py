@@ -6,13 +6,16 @@ Everything here depends on sizes alone, never on memory, load or what is cached,
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.values import Tile
 
-TILE = 384  # longest side of a tile, in pixels at network size
+TILE = 72  # longest side of a tile, in pixels at network size
 _CELL = 4  # the network's stride: tiles begin at whole cells
 _LINES = 540  # short side that the network works at for a stroke of 1
+_RIM = 48  # what the decoder reads beyond a piece, in pixels, both sides together
+_PIECE = 640_000  # pixels decoded at one go at most, about: bounds memory
 _BAND_CELLS = 40_000  # feature cells encoded at one go, about: bounds memory, 640,000 pixels
 
 
@@ -38,8 +41,8 @@ def network_size(height: int, width: int, stroke: float) -> tuple[int, int]:
 def tiles(height: int, width: int) -> list[Tile]:
     """The tiles of a picture of network size, row by row.
 
-    As few as `TILE` allows and about equal: every tile is computed with a margin, so small ones cost more than they
-    show.
+    As few as `TILE` allows and about equal. They are small, so that a small thing needs little; tiles that are needed
+    together are painted together, see `pieces`.
     """
     return [Tile(x0, y0, x1, y1) for y0, y1 in _even(height) for x0, x1 in _even(width)]
 
@@ -49,6 +52,47 @@ def _even(size: int) -> list[tuple[int, int]]:
     count = -(-size // TILE)
     edges = [round(size * i / count / _CELL) * _CELL for i in range(count)]
     return list(itertools.pairwise([*edges, size]))
+
+
+def pieces(wanted: Sequence[Tile]) -> list[Tile]:
+    """Rectangles that together cover the wanted tiles of one picture, few and not much larger.
+
+    Every rectangle is painted with a margin, so two that are near cost less as one: they are joined where the pixels
+    of it are fewer. What is covered beside what is wanted is painted in vain. Every tile lies in one rectangle whole.
+    """
+    rows: list[Tile] = []
+    for tile in sorted(wanted, key=lambda one: (one.y0, one.x0)):
+        if rows and (rows[-1].y0, rows[-1].x1) == (tile.y0, tile.x0):
+            rows[-1] = _around(rows[-1], tile)
+        else:
+            rows.append(tile)
+    joined: list[Tile] = []
+    for row in rows:
+        part = row
+        while near := _nearest(joined, part):
+            joined.remove(near)
+            part = _around(near, part)
+        joined.append(part)
+    return joined
+
+
+def _nearest(others: Sequence[Tile], piece: Tile) -> Tile | None:
+    """The one that most is spared by joining the piece with, None where nothing is."""
+    best, most = None, 0
+    for other in others:
+        together = _around(other, piece)
+        spared = _cost(other) + _cost(piece) - _cost(together)
+        if spared > most and _cost(together) <= _PIECE:
+            best, most = other, spared
+    return best
+
+
+def _around(a: Tile, b: Tile) -> Tile:
+    return Tile(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
+
+
+def _cost(piece: Tile) -> int:
+    return (piece.x1 - piece.x0 + _RIM) * (piece.y1 - piece.y0 + _RIM)
 
 
 def bands(rows: int, columns: int) -> list[tuple[int, int]]:

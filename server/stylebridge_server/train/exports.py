@@ -8,14 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import safetensors.torch
-import torch
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
-from stylebridge_models.network import STYLE_SIDE, StyleNetwork
+from stylebridge_models.fitting import FITTING_SIDE
+from stylebridge_models.network import StyleNetwork
+from stylebridge_server.style import Engine
 
-from .pictures import find, load, shortened
-from .run import tensor
+from .pictures import find, load
+from .textures import ink
 from .trainer import FIELDS
 
 WEIGHTS = "embedded-style"
@@ -36,13 +37,8 @@ PAINTINGS = (
     ("tahiti", "tahiti_guaguin", "Three Tahitian Women", "Paul Gauguin, 1896"),
     ("mosaic", "delaunay_1906_portrait", "Portrait of Jean Metzinger", "Robert Delaunay, 1906"),
 )
-
-
-@torch.inference_mode()
-def style_code(network: StyleNetwork, path: Path) -> list[float]:
-    """The style code of a picture file."""
-    picture = tensor(shortened(load(path), STYLE_SIDE))[None]
-    return network.style(picture.contiguous(memory_format=torch.channels_last))[0].tolist()
+# A style that no painter made: `textures.ink`.
+_INK = ("ink", "Ink lines on paper", "Stylebridge, drawn by its own code")
 
 
 def export(network: StyleNetwork, styles: Path, folder: Path = registry.FOLDER) -> None:
@@ -62,13 +58,16 @@ def export(network: StyleNetwork, styles: Path, folder: Path = registry.FOLDER) 
     weights = folder / f"{WEIGHTS}.safetensors"
     weights.write_bytes(safetensors.torch.save(rounded))
     files = {path.stem: path for path in find(styles)}
+    engine = Engine(network.state_dict(), {}, "", "cpu")
     presets = {}
     for name, stem, title, credit in PAINTINGS:
         if stem not in files:
             raise StylebridgeError(
                 Code.NOT_FOUND, f"The painting {stem} is not in {styles}: add it for {name!r}."
             )
-        presets[name] = {"title": title, "credit": credit, "code": style_code(network, files[stem])}
+        presets[name] = {"title": title, "credit": credit, "code": engine.code(load(files[stem])).tolist()}
+    name, title, credit = _INK
+    presets[name] = {"title": title, "credit": credit, "code": engine.code(ink(FITTING_SIDE)).tolist()}
     codes = folder / f"{PRESETS}.json"
     codes.write_text(json.dumps(presets, indent=1) + "\n", encoding="utf-8")
     index = [

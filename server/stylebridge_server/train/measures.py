@@ -5,6 +5,7 @@ All distances are shares of the energy of what is compared with, so that layers 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylebridge_models.fitting import FITTING_SIDE, Fitting
 from stylebridge_models.network import STYLE_SIDE, THUMBNAIL_SIDE, StyleNetwork
+from stylebridge_server.style import pixels
 
 from . import losses
 from .pictures import Rgb8, shortened
@@ -116,7 +119,10 @@ def evaluate(
 
 
 def of_network(network: StyleNetwork) -> Stylise:
-    """Our network on whole pictures, the scene's statistics taken from the picture itself."""
+    """Our network on whole pictures as the engine runs it: grain calmed, codes fitted, the scene's statistics taken
+    from the picture itself."""
+    fitting = Fitting(network)
+    codes: dict[bytes, Tensor] = {}
 
     def stylise(content: Tensor, style: Tensor) -> Tensor:
         def small(x: Tensor, side: int) -> Tensor:
@@ -124,9 +130,13 @@ def of_network(network: StyleNetwork) -> Stylise:
             size = [max(side, round(n * scale / 4) * 4) for n in x.shape[2:]]
             return F.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
 
-        features = network.content(content.contiguous(memory_format=torch.channels_last))
+        calm = torch.from_numpy(pixels.calmed(content[0].permute(1, 2, 0).contiguous().numpy()))
+        features = network.content(calm.permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last))
         statistics = network.statistics(small(content, THUMBNAIL_SIDE))
-        return network.decoder(features, statistics, network.style(small(style, STYLE_SIDE)))
+        name = hashlib.sha256(style.numpy().tobytes()).digest()
+        if name not in codes:
+            codes[name] = fitting.code(small(style, STYLE_SIDE), small(style, FITTING_SIDE))
+        return network.decoder(features, statistics, codes[name])
 
     return stylise
 

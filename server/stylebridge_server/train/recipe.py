@@ -66,6 +66,9 @@ class Recipe(Schedule):
     crop: int = 160
     rim: int = 24
     teacher_passes: int = 1
+    reference: bool = False
+    sharpened: float = 0.0
+    spread: float = 0.0
     # disturbances that must not show in the output
     shift: int = 8
     noise: float = 0.02

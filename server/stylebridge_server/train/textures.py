@@ -64,3 +64,17 @@ def texture(rng: np.random.Generator, side: int) -> Rgb8:
     picture = palette[low] * (1 - share) + palette[low + 1] * share
     grain = _noise(rng, side, (3.0, 0.8))[..., None]
     return np.clip(picture * (0.8 + 0.4 * grain), 0, 255).astype(np.uint8)
+
+
+def ink(side: int) -> Rgb8:
+    """A (side, side, 3) sheet of bent ink lines that swell and thin out on cream paper, always the same."""
+    rng = np.random.default_rng(12)
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    lines = _warped(rng, (0.5 + 0.5 * np.sin((x * 0.5 + y * 0.87) / 1.9)).astype(np.float32), side / 3)
+    swell = _noise(rng, side, (side / 14, side / 14))
+    cover = np.clip((lines - 0.15 - 0.7 * swell) * 4 + 0.5, 0, 1)[..., None]
+    wash = _noise(rng, side, (side / 20, side / 20))[..., None]
+    grain = _noise(rng, side, (1.2, 1.2))[..., None]
+    dark, pale = np.array([34.0, 32, 46]), np.array([238.0, 228, 204])
+    paper = pale * (0.8 + 0.16 * wash + 0.06 * grain)
+    return np.clip(paper + (dark * (0.8 + 0.4 * grain) - paper) * cover, 0, 255).astype(np.uint8)

@@ -24,7 +24,9 @@ from .calibration import calibrate
 from .codes import settle_codes
 from .hints import Hints
 from .recipe import Recipe
+from .reference import Reference
 from .run import ALONE, Progress, Run, Worker
+from .starts import begin_from
 
 PARTS = (
     "picture",
@@ -66,6 +68,14 @@ class Trainer(Run[StyleNetwork]):
             self.average.load_state_dict(self.network.state_dict())
         if materials.teacher and self.step == 0:
             self._settle_styles()
+        self.reference: Reference | None = None
+        if recipe.reference:
+            if not start:
+                raise StylebridgeError(
+                    Code.BAD_VALUE,
+                    f"{recipe.name} learns from an earlier network's pictures: name its weights with --start.",
+                )
+            self.reference = Reference(start, recipe.sharpened, device)
 
     def _settle_styles(self) -> None:
         """What comes from the teacher's signals before the first step, alike in every worker."""
@@ -89,6 +99,8 @@ class Trainer(Run[StyleNetwork]):
         """All losses of one step, unweighted."""
         recipe, vgg, batches = self.recipe, self.materials.vgg, self.batches
         batch = batches.batch(step)
+        if self.reference:
+            return self._beside(self.reference, batch, step)
         numbers = [number for pair in batch.pairs for number in dict.fromkeys(pair.styles)] + batch.extra
         numbers = list(dict.fromkeys(numbers))
         with self.autocast():
@@ -124,6 +136,33 @@ class Trainer(Run[StyleNetwork]):
             result |= self._on_features(batch, first, batch.targets.chunk(2)[0])
         return result
 
+    def _beside(self, reference: Reference, batch: Batch, step: int) -> dict[str, Tensor]:
+        """The losses of a step whose targets the reference paints. Codes are the reference's, taken as they are."""
+        recipe = self.recipe
+        numbers = [pair.styles for pair in batch.pairs]
+        first_style, second_style = (
+            _fast(self.batches.style_pictures([pair[end] for pair in numbers])) for end in (0, 1)
+        )
+        mix = torch.tensor([pair.mix for pair in batch.pairs], device=self.device)
+        seed = [recipe.seed, 4, step, self.worker.rank]
+        code = reference.spread(first_style, second_style, mix, recipe.spread, seed)
+        thumbnails = _fast(torch.stack([pair.thumbnail for pair in batch.pairs]))
+        both = torch.cat([code] * 2)
+        with self.autocast():
+            targets = reference.painted(batch.targets, thumbnails, both)
+            statistics = self.network.statistics(thumbnails)
+            features = self.network.content(batch.contents)
+            output = self.network.decoder(features, torch.cat([statistics] * 2), both).float()
+        first, second = output.chunk(2)
+        inside = (..., slice(recipe.ring, -recipe.ring), slice(recipe.ring, -recipe.ring))
+        ours, target = output[inside], targets[inside]
+        return {
+            "picture": losses.charbonnier(ours - target),
+            "edges": losses.edges(ours - target),
+            "texture": losses.texture(ours, target),
+            "steady": losses.steadiness(first, second, *batch.shifts),
+        }
+
     def _on_features(self, batch: Batch, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The losses on VGG's features, of the first view's middle."""
         recipe, vgg = self.recipe, self.materials.vgg
@@ -146,31 +185,6 @@ class Trainer(Run[StyleNetwork]):
                 losses.statistics(ours), [torch.cat(layer) for layer in zip(*styles, strict=True)]
             ),
         }
-
-
-# What earlier networks lack, or what is measured anew.
-_NEW = ("decoder.floor", "style.direct.weight")
-
-
-@torch.no_grad()
-def begin_from(network: StyleNetwork, weights: dict[str, Tensor]) -> None:
-    """Takes over the weights of an earlier network, in place: what has grown since begins with rows of nought, so that
-    it does at first what the earlier one did. The least deviations are measured anew.
-
-    Raises:
-        StylebridgeError: BAD_VALUE where a layer does not fit, naming it.
-    """
-    for name, own in network.state_dict().items():
-        old = weights.get(name)
-        if name in _NEW and old is None:
-            continue
-        if old is None or old.shape[1:] != own.shape[1:] or len(old) > len(own):
-            raise StylebridgeError(
-                Code.BAD_VALUE,
-                f"The weights to start from do not fit this network: {name} is "
-                f"{'missing' if old is None else tuple(old.shape)}, it should be {tuple(own.shape)} or fewer rows.",
-            )
-        own.zero_()[: len(old)].copy_(old)
 
 
 def _fast(x: Tensor) -> Tensor:
