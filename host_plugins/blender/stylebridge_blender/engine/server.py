@@ -28,6 +28,9 @@ STOP_LIMIT = 15.0
 #: Lines of the server's log that the panel shows.
 LOG_LINES = 8
 
+#: What a server says that starts while another of the user has not quite ended.
+_LEAVING = "runs already"
+
 NO_PYTHON = (
     "No server is installed that this add-on knows of: install Stylebridge's server, then name the Python that has "
     "it in the add-on's preferences."
@@ -168,14 +171,20 @@ def start_server() -> None:
             _say(FAILED, NO_PYTHON)
             raise StylebridgeError(Code.MISSING_EXTRA, NO_PYTHON)
         _say(STARTING, "The server starts: it loads its network.")
-        try:
-            launch.start_server(stay=True, timeout=START_LIMIT, python=python)
-        except StylebridgeError as error:
-            if launch.find_server() is not None:
-                return  # another was first
-            log = str(error.details.get("log", "")).splitlines()
-            _say(FAILED, _advice(error.message.splitlines()[0], log, python), log[-LOG_LINES:])
-            raise
+        until = time.monotonic() + STOP_LIMIT
+        while True:
+            try:
+                launch.start_server(stay=True, timeout=START_LIMIT, python=python)
+                return
+            except StylebridgeError as error:
+                if launch.find_server() is not None:
+                    return  # another was first
+                log = str(error.details.get("log", "")).splitlines()
+                if any(_LEAVING in line for line in log) and time.monotonic() < until:
+                    time.sleep(0.5)  # the one before is just ending
+                    continue
+                _say(FAILED, _advice(error.message.splitlines()[0], log, python), log[-LOG_LINES:])
+                raise
 
 
 def _advice(sentence: str, log: list[str], python: str) -> str:
