@@ -85,6 +85,8 @@ def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, d
         if kind.inner:
             inner = {one: value(one, its) for one, its in kind.inner.items()}
             return [inner] if kind.kind == "maps" else inner
+        if kind.choices:
+            return kind.choices[0]
         found = values.get(name, _BY_KIND[kind.kind])
         return ["a" * 64] if kind.kind == "hashes" else found
 
