@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -294,3 +295,24 @@ def test_several_views_are_not_written_smaller(tmp_path: Path) -> None:
     ]
     with pytest.raises(StylebridgeError, match="--view"):
         open_sink(tmp_path / "b.exr", likes[0], 0, 0, views=likes)
+
+
+def test_files_read_and_written_at_the_same_time_are_what_they_are_alone(tmp_path: Path) -> None:
+    """OpenEXR packs with threads of its own, and reading ahead and writing behind add some."""
+    plates = {}
+    for number, compression in enumerate(("zip", "piz", "zips", "htj2k32")):
+        plates[number] = write(
+            tmp_path / f"a.{number}.exr", ramp((300, 200), 4, number), compression=compression
+        )
+
+    def trip(turn: int) -> bool:
+        number = turn % len(plates)
+        with open_source(tmp_path / f"a.{number}.exr") as source:
+            pixels = source.read(0).pixels
+            with open_sink(tmp_path / f"b.{turn}.exr", source.info, 0, 0) as sink:
+                sink.write(Frame(0, np.ascontiguousarray(pixels[::-1])))
+            same = bits(source.read(0).pixels) == bits(plates[number])
+        return same and bits(open_source(tmp_path / f"b.{turn}.exr").read(0).pixels) == bits(pixels[::-1])
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(trip, range(40)))

@@ -56,9 +56,9 @@ def of_render(
     # styled picture; then those of the layer at hand.
     pixels = full * (_FLOAT_RGB * 2 + layers * (_FLOAT_RGB + 2 * _FLOAT + 1) + 2 * _FLOAT_RGB)
     if info.colour != DISPLAY or info.alpha != "none" or info.dtype.startswith("float"):
-        # What is seen of the frame at hand, kept, and of one that is being read: itself, what is known of it, and the
-        # pyramid that fills it.
-        pixels += full * (_FLOAT_RGB + 7 * _FLOAT_RGB)
+        # What is seen of the frame at hand and of another, kept, and of one that is being read: itself, what is known
+        # of it, and the pyramid that fills it.
+        pixels += full * (2 * _FLOAT_RGB + 6 * _FLOAT_RGB)
     networks = [math.prod(style.network_size(info.height, info.width, stroke)) for stroke in strokes]
     # For each frame of the window its plate, flow both ways with validity, path, weight and styled picture.
     followed = max(networks) * (_FLOAT_RGB * 2 + 24 + 12) * window + sum(networks) * 8 * _FLOAT_RGB
