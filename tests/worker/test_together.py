@@ -29,6 +29,7 @@ class Desk:
     """A worker without its process: jobs, one baton, and contexts of any session."""
 
     def __init__(self, folder: Path, analyses: Path | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         store = AnalysisStore(analyses or folder / "analyses", 1 << 30)
         self.jobs = Jobs("cpu", 64 << 20, 64 << 20, store)
         self._baton, self._pen = Baton(), Pen(Ledger(folder).path)
