@@ -31,6 +31,7 @@ def main() -> int:
         "--window", action="store_true", help="drive the real window instead (see window/drive.py)"
     )
     parser.add_argument("--pictures", help="with --window: where screenshots go")
+    parser.add_argument("--frames", help="with --window: how many are rendered")
     parser.add_argument("--report", help="with --window: where the times in the main thread go")
     parser.add_argument("rest", nargs="*", help="arguments of pytest, after --")
     given = parser.parse_args()
@@ -97,7 +98,11 @@ def drive(given: argparse.Namespace, folder: Path) -> list[str]:
         "--folder",
         str(folder),
     ]
-    for name, value in (("--pictures", given.pictures), ("--report", given.report)):
+    for name, value in (
+        ("--pictures", given.pictures),
+        ("--report", given.report),
+        ("--frames", given.frames),
+    ):
         line += [name, str(value)] if value else []
     return line
 

@@ -156,6 +156,19 @@ def test_a_bomb_is_refused_by_what_it_declares(tmp_path: Path, monkeypatch: pyte
         sent(tmp_path, lying)
 
 
+def test_a_list_of_millions_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = zipped({"config.ocio": CONFIG, **{f"{n:0100}.cube": b"" for n in range(100)}})
+    monkeypatch.setattr(archive, "COUNT_LIMIT", 20)
+    with pytest.raises(StylebridgeError, match=r"show\.ocio .* is too large") as refused:
+        sent(tmp_path, many)
+    assert refused.value.code == Code.TOO_LARGE
+    monkeypatch.setattr(archive, "TABLE_LIMIT", 100)
+    with pytest.raises(StylebridgeError, match=r"show\.ocio .* is too large"):
+        sent(tmp_path, CONFIG.encode())
+
+
 def test_the_config_is_the_one_named_else_the_environment_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

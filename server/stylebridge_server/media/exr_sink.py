@@ -87,6 +87,10 @@ class ExrSink(Sink):
             )
         self.form = form_of_exr(likes[0])
         self.description = self.form.rpartition(", ")[0]
+        if lossy := _lossy(self._origins):
+            self.left_out.append(
+                f"the compression {lossy} of frames that change: it would alter what was left alone, and they have ZIP"
+            )
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
@@ -292,6 +296,16 @@ def origin_of(like: SourceInfo) -> Origin | None:
         return None
     x0, y0, x1, y1 = found.window
     return found if (x1 - x0, y1 - y0) == (like.width, like.height) else None
+
+
+def _lossy(origins: Sequence[Origin]) -> str:
+    """The compression, by its usual name, of styled parts whose pixels it would change each time; "" for others."""
+    for one in origins:
+        source = read_headers(next(iter(one.files.values())))
+        compression = source.parts[pick(source, one.layer, one.view).part].compression
+        if compression in _LOSSY:
+            return compression.upper()
+    return ""
 
 
 def _moved(box: Box, x: int, y: int) -> Box:

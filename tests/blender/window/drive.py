@@ -23,7 +23,6 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent.parent
 WIDTH, HEIGHT = 1600, 900
-FRAMES = 24
 LIMIT = 600.0
 
 #: Where things are when the sequencer fills the window of Blender 3.4: pixels from the top left.
@@ -123,7 +122,7 @@ class Window:
         self.tool("import", "-window", "root", target)
 
 
-def drive(window: Window, pictures: Path | None) -> dict[str, Any]:
+def drive(window: Window, frames: int, pictures: Path | None) -> dict[str, Any]:
     """The five minutes. Returns what Blender said at the end."""
     window.until("the zip is installed, the strip is there", lambda now: not now["styled"])
     time.sleep(2)
@@ -138,18 +137,21 @@ def drive(window: Window, pictures: Path | None) -> dict[str, Any]:
     window.press(STYLE_THIS_STRIP, "the strip is one that is styled", lambda now: now["styled"])
     window.until("the server runs, and has painted the styles", lambda now: now["thumbnails"] > 5)
     window.click(STYLE)
-    window.keys("Down", "Down", "Down", "Down", "Down", "Down", "Return")
+    window.keys(*["Down"] * 7, "Return")
     window.until("a style is chosen", lambda now: bool(now["style"]), 60)
+    window.double_click(STRENGTH)
+    window.keys("ctrl+a", "0", "period", "2", "5", "Return")
+    window.until("another strength", lambda now: abs(now["strength"] - 0.25) < 1e-6, 60)
     window.over(STRENGTH)
     window.keys("i")
     window.until("a keyframe on the first frame", lambda now: len(now["keys"]) == 1, 60)
     window.over(TIMELINE)
     window.keys("shift+Right")
-    window.until("the playhead at the end", lambda now: now["frame"] == FRAMES, 60)
+    window.until("the playhead at the end", lambda now: now["frame"] == frames, 60)
     window.over(STRENGTH)
     window.double_click(STRENGTH)
-    window.keys("ctrl+a", "0", "period", "2", "5", "Return")
-    window.until("another strength", lambda now: abs(now["strength"] - 0.25) < 1e-6, 60)
+    window.keys("ctrl+a", "1", "Return")
+    window.until("full strength", lambda now: now["strength"] == 1.0, 60)
     window.over(STRENGTH)
     window.keys("i")
     window.until("a keyframe on the last frame", lambda now: len(now["keys"]) == 2, 60)
@@ -168,7 +170,7 @@ def drive(window: Window, pictures: Path | None) -> dict[str, Any]:
     state = window.until("the render is done", lambda now: now["job"]["state"] in ("done", "failed"), 1800)
     assert state["job"]["state"] == "done", state["job"]
     ((_, first, last, _, folder),) = state["made"]
-    assert last - first == FRAMES, state["made"]
+    assert last - first == frames, state["made"]
     assert folder.startswith("//stylebridge/"), folder
     window.click(PREVIEW)
     window.until("the preview is shown", lambda now: now["preview"], 120)
@@ -204,6 +206,7 @@ def main() -> int:
     parser.add_argument("--package", type=Path, required=True, help="the zip for Blender 3.x")
     parser.add_argument("--folder", type=Path, required=True, help="for the file, and what comes back")
     parser.add_argument("--pictures", type=Path, help="where screenshots go")
+    parser.add_argument("--frames", type=int, default=24, help="how many are rendered, at most 96")
     parser.add_argument("--report", type=Path, help="where the longest times in the main thread are written")
     given = parser.parse_args()
     for tool in ("blender", "Xvfb", "xdotool", "import"):
@@ -214,18 +217,19 @@ def main() -> int:
         environment = {
             **os.environ,
             "DISPLAY": display,
+            "HOME": str(given.folder),  # what the file browser shows, and so the pictures
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "STYLEBRIDGE_WINDOW_PACKAGE": str(given.package),
             "STYLEBRIDGE_WINDOW_MOVIE": str(REPOSITORY / "examples" / "shot" / "plate.mp4"),
             "STYLEBRIDGE_WINDOW_SAYS": str(says),
             "STYLEBRIDGE_WINDOW_BLEND": str(given.folder / "shot.blend"),
-            "STYLEBRIDGE_WINDOW_FRAMES": str(FRAMES),
+            "STYLEBRIDGE_WINDOW_FRAMES": str(given.frames),
         }
         line = ["blender", "--factory-startup", "--app-template", "Video_Editing"]
         line += ["--window-geometry", "0", "0", str(WIDTH), str(HEIGHT), "--python", str(HERE / "inside.py")]
         blender = subprocess.Popen(line, env=environment, stdout=log, stderr=log)
         try:
-            state = drive(Window(display, says), given.pictures)
+            state = drive(Window(display, says), given.frames, given.pictures)
         finally:
             blender.terminate()
             blender.wait(30)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -30,7 +31,12 @@ def prepare() -> None:
     scene.render.resolution_x, scene.render.resolution_y = 640, 360
     bpy.ops.wm.save_as_mainfile(filepath=os.environ["STYLEBRIDGE_WINDOW_BLEND"])
     scene = bpy.context.scene
-    strip = module("compat").strips(scene.sequence_editor_create()).new_movie("shot", MOVIE, 2, 1)
+    movie = shutil.copy(MOVIE, Path(bpy.data.filepath).parent)
+    strip = (
+        module("compat")
+        .strips(scene.sequence_editor_create())
+        .new_movie("shot", bpy.path.relpath(movie), 2, 1)
+    )
     scene.sequence_editor.active_strip = strip
     strip.frame_offset_end = strip.frame_duration - int(os.environ["STYLEBRIDGE_WINDOW_FRAMES"])
     scene.frame_end = strip.frame_final_end - 1
