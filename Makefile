@@ -28,13 +28,16 @@ test-long: $(DEV)
 test-python39:
 	sh tests/python39.sh
 
-# The add-on inside real Blenders, against a real server. Arguments of pytest: make test-blender ARGS="-k render".
+# The add-on inside real Blenders, against a real server; "debian" drives the real window too, which needs xvfb, xdotool
+# and imagemagick. Arguments of pytest: make test-blender BLENDER=4.5 ARGS="-k render".
 test-blender: $(DEV) $(foreach version,$(BLENDER),.venv-blender-$(version)/.installed)
 	@set -e; for version in $(BLENDER); do \
 		echo "Blender $$version"; \
 		case $$version in debian) with="--tools .venv-blender-debian" ;; \
 			*) with="--python .venv-blender-$$version/bin/python" ;; esac; \
-		$(BIN)/python tests/blender/run.py --blender $$version $$with --server-python $(BIN)/python -- $(ARGS); \
+		run="$(BIN)/python tests/blender/run.py --blender $$version $$with --server-python $(BIN)/python"; \
+		$$run -- $(ARGS); \
+		case $$version in debian) $$run --window ;; esac; \
 	done
 
 # For a Blender that is installed only the tools of the tests are needed.

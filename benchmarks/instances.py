@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from examples.truth import NAMES, Truth
+from stylebridge.errors import StylebridgeError
 from stylebridge_server import media, segment, temporal
 from stylebridge_server.values import Instance, Prompt, Rgb8
 
@@ -152,7 +153,12 @@ def composites(name: str, folder: Path) -> list[str]:
     """Things cut out of photographs, moved over others; a box on the first frame."""
     js, fs = [], []
     for frames, masks in _composites(folder):
-        store, found, _ = tracked(name, frames, [Prompt("thing", 0, box=box_of(masks[0]))])
+        try:
+            store, found, _ = tracked(name, frames, [Prompt("thing", 0, box=box_of(masks[0]))])
+        except StylebridgeError:  # the box finds nothing
+            js.append(0.0)
+            fs.append(0.0)
+            continue
         pairs = [(store.mask(found[0].id, t), mask) for t, mask in enumerate(masks)]
         js.append(float(np.mean([region(*pair) for pair in pairs])))
         fs.append(float(np.mean([boundary(*pair) for pair in pairs])))
@@ -169,7 +175,7 @@ def composites(name: str, folder: Path) -> list[str]:
 
 def _composites(folder: Path) -> Iterator[tuple[list[Rgb8], list[Mask]]]:
     """Frames and masks: each photograph's largest thing of a fitting size over the next photograph."""
-    names = sorted(path.stem for path in (folder / "images").glob("*.jpg"))
+    names = sorted(path.stem for path in (folder / "instances").glob("*.txt"))
     photographs = {name: _photograph(folder, name) for name in names}
     for place, name in enumerate(names):
         picture, things = photographs[name]

@@ -37,7 +37,8 @@ TAIL = """\
 - Alpha is straight, in ProRes 4444 too.
 - **Colour tags** (primaries, transfer, matrix, range) are the source's; what it leaves unsaid stays unsaid.
   DNxHR says in its pictures that they are BT.709, so they are coded so; FFV1 holds RGB.
-- **Times**: each frame has its source's time, whether the rate is constant or varies.
+- **Times**: each frame has its source's time, whether the rate is constant or varies (`.mkv` and `.webm` count in
+  milliseconds).
 - **Pixel aspect** goes along.
 - **Timecode** moves on to the first frame written. **Chapters** and **subtitles** go along, shifted, where the
   movie can hold them. **HDR10 metadata** (mastering display, light levels) goes into H.264, H.265 and AV1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ settings.load_profile("stylebridge")
 collect_ignore = ["blender"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have networks installed; the tests have those that they install themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STYLEBRIDGE_MODELS", str(tmp_path_factory.mktemp("no-models")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ _VALUES: dict[str, Any] = {
     "last": 0,
     "rate": [24, 1],
     "colour": "srgb",
+    "config": "ocio://cg-config-latest",
     "alpha": "none",
     "points": [[0.5, 0.5]],
     "box": [0.1, 0.1, 0.9, 0.9],
@@ -85,7 +86,7 @@ def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, d
         if kind.inner:
             inner = {one: value(one, its) for one, its in kind.inner.items()}
             return [inner] if kind.kind == "maps" else inner
-        found = values.get(name, _BY_KIND[kind.kind])
+        found = kind.choices[0] if kind.choices else values.get(name, _BY_KIND[kind.kind])
         return ["a" * 64] if kind.kind == "hashes" else found
 
     messages = []
@@ -95,7 +96,9 @@ def real_messages(table: Table, changed: Mapping[str, Any]) -> list[tuple[str, d
         # A shot is opened in one way at a time.
         ways = [name for name in ("path", "pushed", "live") if op == "open_shot" and name in fields]
         for way in ways or [""]:
-            named = {name: one for name, one in whole.items() if name == way or name not in ways}
+            # What is made says its colours itself.
+            apart = ways if way in ("", "path") else [*ways, "colour", "alpha"]
+            named = {name: one for name, one in whole.items() if name == way or name not in apart}
             if "place" in named:  # in place of the second part
                 messages.append((op, {**named, "place": [0, 18]}, None))
                 del named["place"]

@@ -209,6 +209,8 @@ EVENTS: Table = {
     "ping": {},
 }
 
+_ANALYSED = {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps"), "segmenter": _NAME}
+
 #: What results hold at least; a server may say more.
 RESULTS: Table = {
     "share": {"nonce": _NAME},
@@ -216,8 +218,8 @@ RESULTS: Table = {
     "probe": {"files": Field("list")},
     "put": {"hash": _HASH},
     "open_shot": {"shot": _NAME, "info": Field("map")},
-    "analyse": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
-    "add_analysis": {"analysis": _NAME, "cuts": Field("ints"), "instances": Field("maps")},
+    "analyse": _ANALYSED,
+    "add_analysis": _ANALYSED,
     "read_analysis": {"size": _COUNT, "bytes": Field("bytes")},
     "parse_look": {"look": Field("map")},
     "format_look": {"text": Field("text")},

@@ -27,6 +27,12 @@ def main() -> int:
     parser.add_argument("--python", help="a Python that has bpy; without it the `blender` command is run")
     parser.add_argument("--tools", help="a folder with pytest, for a Blender whose Python has none")
     parser.add_argument("--server-python", default=sys.executable, help="the Python that has the server")
+    parser.add_argument(
+        "--window", action="store_true", help="drive the real window instead (see window/drive.py)"
+    )
+    parser.add_argument("--pictures", help="with --window: where screenshots go")
+    parser.add_argument("--frames", help="with --window: how many are rendered")
+    parser.add_argument("--report", help="with --window: where the times in the main thread go")
     parser.add_argument("rest", nargs="*", help="arguments of pytest, after --")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="stylebridge-blender-") as temporary:
@@ -39,6 +45,7 @@ def main() -> int:
             str(addon),
         ]
         subprocess.run(package, check=True, stdout=subprocess.DEVNULL)
+        (folder / "tmp").mkdir()
         environment = {
             **os.environ,
             "STYLEBRIDGE_HOME": str(folder / "home"),
@@ -54,12 +61,15 @@ def main() -> int:
             "BLENDER_USER_SCRIPTS": str(folder / "blender" / "scripts"),
             "PYTHONPATH": os.pathsep.join(str(REPOSITORY / name) for name in ("bridge", "server", "models")),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(folder / "tmp"),  # Blender's own, which stays where a test ends it at once
         }
         if not given.python:  # a Blender with the system's Python looks for it on the PATH
             beside = Path(shutil.which("blender") or "").parent
             environment["PATH"] = os.pathsep.join((str(beside), os.environ["PATH"]))
         try:
-            return subprocess.run(command(given), env=environment, check=False).returncode
+            return subprocess.run(
+                drive(given, folder) if given.window else command(given), env=environment, check=False
+            ).returncode
         finally:
             stop_server(given.server_python, environment)
 
@@ -74,6 +84,29 @@ def command(given: argparse.Namespace) -> list[str]:
             "There is no `blender` here: install it, or name a Python that has bpy with --python."
         )
     return [blender, "--background", "--factory-startup", "--python", inside, "--", *given.rest]
+
+
+def drive(given: argparse.Namespace, folder: Path) -> list[str]:
+    """Builds the zip for 3.x and drives a window in which it is installed."""
+    out, wheels = folder / "packages", REPOSITORY / "build" / "wheels"
+    build = [sys.executable, str(REPOSITORY / "host_plugins/blender/package.py"), "--out", str(out)]
+    subprocess.run([*build, "--wheels", str(wheels), "--only", "linux-x86_64"], check=True)
+    (package,) = out.glob("*-blender3.zip")
+    line = [
+        sys.executable,
+        str(HERE / "window" / "drive.py"),
+        "--package",
+        str(package),
+        "--folder",
+        str(folder),
+    ]
+    for name, value in (
+        ("--pictures", given.pictures),
+        ("--report", given.report),
+        ("--frames", given.frames),
+    ):
+        line += [name, str(value)] if value else []
+    return line
 
 
 def a_python_without_anything(folder: Path) -> Path:

@@ -98,6 +98,22 @@ def test_another_strength_renders_nothing(layered: Any, scene: Any, sb: SimpleNa
     assert {layer: strip.name for layer, strip in made(sb, layered).items()} == before
 
 
+def test_a_changed_strength_is_noticed(layered: Any, scene: Any, sb: SimpleNamespace) -> None:
+    """Blender's own cache of pictures is not told by drivers."""
+    changed = sb.results_layers.changed
+    changed(scene)
+    assert not changed(scene)
+    layered[sb.parameters.key("strength", 1)] = 0.7
+    assert changed(scene) and not changed(scene)
+    layered.keyframe_insert(sb.parameters.path("strength", 1), frame=3)
+    assert changed(scene)
+    (curve,) = sb.compat.fcurves(scene)
+    curve.keyframe_points[0].co[1] = 0.1
+    assert changed(scene)
+    scene.frame_set(9)
+    assert not changed(scene)
+
+
 def test_only_frames_whose_request_changed_are_rendered(
     styled: Any, scene: Any, sb: SimpleNamespace, server: Any
 ) -> None:

@@ -244,6 +244,20 @@ def test_other_strips_are_rendered(scene: Any, sb: SimpleNamespace, movies: dict
         strips.remove(strip)
 
 
+def test_proxies_are_for_looking_only(
+    scene: Any, sb: SimpleNamespace, movies: dict[int, Path], tmp_path: Path
+) -> None:
+    """Blender renders from the originals: so are they styled."""
+    strip = movie_strip(sb, scene, movies[24])
+    strip.use_proxy = True
+    strip.proxy.use_proxy_custom_file = True
+    write_grey(tmp_path / "other.png", 23)
+    strip.proxy.filepath = str(tmp_path / "other.png")
+    plate = sb.plates.plan(scene, strip)
+    assert plate.path == str(movies[24])
+    check(scene, strip, plate, tmp_path)
+
+
 def test_missing_media_are_named(scene: Any, sb: SimpleNamespace, numbered: Path, tmp_path: Path) -> None:
     names = [f"plate_v2.{number}.png" for number in range(1001, 1005)]
     strip = image_strip(sb, scene, numbered, names)

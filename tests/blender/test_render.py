@@ -106,12 +106,14 @@ def test_another_render_gets_a_folder_of_its_own(
 ) -> None:
     assert render(sb, scene, styled).state == "done"
     (first,) = made_of(sb, styled)
-    bytes_before = [file.read_bytes() for file in files_of(first)]
+    before = files_of(first)
+    bytes_before = [file.read_bytes() for file in before]
     styled.stylebridge.layers[0].style = "starry-night"
     assert render(sb, scene, styled).state == "done"
-    folders = {strip.directory for strip in made_of(sb, styled)}
-    assert folders >= {"//stylebridge/plate_v002/"}
-    assert [file.read_bytes() for file in files_of(first)] == bytes_before
+    (again,) = made_of(sb, styled)  # the strip is the same one, with the new files
+    assert again.directory == "//stylebridge/plate_v002/"
+    assert [file.read_bytes() for file in before] == bytes_before
+    assert [file.read_bytes() for file in files_of(again)] != bytes_before
 
 
 def test_a_movie_strip(scene: Any, sb: SimpleNamespace, server: Any, movie: Path) -> None:

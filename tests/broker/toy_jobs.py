@@ -60,7 +60,12 @@ def analyse(context: Context, fields: dict[str, Any]) -> dict[str, Any]:
     for done in range(50):
         context.progress(done + 1, 50, "counting")
         time.sleep(0.01)
-    return {"analysis": "a" * 64, "cuts": [3], "instances": [{"id": 1, "name": "thing:1"}]}
+    return {
+        "analysis": "a" * 64,
+        "cuts": [3],
+        "instances": [{"id": 1, "name": "thing:1"}],
+        "segmenter": "toy",
+    }
 
 
 def hold(context: Context, until: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 from stylebridge import configs
 from stylebridge.configs import config_of, packed
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.colour import Config, archive, encode
+from stylebridge_server.colour import Config, archive, encode, encode_declared
+from stylebridge_server.values import SourceInfo
 
 CONFIG = """ocio_profile_version: 2
 environment: {GRADE: half.cube}
@@ -154,6 +156,19 @@ def test_a_bomb_is_refused_by_what_it_declares(tmp_path: Path, monkeypatch: pyte
         sent(tmp_path, lying)
 
 
+def test_a_list_of_millions_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = zipped({"config.ocio": CONFIG, **{f"{n:0100}.cube": b"" for n in range(100)}})
+    monkeypatch.setattr(archive, "COUNT_LIMIT", 20)
+    with pytest.raises(StylebridgeError, match=r"show\.ocio .* is too large") as refused:
+        sent(tmp_path, many)
+    assert refused.value.code == Code.TOO_LARGE
+    monkeypatch.setattr(archive, "TABLE_LIMIT", 100)
+    with pytest.raises(StylebridgeError, match=r"show\.ocio .* is too large"):
+        sent(tmp_path, CONFIG.encode())
+
+
 def test_the_config_is_the_one_named_else_the_environment_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +200,19 @@ def test_a_config_that_is_not_there_or_too_large_is_said(
 def test_a_built_in_config_that_there_is_not_is_refused(name: str) -> None:
     with pytest.raises(StylebridgeError, match=r"no built-in config .*did you mean 'ocio://"):
         Config.built_in(name)
+
+
+def test_what_a_file_says_of_itself_is_known_whatever_the_config(tmp_path: Path) -> None:
+    show = sent(tmp_path, packed(folder(tmp_path / "show")))
+    info = SourceInfo("sequence", 4, 4, 1, 1, 4, "float16", colour="acescg", alpha="premultiplied")
+    assert encode_declared(info, config=show) == encode("acescg", "premultiplied", 4)
+    assert (
+        encode_declared(replace(info, colour="graded"), "straight", show).id == f"{show.id} graded straight"
+    )
+    with pytest.raises(
+        StylebridgeError, match=r"The source says that its colour space is 'odd'.*with --colour"
+    ):
+        encode_declared(replace(info, colour="odd"))
 
 
 def test_the_config_is_part_of_the_encoding_s_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from media.samples import colours, make_movie, sound_packets
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media import Sink, open_sink, open_source
-from stylebridge_server.media.hdr import Hdr
+from stylebridge_server.media.hdr import Hdr, not_carried, read_hdr
 from stylebridge_server.values import Frame, SourceInfo
 
 MILLISECOND = Fraction(1, 1000)
@@ -147,6 +148,28 @@ def test_subtitles_and_chapters_go_along(tmp_path: Path, ending: str) -> None:
 def test_what_does_not_go_along_is_said(tmp_path: Path) -> None:
     source = movie_with_text(tmp_path / "a.mkv")
     assert copy(source, tmp_path / "b.mp4").left_out == ["1 subtitle stream (subrip)"]
+    with av.open(str(tmp_path / "c.mkv"), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.add_attachment("notes.txt", "text/plain", b"by hand")
+        for picture in colours(3, 64, 48):
+            for stream in streams:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    assert copy(tmp_path / "c.mkv", tmp_path / "d.mkv").left_out == ["1 further video stream", "1 attachment"]
+    heard = make_movie(tmp_path / "e.mp4", count=2, sound=("aac",))
+    assert copy(heard, tmp_path / "e.####.png").left_out == ["the sound, which pictures cannot hold"]
+    assert copy(heard, tmp_path / "f.####.png", sound="none").left_out == []
+
+
+def test_what_pictures_hold_beside_their_pixels_is_named_once() -> None:
+    found = {"A53_CC": b"", "DOVI_METADATA": b"", "DOVI_RPU_BUFFER": b"", "SEI_UNREGISTERED": b""}
+    assert not_carried(found) == ["closed captions", "Dolby Vision metadata"]
+    assert read_hdr({"MASTERING_DISPLAY_METADATA": b"short", "CONTENT_LIGHT_LEVEL": b""}) == Hdr()
+    unsaid = struct.pack("<22i", *[0, 1] * 10, 0, 0)
+    assert read_hdr({"MASTERING_DISPLAY_METADATA": unsaid}) == Hdr()
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -102,14 +103,15 @@ def test_every_compression_in_rows_and_in_tiles(
     part = read_headers(tmp_path / "a.exr").parts[0]
     assert part.compression == compression and (part.tile is not None) == (tile is not None)
     where = slice(30, 34), slice(5, 9)
+    lossy = compression in (*LOSSY, "lj2k")
     with open_source(tmp_path / "a.exr") as source:
         frame = source.read(0)
         for name, styled in (("same", frame), ("new", brightened(frame, where))):
             with open_sink(tmp_path / f"{name}.exr", source.info, 0, 0) as sink:
                 sink.write(styled)
+            assert [one.split()[2] for one in sink.left_out] == ([compression.upper()] if lossy else [])
             assert bits(open_source(tmp_path / f"{name}.exr").read(0).pixels) == bits(styled.pixels)
     assert headers_of(tmp_path / "same.exr") == headers_of(tmp_path / "a.exr")
-    lossy = compression in (*LOSSY, "lj2k")
     changed = ["compression"] if lossy else []
     assert headers_of(tmp_path / "new.exr", changed) == headers_of(tmp_path / "a.exr", changed)
     assert read_headers(tmp_path / "new.exr").parts[0].compression == ("zip" if lossy else compression)
@@ -269,3 +271,49 @@ def test_what_is_said_of_colour_and_alpha(tmp_path: Path) -> None:
         write_exr(tmp_path / "a.exr", [NewPart(planes(pixels, "RGBA"), header=header)])
         info = open_source(tmp_path / "a.exr").info
         assert (info.colour, info.alpha) == (colour, alpha)
+
+
+def test_a_black_gap_has_every_view(tmp_path: Path) -> None:
+    for number in (1, 3):
+        write_stereo(tmp_path / f"a.{number}.exr", seed=number)
+    sources = [open_source(tmp_path / "a.#.exr", view=view, gaps="black") for view in ("left", "right")]
+    with open_sink(tmp_path / "b.#.exr", sources[0].info, 1, 3, views=[one.info for one in sources]) as sink:
+        for number in (1, 2, 3):
+            write_all(sink, [source.read(number) for source in sources])
+    left, right = read_headers(tmp_path / "b.2.exr").parts
+    assert (left.view, right.view, left.data) == ("left", "right", (-4, -3, 44, 33))
+    assert left.display == (0, 0, 40, 30) and left.attributes["stylebridge:gap"].text == "black"
+    assert "timeCode" not in left.attributes
+    assert not any(any(channel) for part in all_of(tmp_path / "b.2.exr") for channel in part.values())
+    assert all_of(tmp_path / "b.3.exr") == all_of(tmp_path / "a.3.exr")
+
+
+def test_several_views_are_not_written_smaller(tmp_path: Path) -> None:
+    write_stereo(tmp_path / "a.exr")
+    likes = [
+        replace(open_source(tmp_path / "a.exr", view=view).info, width=24, height=18)
+        for view in ("left", "right")
+    ]
+    with pytest.raises(StylebridgeError, match="--view"):
+        open_sink(tmp_path / "b.exr", likes[0], 0, 0, views=likes)
+
+
+def test_files_read_and_written_at_the_same_time_are_what_they_are_alone(tmp_path: Path) -> None:
+    """OpenEXR packs with threads of its own, and reading ahead and writing behind add some."""
+    plates = {}
+    for number, compression in enumerate(("zip", "piz", "zips", "htj2k32")):
+        plates[number] = write(
+            tmp_path / f"a.{number}.exr", ramp((300, 200), 4, number), compression=compression
+        )
+
+    def trip(turn: int) -> bool:
+        number = turn % len(plates)
+        with open_source(tmp_path / f"a.{number}.exr") as source:
+            pixels = source.read(0).pixels
+            with open_sink(tmp_path / f"b.{turn}.exr", source.info, 0, 0) as sink:
+                sink.write(Frame(0, np.ascontiguousarray(pixels[::-1])))
+            same = bits(source.read(0).pixels) == bits(plates[number])
+        return same and bits(open_source(tmp_path / f"b.{turn}.exr").read(0).pixels) == bits(pixels[::-1])
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(trip, range(40)))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from media.samples import make_movie
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge.pattern import parse_pattern
-from stylebridge_server.media import open_sink, open_source, save_image
+from stylebridge.pattern import of_view, parse_pattern, views_there
+from stylebridge_server.media import open_sink, open_source, read_notes, save_image
 from stylebridge_server.values import Frame, SourceInfo
 
 plain = st.text("abcXYZ09._- ", max_size=8)
@@ -44,7 +44,8 @@ def test_pattern_takes_only_names_it_would_write(name: str, digits: int) -> None
     pattern = parse_pattern(f"a.{'#' * digits}.png")
     assert pattern is not None
     number = pattern.number(name)
-    assert number is None or pattern.path(number).name == name
+    # A negative number may count its sign as a digit, as C has it.
+    assert number is None or name in (pattern.path(number).name, f"a.{number:0{digits}d}.png")
 
 
 def test_patterns_and_what_is_none() -> None:
@@ -57,6 +58,12 @@ def test_patterns_and_what_is_none() -> None:
         long is not None and long.path(12345).name == "plate.12345.png" and long.number("plate.7.png") is None
     )
     assert str(long) == "plate.####.png"
+    for same in ("plate.@@@@.png", "plate.$F4.png", "plate.%04d.png"):
+        assert parse_pattern(same) == long
+    one = parse_pattern("plate.$F.png")
+    assert one is not None and one.digits == 1
+    for none in ("clip@home.png", "a$Fred.png", "cost$F4x.png"):
+        assert parse_pattern(none) is None
     for bad in ("a.####.b.####.png", "a.%04d.####.png", "a.%099d.png"):
         with pytest.raises(StylebridgeError):
             parse_pattern(bad)
@@ -170,3 +177,56 @@ def test_file_whose_own_name_looks_like_a_pattern(tmp_path: Path) -> None:
     save_image(tmp_path / "take.png", np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "take.png").rename(tmp_path / "take #1.png")
     assert open_source(tmp_path / "take #1.png").info.kind == "still"
+
+
+def test_negative_numbers_in_both_ways_of_writing_them(tmp_path: Path) -> None:
+    for name in ("plate.-0002.png", "plate.-001.png", "plate.0000.png"):
+        save_image(tmp_path / name, np.full((4, 4, 3), len(name), np.uint8))
+    with open_source(tmp_path / "plate.####.png") as source:
+        assert (source.info.first, source.info.last) == (-2, 0)
+        assert [int(frame.pixels[0, 0, 0]) for frame in source.frames()] == [15, 14, 14]
+    save_image(tmp_path / "plate.-0001.png", np.zeros((4, 4, 3), np.uint8))  # where both are there, ours
+    with open_source(tmp_path / "plate.####.png") as source:
+        assert not source.read(-1).pixels.any()
+
+
+@pytest.mark.parametrize("policy", ["hold", "black"])
+def test_gaps_are_stood_for_by_choice_and_never_silently(tmp_path: Path, policy: str) -> None:
+    made = dict(zip((1, 2, 5, 7), write_sequence(tmp_path, range(1, 5)), strict=True))
+    for number in (7, 5):
+        (tmp_path / f"plate.{4 if number == 7 else 3:04}.png").rename(tmp_path / f"plate.{number:04}.png")
+    with open_source(tmp_path / "plate.####.png", gaps=policy) as source:
+        assert source.info.count == 7 and "3-4, 6" in source.gaps
+        for number, held in ((1, 1), (3, 2), (4, 2), (5, 5), (6, 5), (7, 7)):
+            expected = made[held] if policy == "hold" or number in made else made[held] * 0
+            assert np.array_equal(source.read(number).pixels, expected)
+        kept = source.content_hash()
+        with open_sink(tmp_path / "out.####.png", source.info, 2, 4) as sink:
+            for frame in source.frames(2, 4):
+                sink.write(frame)
+    assert read_notes(tmp_path / "out.0002.png")["stylebridge:gaps"] == f"{policy} 3-4"
+    other = open_source(tmp_path / "plate.####.png", gaps="hold" if policy == "black" else "black")
+    assert other.content_hash() != kept
+    (tmp_path / "plate.900000.png").write_bytes((tmp_path / "plate.0001.png").read_bytes())
+    with pytest.raises(StylebridgeError, match="from 1 to 900000 with gaps"):
+        open_source(tmp_path / "plate.####.png", gaps=policy)
+
+
+def test_views_in_names(tmp_path: Path) -> None:
+    for name in (
+        "right/a_right.0001.exr",
+        "left/a_left.0001.exr",
+        "mid/a_mid.0001.exr",
+        "mid/a_left.0002.exr",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "notes.txt").write_bytes(b"x")
+    assert views_there(tmp_path / "%V" / "a_%V.####.exr") == ["left", "right", "mid"]
+    assert views_there(tmp_path / "left" / "a_%V.0001.exr") == ["left"]
+    assert views_there(tmp_path / "%V" / "b.####.exr") == [] == views_there(tmp_path / "none" / "%V.exr")
+    assert of_view("%V/a_%v.####.exr", "right") == "right/a_r.####.exr"
+    (tmp_path / "l.exr").write_bytes(b"x")
+    assert views_there(tmp_path / "%v.exr") == ["left"]
+    with pytest.raises(StylebridgeError, match="several views"):
+        open_source(tmp_path / "%V" / "a_%V.####.exr")

@@ -156,7 +156,7 @@ def test_the_dog_is_held_for_some_frames(shared: Path) -> None:
     store = Mattes((180, 320))
     prompts = [Prompt("dog", 7, box=(0.50, 0.50, 0.75, 0.81))]
     last = len(pictures) - 1
-    segment.load("auto").track(Clip(), [(0, last)], prompts, flow, store, lambda *s: None)
+    segment.load("embedded").track(Clip(), [(0, last)], prompts, flow, store, lambda *s: None)
     areas = [float((store.get(1, t) > 127).mean()) for t in range(last + 1)]
     assert min(areas) > 0.5 * areas[7] and max(areas) < 1.7 * areas[7], areas
     # Brown back of the dog, clicked by hand on three frames; the concrete behind and in front of it.

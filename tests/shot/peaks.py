@@ -2,8 +2,8 @@
 
 DTYPE is a sample type, for RGB in sRGB; with "+alpha" behind it for premultiplied RGBA in ACEScg.
 
-Prints bytes measured and bytes estimated. WHAT is "render", with N layers, or "analyse", with one instance that covers
-most of the picture.
+Prints bytes measured and bytes estimated. WHAT is "render", with N layers, "layers" of the same, "mattes" of N
+instances, or "analyse", with one instance that covers most of the picture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stylebridge_server.shot import footprint
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import AnalysisStore
 from stylebridge_server.shot.cache import Cache
-from stylebridge_server.shot.render import render, resolve
+from stylebridge_server.shot.render import render, render_layer, resolve, shares_of
 from stylebridge_server.shot.shot import Shot
 from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Frame, Instance, Prompt, SourceInfo
@@ -87,7 +87,7 @@ def of_analysis(clip: Clip, store: AnalysisStore) -> tuple[int, int]:
     return peak(work), footprint.of_analysis(clip.info, True)
 
 
-def of_render(clip: Clip, store: AnalysisStore, layers: int, window: int) -> tuple[int, int]:
+def of_render(clip: Clip, store: AnalysisStore, layers: int, window: int, what: str) -> tuple[int, int]:
     info, engine = clip.info, style.load()
     builder = store.builder(info.width, info.height)
     instances = []
@@ -110,8 +110,21 @@ def of_render(clip: Clip, store: AnalysisStore, layers: int, window: int) -> tup
     found = replace(found, shot={**found.shot, "window": window})
     workshop = Workshop(engine, "test", Cache(256 * MEBIBYTE), Cache(512 * MEBIBYTE))
     streams = Streams(shot, analysis.scenes(), workshop)
-    measured = peak(lambda: render(shot, analysis, found, info.last, streams))
+
+    def in_layers() -> None:
+        shares = shares_of(shot, analysis, found, info.last)
+        for one in found.styled:
+            render_layer(shot, found, one, info.last, streams, shares[one], "float16")
+
+    works: dict[str, Callable[[], object]] = {
+        "render": lambda: render(shot, analysis, found, info.last, streams),
+        "layers": in_layers,
+        "mattes": lambda: shares_of(shot, analysis, found, info.last, every=True),
+    }
+    measured = peak(works[what])
     estimated = footprint.of_render(info, **footprint.extent(found, info))
+    if what == "mattes":
+        estimated = footprint.of_mattes(info, len(instances))
     return measured - workshop.results.bytes - workshop.intermediates.bytes, estimated
 
 
@@ -120,10 +133,10 @@ def main() -> None:
     clip = Clip(int(width), int(height), dtype, count=max(4, int(window)))
     with tempfile.TemporaryDirectory() as folder:
         store = AnalysisStore(Path(folder), 1 << 30)
-        if what == "render":
-            print(*of_render(clip, store, int(layers), int(window)))
-        else:
+        if what == "analyse":
             print(*of_analysis(clip, store))
+        else:
+            print(*of_render(clip, store, int(layers), int(window), what))
 
 
 if __name__ == "__main__":

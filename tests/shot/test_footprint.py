@@ -78,6 +78,8 @@ def test_only_layers_that_take_part_count() -> None:
         ("render", 3840, 2160, "uint8", 3, 2),
         ("render", 3840, 2160, "float32+alpha", 2, 2),
         ("render", 7680, 4320, "uint8", 1, 1),
+        ("layers", 1920, 1080, "uint16", 4, 2),
+        ("mattes", 1920, 1080, "uint8", 6, 1),
         ("analyse", 640, 360, "uint8", 1, 1),
         ("analyse", 1920, 1080, "uint16", 1, 1),
         ("analyse", 3840, 2160, "uint8", 1, 1),

@@ -42,7 +42,10 @@ def test_a_link_does_not_lead_a_stranger_out_of_the_folder_given(tmp_path: Path)
     assert jobs.open_shot(context, {"path": str(root / "plate.####.png")})["info"]["first"] == 1
     (root / "linked.0001.png").symlink_to(root / "mine.png")
     (root / "linked.0002.png").symlink_to(tmp_path / "secret.png")
+    (root / "minus.0000.png").symlink_to(root / "mine.png")
+    (root / "minus.-001.png").symlink_to(tmp_path / "secret.png")  # as C writes -1 in four digits
     outside = (
+        root / "minus.####.png",
         tmp_path / "secret.png",
         root / "link.png",
         root / ".." / "secret.png",

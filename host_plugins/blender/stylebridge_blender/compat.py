@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import blf
 import bpy
 
 #: The class of all strips: `Strip` from 4.5 on, `Sequence` before.
@@ -16,6 +17,8 @@ STRIP = getattr(bpy.types, "Strip", None) or bpy.types.Sequence
 
 #: The shader that draws a texture: renamed in 4.0.
 IMAGE_SHADER = "IMAGE" if bpy.app.version >= (4, 0, 0) else "2D_IMAGE"
+#: And the one that draws shapes of one colour.
+COLOUR_SHADER = "UNIFORM_COLOR" if bpy.app.version >= (4, 0, 0) else "2D_UNIFORM_COLOR"
 
 
 def register_class(cls: type) -> None:
@@ -71,6 +74,14 @@ def invalidate(scene: Any) -> None:
     for strip in strips_all(scene.sequence_editor):
         with contextlib.suppress(AttributeError, RuntimeError):
             strip.invalidate_cache("COMPOSITE")
+
+
+def text_size(pixels: int) -> None:
+    """Sets the size of text that is drawn in a region: 3.x wants a resolution with it."""
+    if bpy.app.version >= (4, 0, 0):
+        blf.size(0, pixels)
+    else:
+        blf.size(0, pixels, 72)
 
 
 def draw_progress(layout: Any, part: float, text: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from . import background, compat, preferences, properties
 from .engine import lanes, pump, server
-from .ops import instance_ops, render_ops, server_ops, strip_ops
-from .ui import lists, panels, preview, redraw, thumbnails
+from .ops import instance_ops, point_ops, render_ops, server_ops, strip_ops
+from .results import layers
+from .ui import lists, marks, panels, preview, redraw, thumbnails
 
 _MODULES = (
     preferences,
@@ -13,6 +14,7 @@ _MODULES = (
     server_ops,
     strip_ops,
     instance_ops,
+    point_ops,
     render_ops,
     background,
     lists,
@@ -27,9 +29,11 @@ def register() -> None:
     properties.attach()
     background.attach()
     preview.attach()
+    marks.attach()
     thumbnails.load()
     pump.on_tick(redraw.when_changed)
     pump.on_tick(preview.follow)
+    pump.on_tick(layers.follow)
     pump.start()
     preferences.apply()
 
@@ -40,6 +44,7 @@ def unregister() -> None:
     server.forget()
     pump.stop()
     thumbnails.unload()
+    marks.detach()
     preview.detach()
     background.detach()
     properties.detach()

@@ -135,6 +135,10 @@ def _refuse_others(job: Job) -> None:
             Code.BAD_VALUE,
             "A contact sheet shows flattened frames: leave --layers out for one, or the sheet.",
         )
+    if job.codec is not None:
+        raise StylebridgeError(
+            Code.BAD_VALUE, f"Layers are pictures, and have no codec to choose: leave out {job.codec}."
+        )
     if job.next_version and PLACE in job.target:
         raise StylebridgeError(
             Code.BAD_VALUE,

@@ -24,6 +24,7 @@ from stylebridge_server import style as styles_room
 from stylebridge_server.cli.noise import noise_response
 from stylebridge_server.cli.plot import Line, Panel, draw
 from stylebridge_server.cli.progress import progress
+from stylebridge_server.colour import encode_declared
 from stylebridge_server.shot.shown import as_rgb8
 from stylebridge_server.train.judge import SMALLEST, Judge, Seen, content_distance, style_distance
 from stylebridge_server.values import FlowPair, Rgb8
@@ -257,13 +258,18 @@ def _judge(job: Job, report: Report) -> tuple[Judge | None, Seen | None]:
     return judge, judge.see(_scaled(picture, size))
 
 
+def _seen(source: media.Source, number: int) -> Rgb8:
+    """A frame as a display shows it, whatever the source's colour space."""
+    return as_rgb8(source.read(number), encode_declared(source.info))
+
+
 def _cuts(source: media.Source, pairs: Pairs, step: Callable[[int, str], None]) -> list[int]:
     """The source's cuts: a pair of frames across one says nothing."""
     size = _lines(source.info.width, source.info.height, CUT_LINES)
 
     def pictures() -> Iterator[tuple[int, Rgb8]]:
         for place, (number, _) in enumerate(pairs):
-            yield number, _scaled(as_rgb8(source.read(number)), size)
+            yield number, _scaled(_seen(source, number), size)
             step(place + 1, "cuts")
 
     return temporal.find_cuts(pictures())
@@ -285,8 +291,8 @@ def _over_time(
     for place, (number, other) in enumerate(pairs):
         now = (
             number,
-            _scaled(as_rgb8(source.read(number)), size),
-            _scaled(as_rgb8(styled.read(other)), size),
+            _scaled(_seen(source, number), size),
+            _scaled(_seen(styled, other), size),
         )
         sharp.append([temporal.sharpness(now[1]), temporal.sharpness(now[2])])
         for distance in DISTANCES:
@@ -326,8 +332,8 @@ def _compared(
     size = _lines(source.info.width, source.info.height, DISTANCE_LINES)
     content, style = [], []
     for number, other in pairs:
-        result = judge.see(_scaled(as_rgb8(styled.read(other)), size))
-        content.append(content_distance(result, judge.see(_scaled(as_rgb8(source.read(number)), size))))
+        result = judge.see(_scaled(_seen(styled, other), size))
+        content.append(content_distance(result, judge.see(_scaled(_seen(source, number), size))))
         if painting is not None:
             style.append(style_distance(result, painting))
     report.content = float(np.mean(content))

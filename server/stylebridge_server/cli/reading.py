@@ -10,7 +10,7 @@ from typing import Any
 from stylebridge.client import Shot
 from stylebridge.configs import BUILT_IN, config_of, packed
 from stylebridge_server import media
-from stylebridge_server.colour import Config, Encoding, encode
+from stylebridge_server.colour import Config, Encoding, encode_declared
 from stylebridge_server.values import SourceInfo
 
 
@@ -46,13 +46,14 @@ class Reading:
 
     def encoding(self, shot: Shot) -> Encoding:
         """How this process reads the same pixels, to show them to people."""
-        space, alpha, channels = shot.info["colour"], shot.info["alpha"], shot.info["channels"]
+        names = ("kind", "width", "height", "first", "last", "channels", "dtype", "colour", "alpha")
+        info = SourceInfo(**{name: shot.info[name] for name in names})
         config = config_of(self.config, self.colour)
         if config is None:
-            return encode(space, alpha, channels)
+            return encode_declared(info)
         if config.startswith(BUILT_IN):
-            return encode(space, alpha, channels, Config.built_in(config))
+            return encode_declared(info, config=Config.built_in(config))
         with TemporaryDirectory(prefix="stylebridge-") as folder:
             archive = Path(folder) / "config.ocioz"
             archive.write_bytes(packed(config))
-            return encode(space, alpha, channels, Config.sent(archive, config))
+            return encode_declared(info, config=Config.sent(archive, config))

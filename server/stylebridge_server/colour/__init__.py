@@ -10,8 +10,8 @@ keep        the source's colours under a style
 """
 
 from stylebridge_server.colour.config import Config
-from stylebridge_server.colour.encoding import DISPLAY, Encoding, encode
+from stylebridge_server.colour.encoding import DISPLAY, Encoding, encode, encode_declared
 from stylebridge_server.colour.keep import keep
 from stylebridge_server.colour.working import from_working, to_working
 
-__all__ = ["DISPLAY", "Config", "Encoding", "encode", "from_working", "keep", "to_working"]
+__all__ = ["DISPLAY", "Config", "Encoding", "encode", "encode_declared", "from_working", "keep", "to_working"]

@@ -22,6 +22,8 @@ CONFIG = "config.ocio"
 #: Most bytes of one table: OpenColorIO takes it as a list of numbers, which needs many times its size.
 TABLE_LIMIT = 32 << 20
 _PIECE = 1 << 20
+# What lies at the end of a zip file at most after its list, and bytes of that list for an entry.
+_TAIL, _ENTRY = 22 + (1 << 16), 512
 
 
 class Archive:
@@ -41,6 +43,11 @@ class Archive:
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name
         self._alone = not zipfile.is_zipfile(path)
+        size = path.stat().st_size
+        if size > (TABLE_LIMIT if self._alone else SIZE_LIMIT) or not (self._alone or _listed_briefly(path)):
+            raise StylebridgeError(
+                Code.TOO_LARGE, f"The file {name} ({size >> 20} MiB) is too large for an OpenColorIO config."
+            )
         self._sizes = {CONFIG: path.stat().st_size} if self._alone else self._entries()
         if CONFIG not in self._sizes:
             raise StylebridgeError(
@@ -118,6 +125,19 @@ class Archive:
         return StylebridgeError(
             Code.BAD_VALUE, f"The config {self._name} is a damaged archive ({error}): pack it again."
         )
+
+
+def _listed_briefly(path: Path) -> bool:
+    """Whether the list of entries at the end of a zip file is short enough to be read at all, for it becomes objects of
+    many times its size."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        tail = file.read()
+    # Found as the standard library finds it: at the very end, else where its mark is last.
+    plain = tail[-22:].startswith(b"PK\5\6") and tail.endswith(b"\0\0")
+    at = len(tail) - 22 if plain else tail.rfind(b"PK\5\6")
+    large = tail[max(0, at - 20) : at].startswith(b"PK\6\7")  # a second such list, of 64 bits
+    return at >= 0 and not large and int.from_bytes(tail[at + 12 : at + 16], "little") <= COUNT_LIMIT * _ENTRY
 
 
 class _Proxy(PyOpenColorIO.PyConfigIOProxy):

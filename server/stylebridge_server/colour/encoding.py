@@ -22,7 +22,7 @@ from stylebridge_server.colour.config import USUAL, Config, find
 from stylebridge_server.colour.fill import fill
 from stylebridge_server.colour.working import to_working
 from stylebridge_server.steps import step
-from stylebridge_server.values import Pixels, Plane, Rgb, usual_alpha
+from stylebridge_server.values import Pixels, Plane, Rgb, SourceInfo, usual_alpha
 
 DISPLAY = "srgb"
 # Rows at a time: what is held beside the pictures themselves does not grow with them.
@@ -183,6 +183,30 @@ def encode(
         found, space = find(colour, (config,))
         return Encoding(space, alpha, f"{found.id} {space} {alpha}", found.trip(space))
     return _usual(colour, alpha)
+
+
+def encode_declared(info: SourceInfo, alpha: str | None = None, config: Config | None = None) -> Encoding:
+    """How the pixels of a source are read that says itself in which space they are.
+
+    Args:
+        info: of the source. What the config does not know is looked up in OpenColorIO's own.
+        alpha: in place of the source's; None for that.
+        config: as for `encode`.
+
+    Raises:
+        StylebridgeError: bad_value.
+    """
+    known = config is not None and config.find(info.colour) is not None
+    try:
+        return encode(info.colour, alpha or info.alpha, info.channels, config if known else None)
+    except StylebridgeError as error:
+        if info.colour == DISPLAY or alpha is not None:
+            raise
+        raise StylebridgeError(
+            error.code,
+            f"The source says that its colour space is {info.colour[:60]!r}: say which it is with --colour. "
+            f"{error.message}",
+        ) from None
 
 
 @functools.lru_cache(maxsize=64)

@@ -80,8 +80,17 @@ class ExrSink(Sink):
         writable_place(self._path(first))
         origins = [origin_of(like) for like in likes]
         self._origins = [one for one in origins if one is not None]
+        if len(likes) > 1 and len(self._origins) < len(likes):
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"{target} cannot have several views in another size than theirs; choose one with --view.",
+            )
         self.form = form_of_exr(likes[0])
         self.description = self.form.rpartition(", ")[0]
+        if lossy := _lossy(self._origins):
+            self.left_out.append(
+                f"the compression {lossy} of frames that change: it would alter what was left alone, and they have ZIP"
+            )
         if len(likes) > 1:
             self.description += f", {len(likes)} views"
 
@@ -118,22 +127,25 @@ class ExrSink(Sink):
             if held is not None:
                 self._into_copy(path, frames, held)
                 return
-        self._anew(path, frame)
+        parts = [self._anew(like, one) for like, one in zip(self._likes, frames, strict=True)]
+        write_exr(path, parts)
 
-    # Frames of other sources, and of gaps that are black.
+    # Frames of other sources, of gaps that are black, and those that are smaller than the source's.
 
-    def _anew(self, path: Path, frame: Frame) -> None:
-        like, pixels = self.like, as_floats(frame.pixels, sample_of(self.like))
+    def _anew(self, like: SourceInfo, frame: Frame) -> NewPart:
+        pixels = as_floats(frame.pixels, sample_of(like))
         header: dict[str, Value] = {**header_of(like, frame.number), **self._own(frame.number)}
-        data = display = (0, 0, like.width, like.height)
+        data, view = (0, 0, like.width, like.height), ""
+        display = like.display or data
         if self._origins:
-            x0, y0, x1, y1 = data = self._origins[0].window
-            left, top, right, bottom = like.display or (0, 0, x1 - x0, y1 - y0)
-            display = (left + x0, top + y0, right + x0, bottom + y0)
-            header[f"{OWN}gap"] = "black"
+            origin = self._origins[self._likes.index(like)]
+            (left, top, _, _), view = origin.window, origin.view or ""
+            data, display = _moved(data, left, top), _moved(display, left, top)
+            header = {name: one for name, one in header.items() if name not in _OF_ONE_FRAME}
+            header |= {f"{OWN}gap": "black", **({"view": view} if view else {})}
         names = _NAMES[pixels.shape[2]]
         channels = {name: pixels[..., place] for place, name in enumerate(names)}
-        write_exr(path, [NewPart(channels, data, display, header)])
+        return NewPart(channels, data, display, header, f"rgba.{view}" if view else "")
 
     # Frames of OpenEXR sources.
 
@@ -284,6 +296,20 @@ def origin_of(like: SourceInfo) -> Origin | None:
         return None
     x0, y0, x1, y1 = found.window
     return found if (x1 - x0, y1 - y0) == (like.width, like.height) else None
+
+
+def _lossy(origins: Sequence[Origin]) -> str:
+    """The compression, by its usual name, of styled parts whose pixels it would change each time; "" for others."""
+    for one in origins:
+        source = read_headers(next(iter(one.files.values())))
+        compression = source.parts[pick(source, one.layer, one.view).part].compression
+        if compression in _LOSSY:
+            return compression.upper()
+    return ""
+
+
+def _moved(box: Box, x: int, y: int) -> Box:
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
 def _cropped(pixels: Pixels, window: Box, data: Box) -> Pixels:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import shutil
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -119,11 +122,17 @@ class NewExr:
         """Chunks of pixels, as `write_chunks` takes them, for the part of that number (None for the only one)."""
         packed = PartFile(self._path.with_name(f"{self._path.name}.pixels"))
         self._stack.callback(packed.discard)
-        write_chunks(packed.path, channels, pixels, data, compression, tile)
-        made = read_headers(packed.path, str(self._path))
-        file = self._stack.enter_context(packed.path.open("rb"))
         lead = b"" if number is None else struct.pack("<i", number)
-        return [Chunk(file, place, made.length(file, 0, place), lead) for place in made.places(file)[0]]
+        try:
+            write_chunks(packed.path, channels, pixels, data, compression, tile)
+            made = read_headers(packed.path, str(self._path))
+            file = self._stack.enter_context(packed.path.open("rb"))
+            return [Chunk(file, place, made.length(file, 0, place), lead) for place in made.places(file)[0]]
+        except StylebridgeError as error:
+            # Of a full disk OpenEXR says nothing, and it may not even fail.
+            if shutil.disk_usage(packed.path.parent).free < pixels.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+            raise StylebridgeError(Code.NOT_WRITABLE, error.message) from error
 
     def write(
         self, headers: Sequence[Mapping[str, Attribute]], multiple: bool, chunks: Sequence[Sequence[Chunk]]

@@ -18,6 +18,7 @@ POLICIES = ("error", "hold", "black")
 
 NOTE = f"{OWN}gaps"
 _LISTED = 6
+_MOST = 100_000
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,14 @@ def find_gaps(pattern: Pattern, files: Mapping[int, Path], policy: str) -> Gaps:
     missing = tuple(
         (before + 1, after - 1) for before, after in itertools.pairwise(there) if after != before + 1
     )
+    first, last = there[0], there[-1]
+    if missing and policy != "error" and last - first >= _MOST:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"{pattern} runs from {first} to {last} with gaps, and at most {_MOST} frames are made of such: move what "
+            "does not belong to it.",
+        )
     if missing and policy == "error":
-        first, last = there[0], there[-1]
         raise StylebridgeError(
             Code.NOT_FOUND,
             f"{pattern} lacks frame {missing[0][0]} (it runs from {first} to {last}); "

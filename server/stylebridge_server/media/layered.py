@@ -20,6 +20,7 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, parse_pattern
 from stylebridge_server.media import cryptomatte
 from stylebridge_server.media.exr_file import Attribute, Box, Value, read_headers
+from stylebridge_server.media.exr_layers import pick
 from stylebridge_server.media.exr_sink import as_floats, header_of, origin_of, sample_of
 from stylebridge_server.media.exr_write import NewPart, write_exr
 from stylebridge_server.media.files import writable_place
@@ -168,7 +169,9 @@ class LayeredExr:
         held = None if self._origin is None else self._origin.gaps.held(number)
         if self._origin is None or held is None:
             return header_of(self._like, number)
-        found: dict[str, Attribute] = dict(read_headers(self._origin.files[held]).parts[0].attributes)
+        file = read_headers(self._origin.files[held])
+        part = file.parts[pick(file, self._origin.layer, self._origin.view).part]
+        found: dict[str, Attribute] = dict(part.attributes)
         # Of channels that are not in this file.
         return {
             name: value

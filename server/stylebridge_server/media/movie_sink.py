@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -99,6 +100,7 @@ class MovieSink(Sink):
 
     def _video_stream(self) -> Any:
         encoding, like = self._encoding, self.like
+        os.environ.setdefault("SVT_LOG", "1")  # errors alone: SVT-AV1 writes to the terminal by itself
         options: dict[str, str] | None = encoding.options
         hdr = like.tags.get("hdr", Hdr())
         if hdr != Hdr():

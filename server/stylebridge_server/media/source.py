@@ -10,7 +10,7 @@ from stylebridge.pattern import Pattern, names_views, of_view, parse_pattern
 from stylebridge.wording import suggestion
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.codecs import MOVIES
-from stylebridge_server.media.companions import COPY, SOUNDS
+from stylebridge_server.media.companions import COPY, NONE, SOUNDS
 from stylebridge_server.media.encoding import choose_encoding
 from stylebridge_server.media.exr_sink import ExrSink, form_of_exr
 from stylebridge_server.media.exr_source import ExrSource
@@ -107,9 +107,7 @@ def open_sink(
         raise StylebridgeError(
             Code.BAD_VALUE, f"{path.name} is no movie, and has no codec to choose: leave out {codec}."
         )
-    if extension == ".exr":
-        return ExrSink(pattern or path, views or (like,), first, last, metadata or {})
-    if extension not in WRITTEN:
+    if extension not in (*WRITTEN, ".exr"):
         raise StylebridgeError(
             Code.BAD_VALUE,
             f"{path.name} has an ending that cannot be written; movies are {', '.join(MOVIES)}, "
@@ -117,7 +115,15 @@ def open_sink(
         )
     if lossless and extension in (".jpg", ".jpeg"):
         raise StylebridgeError(Code.BAD_VALUE, f"{path.name} cannot be lossless: write PNG or TIFF.")
-    return PictureSink(pattern or path, like, first, last, metadata or {})
+    target, notes = pattern or path, metadata or {}
+    sink = (
+        ExrSink(target, views or (like,), first, last, notes)
+        if extension == ".exr"
+        else PictureSink(target, like, first, last, notes)
+    )
+    if like.sound and sound_from is not None and sound != NONE:
+        sink.left_out.append("the sound, which pictures cannot hold")
+    return sink
 
 
 def form_of(path: str | Path, like: SourceInfo, codec: str | None = None) -> str:

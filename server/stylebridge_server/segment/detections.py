@@ -16,7 +16,7 @@ from stylebridge_server.segment.planes import plane, signed_distance
 from stylebridge_server.values import Plane, Prompt, Rgb8
 
 EVERY = 12  # usual frames from one look to the next
-LEAST = 0.0008  # share of the picture that a find must cover
+LEAST = 0.0015  # share of the picture that a find must cover
 THING = "thing"
 _BAND = 4.0  # working pixels by which a network's edge may be off
 _REACH = 12  # pixels around a find in which its edge is cut anew

@@ -30,6 +30,8 @@ _CORRECTS = 0.5  # overlap from which a find of a class, which may be two things
 _MISSES = 2  # looks in a row that may find nothing of an instance before it is let go
 _SURE = 0.9  # score at which one look is enough
 _ALIKE = 0.8  # likeness of colours at which a thing that was let go is back
+_HERE = 0.5  # and at which it is, where it was seen just before
+_JUST = 3  # looks that are just before
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Track:
         best: the highest of them.
         misses: looks since it was found.
         colours: as they were when it was let go.
+        place, area: centre (x, y) and size of where the network found it last, working pixels.
     """
 
     seen: list[int] = field(default_factory=list)
@@ -49,6 +52,8 @@ class Track:
     best: float = 0.0
     misses: int = 0
     colours: Palette | None = None
+    place: tuple[float, float] = (0.0, 0.0)
+    area: float = 0.0
 
     @property
     def label(self) -> str:
@@ -59,6 +64,7 @@ class Track:
         self.seen.append(number)
         self.votes[one.label] = self.votes.get(one.label, 0.0) + one.score
         self.best, self.misses = max(self.best, one.score), 0
+        self.place, self.area = _centre(one.mask), float(one.mask.sum())
 
 
 class Scout:
@@ -130,7 +136,7 @@ class Scout:
                 self._let_go(i, here)
         free.sort(key=lambda one: -float(one.mask.sum()))
         for one in free[: max(MOST - len(self._followed), 0)]:
-            i = self._again(one, small) or len(self.tracks) + 1
+            i = self._again(number, one, small) or len(self.tracks) + 1
             self.tracks.setdefault(i, Track()).find(number, one)
             self._followed.add(i)
             self._key(number, i, one.mask, here)
@@ -192,13 +198,22 @@ class Scout:
         nearest = np.stack([signed_distance(here[i]) for i in inside]).argmax(axis=0)
         return [Detection(plane(one.mask * (nearest == k)), one.label, one.score) for k in range(len(inside))]
 
-    def _again(self, one: Detection, small: Rgb8) -> int | None:
-        """The instance that was let go and is back, by its class and its colours."""
+    def _again(self, number: int, one: Detection, small: Rgb8) -> int | None:
+        """The instance that was let go and is back, by its class, its colours and where it was."""
         lab = to_lab(small)
-        best, best_score = None, _ALIKE
+        best, best_score = None, 0.0
         for i, track in self.tracks.items():
-            if i not in self._followed and track.colours is not None and one.label in track.votes:
-                alike = track.colours.likeness(lab, one.mask)
-                if alike > best_score:
-                    best, best_score = i, alike
+            if i in self._followed or track.colours is None or one.label not in track.votes:
+                continue
+            alike = track.colours.likeness(lab, one.mask)
+            away = np.hypot(*np.subtract(_centre(one.mask), track.place))
+            just = number - track.seen[-1] <= _JUST * self._finder.every
+            here = just and away < 1.5 * np.sqrt(max(track.area, float(one.mask.sum())))
+            if alike > (_HERE if here else _ALIKE) and alike > best_score:
+                best, best_score = i, alike
         return best
+
+
+def _centre(mask: Plane) -> tuple[float, float]:
+    rows, columns = np.nonzero(mask)
+    return float(columns.mean()), float(rows.mean())

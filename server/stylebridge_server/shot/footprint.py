@@ -56,14 +56,28 @@ def of_render(
     # styled picture; then those of the layer at hand.
     pixels = full * (_FLOAT_RGB * 2 + layers * (_FLOAT_RGB + 2 * _FLOAT + 1) + 2 * _FLOAT_RGB)
     if info.colour != DISPLAY or info.alpha != "none" or info.dtype.startswith("float"):
-        # What is seen of the frame at hand, kept, and of one that is being read: itself, what is known of it, and the
-        # pyramid that fills it.
-        pixels += full * (_FLOAT_RGB + 7 * _FLOAT_RGB)
+        # What is seen of the frame at hand and of another, kept, and of one that is being read: itself, what is known
+        # of it, and the pyramid that fills it.
+        pixels += full * (2 * _FLOAT_RGB + 6 * _FLOAT_RGB)
     networks = [math.prod(style.network_size(info.height, info.width, stroke)) for stroke in strokes]
     # For each frame of the window its plate, flow both ways with validity, path, weight and styled picture.
     followed = max(networks) * (_FLOAT_RGB * 2 + 24 + 12) * window + sum(networks) * 8 * _FLOAT_RGB
     painting = max(networks) * 700 if whole else 0
     return source + pixels + followed + painting + _NETWORK
+
+
+def of_mattes(info: SourceInfo, instances: int, scale: int = 1) -> Bytes:
+    """The mattes of any number of frames of a shot.
+
+    Args:
+        info: of the shot.
+        instances: that the analysis has.
+        scale: of a proxy.
+    """
+    full = info.width * info.height
+    # Of each its matte and its share; then one matte as it is unpacked, shaped, and as it goes out.
+    planes = (full // scale**2 + info.width + info.height) * (2 * instances + 6) * _FLOAT
+    return _source(info) + planes + full * (2 * _FLOAT + 2)
 
 
 def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:

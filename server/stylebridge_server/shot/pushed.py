@@ -51,7 +51,7 @@ class PushedShot(Shown):
         check_cancelled: Callable[[], None],
         encoding: colour.Encoding | None = None,
     ) -> None:
-        self.encoding = encoding or colour.encode(info.colour, info.alpha, info.channels)
+        self.encoding = encoding or colour.encode_declared(info)
         self.info = replace(info, colour=self.encoding.colour, alpha=self.encoding.alpha)
         self._hashes = hashes
         self._shape = (info.height, info.width, info.channels)
@@ -158,7 +158,7 @@ class LiveShot(Shown):
     KEPT = 64  # more than the longest window
 
     def __init__(self, info: SourceInfo, name: str, encoding: colour.Encoding | None = None) -> None:
-        self.encoding = encoding or colour.encode(info.colour, info.alpha, info.channels)
+        self.encoding = encoding or colour.encode_declared(info)
         self.info = replace(info, colour=self.encoding.colour, alpha=self.encoding.alpha)
         nbytes = math.prod(self._shape) * np.dtype(info.dtype).itemsize
         if nbytes * self.KEPT > LIVE_LIMIT:

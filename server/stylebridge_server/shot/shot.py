@@ -49,7 +49,7 @@ class Shot(Shown):
         self._recent: OrderedDict[int, Frame] = OrderedDict()
         said = source.info
         try:
-            self.encoding = encoding or colour.encode(said.colour, said.alpha, said.channels)
+            self.encoding = encoding or colour.encode_declared(said)
             self.info = replace(said, colour=self.encoding.colour, alpha=self.encoding.alpha)
             read_as = [] if self.encoding.id is None else [self.encoding.id]
             self.id = key("shot", source.content_hash(), said.first, said.last, *read_as)

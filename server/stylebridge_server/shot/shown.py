@@ -16,7 +16,9 @@ class Shown:
     """
 
     encoding: colour.Encoding
-    _last: tuple[str, Rgb] | None = None
+    #: Pictures kept: the frame at hand, and the one that the window has reached.
+    SHOWN = 2
+    _shown: tuple[tuple[str, Rgb], ...] = ()
 
     def read(self, number: int) -> Frame:
         """The frame as it is."""
@@ -35,10 +37,12 @@ class Shown:
         if self.encoding.id is None:
             return self.encoding.display(self.read(number).pixels)
         name = self.content(number)
-        if self._last is None or self._last[0] != name:
-            self._last = None  # before the next one is made: two of them are never held
-            self._last = name, self.encoding.display(self.read(number).pixels)
-        return self._last[1]
+        for kept, picture in self._shown:
+            if kept == name:
+                return picture
+        self._shown = self._shown[-(self.SHOWN - 1) :]  # before the next one is made
+        self._shown += ((name, self.encoding.display(self.read(number).pixels)),)
+        return self._shown[-1][1]
 
     def display8(self, frame: Frame) -> Rgb8:
         """The same in 8 bits, of a frame that was read: what analyses look at."""

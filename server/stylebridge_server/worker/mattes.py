@@ -134,7 +134,7 @@ def _files(context: Context, path: str, stack: contextlib.ExitStack) -> _Found:
     if pattern is None:
         found.single = Path(path)
         return found
-    found.by_number = {number: pattern.path(number) for number in pattern.numbers()}
+    found.by_number = pattern.files()
     if not found.by_number:
         raise StylebridgeError(
             Code.NOT_FOUND, f"There is no file that fits {path}; check its name and folder."

@@ -11,7 +11,7 @@ from stylebridge.look import Look
 from stylebridge.protocol import FLAT, LAYERS, MATTES
 from stylebridge_server import composite, steps
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
-from stylebridge_server.shot.footprint import extent, of_render
+from stylebridge_server.shot.footprint import Estimate, extent, of_mattes, of_render
 from stylebridge_server.shot.proxy import Proxy
 from stylebridge_server.shot.pushed import LIVE_LAST
 from stylebridge_server.shot.render import Resolved, render, render_layer, resolve, shares_of
@@ -54,7 +54,10 @@ class Rendering:
         analysis = self._analysis(shot, request)
         look = self._look(context, request, shot, analysis)
         scale = request.get("scale") or 1
-        self._memory.admit("Styling", shot.info, partial(of_render, scale=scale, **extent(look, shot.info)))
+        estimate: Estimate = partial(of_render, scale=scale, **extent(look, shot.info))
+        if request.get("output") == MATTES:
+            estimate = partial(of_mattes, instances=len(analysis.instances) if analysis else 0, scale=scale)
+        self._memory.admit("Styling", shot.info, estimate)
         seen = shot if scale == 1 else Proxy(shot, scale)
         streams = self._streams_of(seen, shot.id, scale, analysis)
         numbers = request["frames"]

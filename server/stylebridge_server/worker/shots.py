@@ -178,9 +178,9 @@ def _config(context: Context, named: str | None) -> colour.Config | None:
 def _encoding(info: SourceInfo, said: Mapping[str, Any], config: colour.Config | None) -> colour.Encoding:
     """How the pixels are read: as the client says, else as the source does."""
     space, alpha = said.get("colour"), said.get("alpha")
-    return colour.encode(
-        info.colour if space is None else space, info.alpha if alpha is None else alpha, info.channels, config
-    )
+    if space is None:
+        return colour.encode_declared(info, alpha, config)
+    return colour.encode(space, info.alpha if alpha is None else alpha, info.channels, config)
 
 
 def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:

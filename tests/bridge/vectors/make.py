@@ -100,6 +100,18 @@ def messages() -> list[dict[str, Any]]:
         message("requests", 7, "open_shot", {"path": "/plates/plate.####.png", "files": name}),
         message(
             "requests",
+            7,
+            "open_shot",
+            {
+                "path": "/plates/plate.exr",
+                "colour": "acescg",
+                "alpha": "premultiplied",
+                "config": "/show/config.ocio",
+                "files": {"/show/config.ocio": {"hash": name, "size": 3}},
+            },
+        ),
+        message(
+            "requests",
             8,
             "open_shot",
             {"pushed": {"first": 1001, "last": 1002, "frames": [name, name], **made}},

@@ -3,8 +3,8 @@
     blender -b --python child.py -- JOB.json        # or, where Blender is a Python module: python child.py JOB.json
 
 It speaks to its parent in lines on stdout that begin with `MARK`, each with a JSON object: {"frame": n, "opaque": bool}
-for each file that is whole, {"error": sentence} before it gives up. It ends when its stdin does: a parent that dies
-leaves no renderer behind.
+for each file that is whole (opaque as long as all were), {"error": sentence} before it gives up. It ends when its stdin
+does: a parent that dies leaves no renderer behind.
 """
 
 from __future__ import annotations
@@ -200,13 +200,14 @@ def run(job):
     window = bpy.context.window_manager.windows[0] if bpy.context.window_manager.windows else None
     if window is not None:
         window.scene = scene
+    opaque = True  # until a picture is not, which settles it for the plate
     for number, part, target in job["frames"]:
         scene.frame_set(job["origin"] + number)
         scene.render.filepath = part
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not Path(part).is_file():
             raise OSError(f"Blender wrote no picture for frame {scene.frame_current}.")
-        opaque = is_opaque(part)
+        opaque = opaque and is_opaque(part)
         Path(part).replace(target)
         say(frame=number, opaque=opaque)
 

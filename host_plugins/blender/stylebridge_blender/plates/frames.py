@@ -29,15 +29,14 @@ def visible(strip: Any) -> range:
     return range(int(strip.frame_final_start), int(strip.frame_final_end))
 
 
-def index(strip: Any, frame: int) -> int:
-    """Which frame of its media, counted from 0 with those that were cut off, a strip shows at a timeline frame.
-
-    Beyond its ends the first and the last frame are held.
+def indexing(strip: Any) -> Callable[[int], int]:
+    """Gives for a timeline frame which frame of its media a strip then shows, counted from 0 with those that were cut
+    off. Beyond its ends the first and the last frame are held.
     """
-    place = min(max(frame - start(strip), 0), strip.frame_duration - 1)
+    begin, last, cut_off = start(strip), strip.frame_duration - 1, int(strip.animation_offset_start)
     if strip.type == "MOVIE" and strip.use_reverse_frames:
-        place = strip.frame_duration - 1 - place
-    return int(strip.animation_offset_start) + place
+        return lambda frame: cut_off + last - min(max(frame - begin, 0), last)
+    return lambda frame: cut_off + min(max(frame - begin, 0), last)
 
 
 def first_number(strip: Any) -> int:
@@ -56,8 +55,8 @@ def numbering(scene: Any, strip: Any) -> Callable[[int], int]:
         return lambda frame: frame - begin
     if strip.type == "IMAGE" and len(set(media.names_of(strip))) == 1:
         return lambda frame: 0
-    first = first_number(strip)
-    return lambda frame: first + index(strip, frame)
+    first, index = first_number(strip), indexing(strip)
+    return lambda frame: first + index(frame)
 
 
 def has_numbers(scene: Any, strip: Any) -> bool:

@@ -53,6 +53,8 @@ def only(strip: Any, plate: Plate, frame: int) -> Plate:
     assert plate.work is not None
     number = dict(plate.frames)[frame]
     work = dataclasses.replace(plate.work, first=number, last=number, blend="")
+    if not work.reuse:
+        work.key += f"-{uuid.uuid4().hex[:8]}"  # each look at a scene is another picture
     if work.lacking():
         work.take_copy(_save_copy(strip))
     return dataclasses.replace(plate, frames=[(frame, number)], path=str(work.wanted), work=work)

@@ -38,6 +38,7 @@ def insert(order: Order, written: Written) -> Generator[None, None, str]:
         strip = there.pop(layer, None)
         if strip is None:
             strip = _new(scene, source, below, _name(source, layer), written.folder, names, first)
+            yield
         yield from fill(strip, written.folder, names, first)
         with compat.quiet(scene.sequence_editor):
             _dress(scene, source, strip, layer, order)
@@ -47,7 +48,9 @@ def insert(order: Order, written: Written) -> Generator[None, None, str]:
         strip.mute = True
     hidden = order.output != LAYERS and looks_alike.hide(source, order)
     compat.invalidate(scene)
+    yield
     undo_point("Stylebridge render")
+    yield
     return _sentence(source, order, written, hidden)
 
 

@@ -126,6 +126,12 @@ class STYLEBRIDGE_PT_instances(_StripPanel):
     def show(self, context: Any) -> None:
         settings = strips.source(context).stylebridge
         self.layout.prop(settings, "segmenter")
+        self.layout.operator("stylebridge.point", icon="RESTRICT_SELECT_OFF")
+        for name in dict.fromkeys(prompt.name for prompt in settings.prompts):
+            row = self.layout.row(align=True)
+            row.label(text=name, icon="DOT")
+            row.operator("stylebridge.point", text="", icon="ADD").name = name
+            row.operator("stylebridge.forget_prompts", text="", icon="X").name = name
         row = self.layout.row(align=True)
         row.operator("stylebridge.find_instances", icon="VIEWZOOM")
         if len(settings.layers) > 1:

@@ -79,7 +79,7 @@ def _run(job: Job) -> Outcome:
         if job.check:
             existing = Existing(job.target, first, last)
             with progress(job.quiet) as report, _connect(job) as client:
-                asked = _ask(job, client, like, (), range(first, last + 1), report)
+                asked = _ask(job, client, like, views[1:], range(first, last + 1), report)
                 return check(job.target, existing, asked.record, first, last, report)
         if job.next_version:
             job = replace(job, target=str(versions.following(Path(job.target))))
@@ -143,6 +143,10 @@ def _ask(
     others = [_analysed(job, client, view, report) for view in beside]
     form = media.form_of(job.target, like, job.codec)
     request = stamp.of(client, shot, analysis, job.look, scale=job.scale, form=form)
+    for other, seen in others:  # a file of several views depends on all of them
+        request = replace(
+            request, shot=f"{request.shot} {other.id}", analysis=f"{request.analysis} {seen.id}"
+        )
     return Asked(client, shot, analysis, others, stamp.Record.of(request, frames))
 
 
