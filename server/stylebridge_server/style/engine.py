@@ -24,7 +24,7 @@ from torch import Tensor
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import network, registry
-from stylebridge_models.fitting import FITTING_SIDE, Fitting
+from stylebridge_models.fitting import CRISP, FITTING_SIDE, Fitting
 from stylebridge_server.steps import step
 from stylebridge_server.values import Rgb, Tile
 
@@ -101,7 +101,7 @@ class Engine:
         """The styles that ship, by name."""
         return dict(self._presets)
 
-    def code(self, image: NDArray[Any]) -> FloatVector:
+    def code(self, image: NDArray[Any], crisp: float = CRISP) -> FloatVector:
         """The code (137,) of any style picture: (H, W) or (H, W, C), integers or floats, grey or colour.
 
         Takes seconds: see `stylebridge_models.fitting`. Made on the CPU whatever the device, so that it is the same.
@@ -111,7 +111,7 @@ class Engine:
             self._fitting = Fitting(own)
         rgb = pixels.to_rgb(image)
         small, large = (_channels_first(pixels.shrunk(rgb, n)) for n in (network.STYLE_SIDE, FITTING_SIDE))
-        return self._fitting.code(small, large, step)[0].numpy()
+        return self._fitting.code(small, large, step, crisp)[0].numpy()
 
     @torch.inference_mode()
     def features(self, rgb: Rgb) -> Features:
