@@ -74,3 +74,27 @@ def test_what_is_pointed_at_stays_on_the_thing(
     assert prompts.target(strip) == "thing 1"  # what is pointed at now corrects it
     prompts.forget(strip, "thing 1")
     assert not len(strip.stylebridge.prompts)
+
+
+def test_instances_are_shown_where_they_are(
+    image_strip: Any, scene: Any, sb: SimpleNamespace, server: Any
+) -> None:
+    strip = image_strip
+    sb.strips.begin(strip).segmenter = "embedded"
+    prompt(strip, "square", 1003, (0.2, 0.2, 0.58, 0.8))
+    assert sb.ops_instance_ops.start(scene, strip).state == "done"
+    strip.stylebridge.layers[1].colour = (1.0, 0.5, 0.25)
+    scene.frame_set(5)
+    uid, analysis = strip.stylebridge.uid, strip.stylebridge.analysis
+    job = sb.ui_overlay._job(scene, strip, (uid, 5, analysis, strip.frame_start))
+    seen = []
+    job.finish = lambda made: seen.append(made) or ""
+    sb.engine_lanes.submit(job, "preview")
+    assert job.state == "done", job.message
+    (made,) = seen
+    assert (made.width, made.height) == (96, 64)
+    x, y = made.places[1]  # the square reaches from 24 to 54 of 96, and 16 to 48 of 64
+    assert x == pytest.approx(39 / 96, abs=0.03) and y == pytest.approx(0.5, abs=0.03)
+    middle = ((64 - 1 - 32) * 96 + 39) * 4
+    assert list(made.samples[middle : middle + 4]) == pytest.approx([1.0, 0.5, 0.25, 0.55], abs=0.02)
+    assert made.samples[3] == 0.0

@@ -6,7 +6,7 @@ from . import background, compat, preferences, properties
 from .engine import lanes, pump, server
 from .ops import instance_ops, point_ops, render_ops, server_ops, strip_ops
 from .results import layers
-from .ui import lists, marks, panels, preview, redraw, thumbnails
+from .ui import lists, marks, overlay, panels, preview, redraw, thumbnails
 
 _MODULES = (
     preferences,
@@ -29,10 +29,12 @@ def register() -> None:
     properties.attach()
     background.attach()
     preview.attach()
+    overlay.attach()
     marks.attach()
     thumbnails.load()
     pump.on_tick(redraw.when_changed)
     pump.on_tick(preview.follow)
+    pump.on_tick(overlay.follow)
     pump.on_tick(layers.follow)
     pump.start()
     preferences.apply()
@@ -45,6 +47,7 @@ def unregister() -> None:
     pump.stop()
     thumbnails.unload()
     marks.detach()
+    overlay.detach()
     preview.detach()
     background.detach()
     properties.detach()

@@ -33,8 +33,8 @@ STYLE_THIS_STRIP = (1440, 165)
 STYLE = (1440, 275)
 STRENGTH = (1476, 327)
 PREVIEW = (1380, 510)
-RENDER = (1440, 746)
-CANCEL = (1440, 772)
+RENDER = (1440, 772)
+CANCEL = (1440, 798)
 
 
 class Window:
@@ -212,17 +212,18 @@ def main() -> int:
     for tool in ("blender", "Xvfb", "xdotool", "import"):
         if shutil.which(tool) is None:
             raise SystemExit(f"There is no `{tool}` here: install blender, xvfb, xdotool and imagemagick.")
-    says = given.folder / "says.json"
+    says, project = given.folder / "says.json", given.folder / "project"
+    project.mkdir()
     with screen(given.folder) as display, (given.folder / "blender.log").open("wb") as log:
         environment = {
             **os.environ,
             "DISPLAY": display,
-            "HOME": str(given.folder),  # what the file browser shows, and so the pictures
+            "HOME": str(project),  # what the file browser shows, and so the pictures
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "STYLEBRIDGE_WINDOW_PACKAGE": str(given.package),
             "STYLEBRIDGE_WINDOW_MOVIE": str(REPOSITORY / "examples" / "shot" / "plate.mp4"),
             "STYLEBRIDGE_WINDOW_SAYS": str(says),
-            "STYLEBRIDGE_WINDOW_BLEND": str(given.folder / "shot.blend"),
+            "STYLEBRIDGE_WINDOW_BLEND": str(project / "shot.blend"),
             "STYLEBRIDGE_WINDOW_FRAMES": str(given.frames),
         }
         line = ["blender", "--factory-startup", "--app-template", "Video_Editing"]
@@ -233,12 +234,21 @@ def main() -> int:
         finally:
             blender.terminate()
             blender.wait(30)
-    longest = dict(sorted(state["longest"].items(), key=lambda one: -one[1]))
-    print("Longest times in the main thread, in ms:")
-    for name, seconds in longest.items():
-        print(f"  {seconds * 1000:7.1f}  {name}")
+    rows = [
+        {
+            "callback": name,
+            "longest_ms": round(seconds * 1000, 1),
+            "processor_ms": round(state["busiest"][name] * 1000, 1),
+        }
+        for name, seconds in sorted(state["longest"].items(), key=lambda one: -one[1])
+    ]
+    print("Longest times in the main thread, and most processor time, in ms:")
+    for row in rows:
+        print(f"  {row['longest_ms']:7} {row['processor_ms']:7}  {row['callback']}")
     if given.report:
-        given.report.write_text(json.dumps(longest, indent=1) + "\n", "utf-8")
+        load = [round(one, 1) for one in os.getloadavg()]
+        report = {"frames": given.frames, "cores": os.cpu_count(), "load": load, "callbacks": rows}
+        given.report.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     problems = [
         line
         for line in (given.folder / "blender.log").read_text("utf-8", "replace").splitlines()

@@ -75,6 +75,7 @@ def state() -> dict[str, Any]:
         ],
         "preview": bool(module("ui.preview")._state.shown),
         "longest": module("engine.pump").longest,
+        "busiest": module("engine.pump").busiest,
         "maximised": len(bpy.context.window_manager.windows[0].screen.areas) == 1,
     }
 

@@ -20,7 +20,7 @@ from . import pump
 from .console import Console
 from .job import CANCELLED, DONE, ENDED, FAILED, RUNNING, Job
 
-#: Ended jobs that the panel can still show.
+#: Ended jobs that are kept beside the last one of each strip, which the panel shows.
 KEPT = 20
 #: Seconds in which the threads are to end when Blender quits; they are daemons, it does so anyway.
 STOP_LIMIT = 2.0
@@ -103,7 +103,7 @@ def _begin(job: Job, lane: str) -> Generator[None, None, None]:
 def submit(job: Job, lane: str = "work") -> Job:
     """Queues a job. In the main thread; in background mode it is run to its end first."""
     jobs.append(job)
-    ended = [old for old in jobs if old.state in ENDED]
+    ended = [old for old in jobs if old.state in ENDED and last(old.uid) is not old]
     for old in ended[:-KEPT]:
         jobs.remove(old)
     pump.post(_begin, job, lane)

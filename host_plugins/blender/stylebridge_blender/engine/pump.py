@@ -22,8 +22,10 @@ from .. import compat
 #: Seconds between ticks, and seconds of one tick after which the rest waits for the next.
 INTERVAL, BUDGET = 0.1, 0.015
 
-#: The longest time in seconds that each of our callbacks kept the main thread, by its name.
+#: The longest time in seconds that each of our callbacks kept the main thread, by its name; and the most processor time
+#: that it took in it, which says more where the machine is busy with other things.
 longest: dict[str, float] = {}
+busiest: dict[str, float] = {}
 
 _posted: queue.SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
 _under_way: deque[Generator[None, None, None]] = deque()
@@ -67,10 +69,11 @@ def drain(budget: float = BUDGET) -> bool:
 @contextlib.contextmanager
 def measured(name: str) -> Iterator[None]:
     """Notes how long something of ours keeps the main thread."""
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.thread_time()
     try:
         yield
     finally:
+        busiest[name] = max(busiest.get(name, 0.0), time.thread_time() - worked)
         longest[name] = max(longest.get(name, 0.0), time.perf_counter() - began)
 
 
@@ -96,7 +99,7 @@ def _tick() -> float:
     with measured("tick"):
         drain()
         for listener in _listeners:
-            with _survived():
+            with measured(f"{listener.__module__.rpartition('.')[2]}.{listener.__name__}"), _survived():
                 listener()
     return INTERVAL
 

@@ -52,7 +52,7 @@ def _draw_prompt(prompt: Any, place: Any) -> None:
         x0, y0, x1, y1 = prompt.box
         corners = [place(x0, y0), place(x1, y0), place(x1, y1), place(x0, y1)]
         _shape("LINES", [corners[index // 2 % 4] for index in (0, 2, 2, 4, 4, 6, 6, 0)], _INSIDE)
-        _name(prompt.name, corners[0])
+        name(prompt.name, corners[0])
     for number, point in enumerate(prompt.points):
         x, y = place(point.x, point.y)
         square = [
@@ -63,7 +63,7 @@ def _draw_prompt(prompt: Any, place: Any) -> None:
         ]
         _shape("TRI_FAN", square, _INSIDE if point.inside else _BESIDE)
         if number == 0 and not prompt.has_box:
-            _name(prompt.name, (x + 2 * _SIZE, y + _SIZE))
+            name(prompt.name, (x + 2 * _SIZE, y + _SIZE))
 
 
 def _shape(kind: str, points: list[tuple[float, float]], colour: tuple[float, ...]) -> None:
@@ -74,8 +74,9 @@ def _shape(kind: str, points: list[tuple[float, float]], colour: tuple[float, ..
     batch.draw(shader)
 
 
-def _name(name: str, at: tuple[float, float]) -> None:
+def name(words: str, at: tuple[float, float], colour: tuple[float, ...] = _INSIDE) -> None:
+    """Writes a name into the region."""
     compat.text_size(_TEXT)
     blf.position(0, at[0], at[1] + 4, 0)
-    blf.color(0, *_INSIDE)
-    blf.draw(0, name)
+    blf.color(0, *colour)
+    blf.draw(0, words)

@@ -136,6 +136,7 @@ class STYLEBRIDGE_PT_instances(_StripPanel):
         row.operator("stylebridge.find_instances", icon="VIEWZOOM")
         if len(settings.layers) > 1:
             row.operator("stylebridge.forget_instances", icon="X", text="")
+            self.layout.prop(context.window_manager, "stylebridge_overlay", toggle=True, icon="OVERLAY")
 
 
 class STYLEBRIDGE_PT_time(_StripPanel):

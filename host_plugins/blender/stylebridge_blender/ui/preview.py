@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import gpu
-from gpu_extras.batch import batch_for_shader
 
 from .. import compat, parameters, plates, request, strips
 from .._bridge.stylebridge import effect
 from .._bridge.stylebridge.errors import Code, StylebridgeError
 from ..engine import glance, lanes, pump
 from ..engine.job import FAILED, Job
-from . import redraw
+from . import quads, redraw
 
 _TITLE = "Preview"
 #: Bytes of the largest file of which a copy is saved for a preview.
@@ -171,8 +169,7 @@ def _is_large() -> bool:
 
 def _show(made: glance.Glance, wanted: tuple[Any, ...], plate: Any) -> None:
     if not bpy.app.background:
-        buffer = gpu.types.Buffer("FLOAT", made.width * made.height * 4, made.samples)
-        _state.texture = gpu.types.GPUTexture((made.width, made.height), format="RGBA16F", data=buffer)
+        _state.texture = quads.texture(made.width, made.height, made.samples)
     _state.shown, _state.plate = wanted, plate
     redraw.panels("PREVIEW")
 
@@ -191,21 +188,4 @@ def _draw() -> None:
         corners = plates.outline(scene, found[1], _state.plate, scene.frame_current)
         to_region = context.region.view2d.view_to_region
         points = [to_region(x, y, clip=False) for x, y in corners]
-        _draw_quad(_wiped(points, manager.stylebridge_wipe), manager.stylebridge_wipe)
-
-
-def _wiped(points: list[tuple[float, float]], part: float) -> list[tuple[float, float]]:
-    """The left part of a picture: its corners from top left on, clockwise."""
-    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
-    right_top = (x0 + (x1 - x0) * part, y0 + (y1 - y0) * part)
-    right_bottom = (x3 + (x2 - x3) * part, y3 + (y2 - y3) * part)
-    return [(x0, y0), right_top, right_bottom, (x3, y3)]
-
-
-def _draw_quad(points: list[tuple[float, float]], part: float) -> None:
-    shader = gpu.shader.from_builtin(compat.IMAGE_SHADER)
-    places = ((0.0, 1.0), (part, 1.0), (part, 0.0), (0.0, 0.0))
-    batch = batch_for_shader(shader, "TRI_FAN", {"pos": points, "texCoord": places})
-    shader.bind()
-    shader.uniform_sampler("image", _state.texture)
-    batch.draw(shader)
+        quads.draw(_state.texture, points, manager.stylebridge_wipe)
