@@ -12,6 +12,7 @@ instruction set and number of threads.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ FloatVector = NDArray[np.float32]
 
 _WEIGHTS = "embedded-style"
 _PRESETS = "embedded-style-presets"
+_METHOD = 2  # one more whenever the same weights and codes come to paint something else
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Engine:
     """The embedded network on one device. See `load`.
 
     Attributes:
-        checksum: SHA-256 of the weights, hexadecimal; part of every key under which results are kept.
+        checksum: of the weights, the presets and the way they are used, hexadecimal; part of every key under which
+            results are kept.
         device: "cpu", "cuda", "cuda:1", ...
         runs: how often the network ran since it was loaded, {"encode": pictures, "decode": pieces}.
     """
@@ -208,9 +211,10 @@ def load(device: str = "cpu") -> Engine:
         StylebridgeError: NOT_FOUND or NOT_READABLE where a file is missing or damaged; BAD_VALUE for a device that
             cannot be used.
     """
-    entry = registry.find(_WEIGHTS)
+    entries = [registry.find(name).sha256 for name in (_WEIGHTS, _PRESETS)]
+    checksum = hashlib.sha256(" ".join([str(_METHOD), *entries]).encode()).hexdigest()
     presets = {
         name: Preset(name, row["title"], row["credit"], np.array(row["code"], np.float32))
         for name, row in registry.load_json(_PRESETS).items()
     }
-    return Engine(registry.load(_WEIGHTS), presets, entry.sha256, device)
+    return Engine(registry.load(_WEIGHTS), presets, checksum, device)
