@@ -189,9 +189,10 @@ def _composites(folder: Path) -> Iterator[tuple[list[Rgb8], list[Mask]]]:
 
 def _photograph(folder: Path, name: str) -> tuple[Rgb8, list[Mask]]:
     picture = media.load_image(folder / "images" / f"{name}.jpg").pixels[..., :3]
+    picture = np.broadcast_to(picture, (*picture.shape[:2], 3))  # some are grey
     scale = SIDE / max(picture.shape[:2])
     size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
-    picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    picture = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
     masks = []
     for line in (folder / "instances" / f"{name}.txt").read_text("utf-8").splitlines():
         corners = np.array(line.split()[1:], np.float64).reshape(-1, 2) * size

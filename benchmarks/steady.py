@@ -89,9 +89,8 @@ def recursive(source: Frames, styled: Frames) -> Frames:
     return result
 
 
-def by_engine(engine: style.Engine, picture: NDArray[np.uint8], source: Frames) -> Frames:
+def by_engine(engine: style.Engine, code: NDArray[np.float32], source: Frames) -> Frames:
     """Our network, frame by frame, with the statistics of the scene."""
-    code = engine.code(picture)
     height, width = source[0].shape[:2]
     places = sorted({round(i * (len(source) - 1) / 8) for i in range(9)})
     statistics = engine.statistics([source[k] for k in places])
@@ -99,8 +98,8 @@ def by_engine(engine: style.Engine, picture: NDArray[np.uint8], source: Frames) 
     for frame in source:
         features = engine.features(frame)
         canvas = np.empty((height, width, 3), np.float32)
-        for tile in style.tiles(height, width):
-            canvas[tile.slices] = engine.decode(features, statistics, code, tile)
+        for piece in style.pieces(style.tiles(height, width)):
+            canvas[piece.slices] = engine.decode(features, statistics, code, piece)
         result.append(np.clip(canvas, 0, 1))
     return result
 
@@ -161,10 +160,13 @@ def errors(clips: Sequence[Frames], judge: Judge) -> list[list[float]]:
     return sums
 
 
-def table(title: str, source: Frames, painting: Path, judge: Judge, engine: style.Engine) -> list[str]:
-    """One clip in one style."""
+def table(
+    title: str, source: Frames, painting: Path, judge: Judge, engine: style.Engine, preset: str | None
+) -> list[str]:
+    """One clip in one style; ours by the preset where one is named."""
     picture = media.load_image(painting).pixels
-    ours = by_engine(engine, picture, source)
+    code = engine.presets()[preset].code if preset else engine.code(picture)
+    ours = by_engine(engine, code, source)
     rows: dict[str, Frames] = {
         f"ours, window {n}" if n > 1 else "ours, per frame": steadied(source, ours, n) for n in WINDOWS
     }
@@ -202,16 +204,19 @@ def _eight(rgb: Rgb) -> Rgb8:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--style", type=Path, required=True, help="a painting")
+    parser.add_argument("--preset", help="the preset of the same painting, in place of a code made of it")
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="movies")
     parser.add_argument("--frames", type=int, default=48, help="of each clip, from its first")
     chosen = parser.parse_args()
     engine = style.load()
     source = clip(ROOT / "examples/shot/plate.mp4", chosen.frames)
-    lines = table("Example shot (exact flow)", source, chosen.style, exact(len(source)), engine)
+    lines = table(
+        "Example shot (exact flow)", source, chosen.style, exact(len(source)), engine, chosen.preset
+    )
     print("\n".join(lines), flush=True)
     for path in chosen.clips:
         source = clip(path, chosen.frames)
-        lines += table(f"{path.stem} (Farneback)", source, chosen.style, found(source), engine)
+        lines += table(f"{path.stem} (Farneback)", source, chosen.style, found(source), engine, chosen.preset)
         print("\n".join(lines[-12:]), flush=True)
     out = ROOT / "out/steady.md"
     out.parent.mkdir(exist_ok=True)

@@ -34,9 +34,10 @@ _KEPT = 1.0  # weight of the code's way from where it began, so that what textur
 _LEVELS = 4  # sizes of texture, each twice the one before
 _ANGLES = 6
 _REACH = 3  # pixels that a filter looks at each way
-# How much more of each size, finest first, is asked for than the style has: photographs are softer than the pictures
-# that codes are fitted on, and what was fitted on these alone would come out soft.
-_CRISP = (1.34, 1.05, 1.0, 1.0)
+# How much more of the finest texture is asked for than the style has: photographs are softer than the pictures that
+# codes are fitted on, and what was fitted on these alone would come out soft. More is crisper and less steady.
+CRISP = 1.34
+_FINE = (1.0, 0.15, 0.0, 0.0)  # how far the sizes, finest first, count as the finest texture
 _FAINT = 1e-3  # energies much below this, of plain pictures, do not count
 # Brightness, red against green, yellow against blue.
 _OPPONENTS = ((0.33, 0.33, 0.33), (0.5, -0.5, 0.0), (0.25, 0.25, -0.5))
@@ -95,24 +96,33 @@ class Fitting:
                 picture = picture.contiguous(memory_format=torch.channels_last)
                 self._scenes.append((network.content(picture), network.statistics(picture)))
 
-    def code(self, small: Tensor, large: Tensor, step: Callable[[], None] | None = None) -> Tensor:
+    def code(
+        self, small: Tensor, large: Tensor, step: Callable[[], None] | None = None, crisp: float = CRISP
+    ) -> Tensor:
         """The code (1, 137) of a style picture, (1, 3, H, W) in [0, 1], given at a short side of `STYLE_SIDE` and at
         one of `FITTING_SIDE`."""
         with torch.inference_mode(False), torch.no_grad():
             guess = self._network.style(small.clone())
-        return self.fitted(guess, large, step)
+        return self.fitted(guess, large, step, crisp)
 
-    def fitted(self, code: Tensor, picture: Tensor, step: Callable[[], None] | None = None) -> Tensor:
+    def fitted(
+        self,
+        code: Tensor,
+        picture: Tensor,
+        step: Callable[[], None] | None = None,
+        crisp: float = CRISP,
+    ) -> Tensor:
         """The code (1, 137) of a style picture, moved to where the network paints its texture best.
 
         Args:
             code: where to begin, (1, 137), from the style encoder. Colours are taken over as they are.
             picture: (1, 3, H, W) in [0, 1], the style at a short side of `FITTING_SIDE`.
             step: called before every step.
+            crisp: how much of the finest texture is asked for; 1 is what the style has.
         """
         with torch.inference_mode(False), torch.enable_grad():
             found = texture(picture.clone(), self._filters)
-            wanted = [row * crisp for row, crisp in zip(found, _CRISP, strict=False)]
+            wanted = [row * (1 + (crisp - 1) * share) for row, share in zip(found, _FINE, strict=False)]
             begin, colours = code[:, :LEARNT].clone(), code[:, LEARNT:].clone()
             learnt = begin.clone().requires_grad_(True)
             optimiser = torch.optim.Adam([learnt], lr=_RATE)

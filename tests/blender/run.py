@@ -45,6 +45,7 @@ def main() -> int:
             str(addon),
         ]
         subprocess.run(package, check=True, stdout=subprocess.DEVNULL)
+        (folder / "tmp").mkdir()
         environment = {
             **os.environ,
             "STYLEBRIDGE_HOME": str(folder / "home"),
@@ -60,6 +61,7 @@ def main() -> int:
             "BLENDER_USER_SCRIPTS": str(folder / "blender" / "scripts"),
             "PYTHONPATH": os.pathsep.join(str(REPOSITORY / name) for name in ("bridge", "server", "models")),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(folder / "tmp"),  # Blender's own, which stays where a test ends it at once
         }
         if not given.python:  # a Blender with the system's Python looks for it on the PATH
             beside = Path(shutil.which("blender") or "").parent

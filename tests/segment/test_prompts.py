@@ -114,3 +114,14 @@ def test_what_is_refined_away_on_every_frame_is_said(monkeypatch: pytest.MonkeyP
     with pytest.raises(StylebridgeError, match="'ball' on frame 0 finds nothing that stands out") as caught:
         run(scene, [Prompt("ball", 0, box=scene.box(0, 0))])
     assert caught.value.code == Code.BAD_VALUE
+
+
+def test_a_box_around_what_colours_hardly_tell_apart_means_its_middle() -> None:
+    """GrabCut gives up where thing and ground have the same colours; where there is a little more, the box decides."""
+    little, nothing = (
+        Scene(1, [(30, (110 + more, 130, 100), lambda t: (100, 60))], seed=2) for more in (20, 0)
+    )
+    store, _ = run(little, [Prompt("ghost", 0, box=little.box(0, 0))])
+    assert overlap(store.get(1, 0), little.mattes[0][0]) > 0.6
+    with pytest.raises(StylebridgeError, match="finds nothing there"):
+        run(nothing, [Prompt("ghost", 0, box=nothing.box(0, 0))])

@@ -28,8 +28,10 @@ FRAMES = [1, 2, 3, 4, 5]
 class Desk:
     """A worker without its process: jobs, one baton, and contexts of any session."""
 
-    def __init__(self, folder: Path) -> None:
-        self.jobs = Jobs("cpu", 64 << 20, 64 << 20, AnalysisStore(folder / "analyses", 1 << 30))
+    def __init__(self, folder: Path, analyses: Path | None = None) -> None:
+        folder.mkdir(exist_ok=True)
+        store = AnalysisStore(analyses or folder / "analyses", 1 << 30)
+        self.jobs = Jobs("cpu", 64 << 20, 64 << 20, store)
         self._baton, self._pen = Baton(), Pen(Ledger(folder).path)
         self._store = Store(folder / "store", 1 << 20)
         self._count = 0
@@ -97,15 +99,14 @@ def test_too_little_memory_is_said_before_anything_is_computed(
     desk = Desk(tmp_path)
     fields = opened(desk, "ada", plates)
     monkeypatch.setenv("STYLEBRIDGE_MEMORY_MB", "1")
-    small = Desk(tmp_path / "small")
-    shot = small.do("ada", "open_shot", {"path": str(plates)})["shot"]
-    for name, request in (
-        ("analyse", {"shot": shot, "prompts": [], "segmenter": "none"}),
-        ("render", {**fields, "shot": shot}),
+    for name, request, analyses in (
+        ("analyse", {"prompts": [], "segmenter": "none"}, tmp_path / "none"),
+        ("render", fields, tmp_path / "analyses"),
     ):
+        small = Desk(tmp_path / name, analyses)
+        shot = small.do("ada", "open_shot", {"path": str(plates)})["shot"]
         with pytest.raises(StylebridgeError, match="raise STYLEBRIDGE_MEMORY_MB") as caught:
-            small.jobs._store = desk.jobs._store if name == "render" else small.jobs._store
-            small.do("ada", name, request)
+            small.do("ada", name, {**request, "shot": shot})
         assert caught.value.code == Code.TOO_LARGE
-    assert small.jobs.status()["network"]["encode"] == 0
+        assert small.jobs.status()["network"]["encode"] == 0
     assert desk.do("ada", "render", fields)["fingerprint"] == desk.jobs.fingerprint

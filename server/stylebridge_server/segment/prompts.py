@@ -22,6 +22,7 @@ _ROUNDS = 5  # of GrabCut
 _SETTLE = 3  # cuts after it
 _FILLED = 0.3  # share of its own box that a thing fills at least
 _FITS = 0.6  # share of the given box, so filled, that is good enough
+_LEFT = 0.25  # share of a box that its middle must keep where it has no colours of its own
 _ASPECT = 0.02  # how far a given matte's aspect may depart from the picture's
 _WINDOWS = (0.06, 0.1, 0.16, 0.25, 0.38, 0.55)  # tried around points, in diagonals of the picture
 
@@ -154,6 +155,11 @@ def _boxed(
             best, best_fit = found, fit
         if fit >= _FITS:
             break
+    if not best.any():
+        # No colours of the box's own: then that it was drawn here says most, unless hardly anything is left of it.
+        found = _settle(lab, oval, box, points, beside, around)
+        if float(found.sum()) >= _LEFT * (x1 - x0) * (y1 - y0):
+            best = found
     return best
 
 

@@ -12,6 +12,7 @@ instruction set and number of threads.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import network, registry
-from stylebridge_models.fitting import FITTING_SIDE, Fitting
+from stylebridge_models.fitting import CRISP, FITTING_SIDE, Fitting
 from stylebridge_server.steps import step
 from stylebridge_server.values import Rgb, Tile
 
@@ -34,6 +35,7 @@ FloatVector = NDArray[np.float32]
 
 _WEIGHTS = "embedded-style"
 _PRESETS = "embedded-style-presets"
+_METHOD = 2  # one more whenever the same weights and codes come to paint something else
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Engine:
     """The embedded network on one device. See `load`.
 
     Attributes:
-        checksum: SHA-256 of the weights, hexadecimal; part of every key under which results are kept.
+        checksum: of the weights, the presets and the way they are used, hexadecimal; part of every key under which
+            results are kept.
         device: "cpu", "cuda", "cuda:1", ...
         runs: how often the network ran since it was loaded, {"encode": pictures, "decode": pieces}.
     """
@@ -101,7 +104,7 @@ class Engine:
         """The styles that ship, by name."""
         return dict(self._presets)
 
-    def code(self, image: NDArray[Any]) -> FloatVector:
+    def code(self, image: NDArray[Any], crisp: float = CRISP) -> FloatVector:
         """The code (137,) of any style picture: (H, W) or (H, W, C), integers or floats, grey or colour.
 
         Takes seconds: see `stylebridge_models.fitting`. Made on the CPU whatever the device, so that it is the same.
@@ -111,7 +114,7 @@ class Engine:
             self._fitting = Fitting(own)
         rgb = pixels.to_rgb(image)
         small, large = (_channels_first(pixels.shrunk(rgb, n)) for n in (network.STYLE_SIDE, FITTING_SIDE))
-        return self._fitting.code(small, large, step)[0].numpy()
+        return self._fitting.code(small, large, step, crisp)[0].numpy()
 
     @torch.inference_mode()
     def features(self, rgb: Rgb) -> Features:
@@ -208,9 +211,10 @@ def load(device: str = "cpu") -> Engine:
         StylebridgeError: NOT_FOUND or NOT_READABLE where a file is missing or damaged; BAD_VALUE for a device that
             cannot be used.
     """
-    entry = registry.find(_WEIGHTS)
+    entries = [registry.find(name).sha256 for name in (_WEIGHTS, _PRESETS)]
+    checksum = hashlib.sha256(" ".join([str(_METHOD), *entries]).encode()).hexdigest()
     presets = {
         name: Preset(name, row["title"], row["credit"], np.array(row["code"], np.float32))
         for name, row in registry.load_json(_PRESETS).items()
     }
-    return Engine(registry.load(_WEIGHTS), presets, entry.sha256, device)
+    return Engine(registry.load(_WEIGHTS), presets, checksum, device)

@@ -151,6 +151,10 @@ class Work:
         path.write_text(json.dumps(order), encoding="utf-8")
         process = subprocess.Popen(
             [*self.command, str(path)],
+            env={
+                **os.environ,
+                **{name: str(parts) for name in ("TMPDIR", "TEMP", "TMP")},
+            },  # it may be killed
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
