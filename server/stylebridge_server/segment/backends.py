@@ -21,7 +21,7 @@ BEST = (
     segmentation.DEEPLAB,
     segmentation.ESPNETV2,
 )
-# Peak beside the weights, MiB, measured on pictures of the largest size at which each looks.
+# Peak beside the weights, MiB: estimates for pictures of the largest size at which each looks, on the safe side.
 _WORKING = {
     segmentation.MASKRCNN: 1600,
     segmentation.YOLACT: 700,
