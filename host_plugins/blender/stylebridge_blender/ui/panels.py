@@ -12,7 +12,7 @@ from .._bridge.stylebridge import effect
 from ..engine import lanes, pump, server
 from ..engine.job import ENDED, FAILED, WAITING
 from ..ops import server_ops, strip_ops
-from . import choices, lists, preview, text, thumbnails
+from . import choices, lists, preview, text
 
 #: Seconds between looks at the server, and at whether results are stale, while a panel is shown.
 LOOK_EVERY = 3.0
@@ -54,7 +54,6 @@ class STYLEBRIDGE_PT_server(_Panel):
     def show(self, context: Any) -> None:
         if _due("server"):
             pump.post(server_ops.look)
-            pump.post(thumbnails.want)
         state, layout = server.state, self.layout
         title, icon = _STATES[state.name]
         row = layout.row(align=True)

@@ -6,6 +6,7 @@ import bpy
 
 from .. import freshness
 from ..engine import lanes, server
+from . import thumbnails
 
 _drawn: list[object] = [None]
 
@@ -15,6 +16,7 @@ def when_changed() -> None:
     now = (server.state, lanes.signature(), tuple(freshness.known.items()))
     if now != _drawn[0]:
         _drawn[0] = now
+        thumbnails.want()  # the server may just have said what it can do, with no mouse over the panel
         panels()
 
 
