@@ -9,7 +9,6 @@ Two forms of answers are known, and recognised by their shapes:
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from torchvision.ops import batched_nms
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import onnx_files
 from stylebridge_server.segment.detections import EVERY, Detection, resized
 from stylebridge_server.segment.torch_pictures import shrunk
 from stylebridge_server.values import Plane, Rgb8
@@ -54,7 +54,7 @@ class OnnxInstances:
     semantic, every = False, EVERY
 
     def __init__(self, data: bytes, settings: Mapping[str, Any], device: str, name: str) -> None:
-        self._session = _session(data, device, name)
+        self._session, _ = onnx_files.session(data, device, name)
         self._settings, self._name = settings, name
 
     def find(self, rgb: Rgb8, size: tuple[int, int]) -> list[Detection]:
@@ -98,8 +98,8 @@ def recognise(data: bytes, name: str, labels: Sequence[str] | None, said: str | 
         raise StylebridgeError(
             Code.BAD_VALUE, f"What a network that finds is fed is one of {', '.join(RANGES)}, not {said!r}."
         )
-    _refuse_external(data, name)
-    session = _session(data, "cpu", name)
+    onnx_files.refuse_external(data, name)
+    session, _ = onnx_files.session(data, "cpu", name)
     inputs = session.get_inputs()
     shape = list(inputs[0].shape) if inputs else []
     if len(inputs) != 1 or inputs[0].type not in _TYPES or len(shape) not in (3, 4) or shape[-3] != 3:
@@ -129,7 +129,7 @@ def recognise(data: bytes, name: str, labels: Sequence[str] | None, said: str | 
 
 def is_instances(data: bytes, name: str) -> bool:
     """Whether an ONNX file has several answers, as what finds instances has, and a style network has not."""
-    return len(_model(data, name).graph.output) > 1
+    return len(onnx_files.model(data, name).graph.output) > 1
 
 
 def _as_finds(answers: Answers) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]] | None:
@@ -232,65 +232,3 @@ def _another(name: str, why: str) -> StylebridgeError:
         f"The ONNX network {name} finds no instances in a form that is known ({why}): known are boxes, labels, scores "
         "and masks, or boxes with coefficients and prototypes.",
     )
-
-
-def _session(data: bytes, device: str, name: str) -> Any:
-    runtime = _module("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.log_severity_level = 4  # what is wrong comes as an exception
-    wanted = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
-    providers = [one for one in wanted if one in runtime.get_available_providers()]
-    try:
-        return runtime.InferenceSession(data, options, providers=[*providers, "CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own, of no common class
-        raise StylebridgeError(
-            Code.NOT_READABLE,
-            f"{name} is no ONNX network that can be run ({str(error).splitlines()[0][:120]}): "
-            "it is damaged or needs a newer onnxruntime.",
-        ) from None
-
-
-def _model(data: bytes, name: str) -> Any:
-    try:
-        return _module("onnx").load_model_from_string(data)
-    except StylebridgeError:
-        raise
-    except Exception:  # protobuf's own
-        raise StylebridgeError(Code.NOT_READABLE, f"{name} is no ONNX file, or a damaged one.") from None
-
-
-def _refuse_external(data: bytes, name: str) -> None:
-    """Refuses a file whose weights lie in other files: which files, only the file itself would say."""
-    if any(
-        one.HasField("data_location") and one.data_location == one.EXTERNAL
-        for one in _tensors(_model(data, name))
-    ):
-        raise StylebridgeError(
-            Code.NOT_READABLE,
-            f"The ONNX file {name} keeps its weights in other files, which are not opened: "
-            "save it as one file (onnx.save_model(..., save_as_external_data=False)).",
-        )
-
-
-def _tensors(message: Any) -> Iterable[Any]:
-    """Every tensor anywhere in a protobuf message."""
-    if message.DESCRIPTOR.name == "TensorProto":
-        yield message
-        return
-    for about, value in message.ListFields():
-        if about.type == about.TYPE_MESSAGE:
-            for one in [value] if hasattr(value, "ListFields") else value:
-                yield from _tensors(one)
-
-
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise StylebridgeError(
-            Code.MISSING_EXTRA,
-            f"ONNX networks need {name}, which is not installed: pip install 'stylebridge[server,onnx]'.",
-        ) from None

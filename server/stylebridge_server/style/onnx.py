@@ -9,15 +9,15 @@ Needs the extra `onnx` (onnx to look into files, onnxruntime to run them).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_models import onnx_files
 
 UNIT, BYTES, SIGNED, IMAGENET = "0-1", "0-255", "-1-1", "imagenet"
 RANGES = (UNIT, BYTES, SIGNED, IMAGENET)
@@ -51,7 +51,7 @@ class OnnxNetwork:
     def __init__(self, data: bytes, settings: Mapping[str, Any], device: str, name: str) -> None:
         self._settings = settings
         self._name = name
-        self._session, self.runtime = _session(data, device, name)
+        self._session, self.runtime = onnx_files.session(data, device, name)
         (given,) = self._session.get_inputs()
         self._input, self._type = given.name, _TYPES[given.type]
 
@@ -120,8 +120,8 @@ def recognise(data: bytes, name: str, said: str | None = None) -> dict[str, Any]
         raise StylebridgeError(
             Code.BAD_VALUE, f"The range of a network is one of {', '.join(RANGES)}, not {said!r}."
         )
-    _refuse_external(data, name)
-    session, _ = _session(data, "cpu", name)
+    onnx_files.refuse_external(data, name)
+    session, _ = onnx_files.session(data, "cpu", name)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type not in _TYPES or len(inputs[0].shape) != 4:
         told = ", ".join(f"{one.name} {one.type} {one.shape}" for one in (*inputs, *outputs))
@@ -234,62 +234,3 @@ def _resized(rgb: Batch, size: tuple[int, ...], way: int) -> Batch:
         way = cv2.INTER_LINEAR
     resized = cv2.resize(picture, (size[1], size[0]), interpolation=way)
     return np.ascontiguousarray(resized.transpose(2, 0, 1)[None], np.float32)
-
-
-def _session(data: bytes, device: str, name: str) -> tuple[Any, str]:
-    """A session of onnxruntime, and what it runs on."""
-    runtime = _module("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()  # as torch: sums depend on it
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.log_severity_level = 4  # what is wrong comes as an exception
-    wanted = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
-    providers = [one for one in wanted if one in runtime.get_available_providers()]
-    try:
-        session = runtime.InferenceSession(data, options, providers=[*providers, "CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own, of no common class
-        raise StylebridgeError(
-            Code.NOT_READABLE,
-            f"{name} is no ONNX network that can be run ({str(error).splitlines()[0][:120]}): "
-            "it is damaged or needs a newer onnxruntime.",
-        ) from None
-    return session, f"onnxruntime{runtime.__version__}{session.get_providers()[0]}"
-
-
-def _refuse_external(data: bytes, name: str) -> None:
-    """Refuses a file whose weights lie in other files: which files, only the file itself would say."""
-    onnx = _module("onnx")
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception:  # protobuf's own
-        raise StylebridgeError(Code.NOT_READABLE, f"{name} is no ONNX file, or a damaged one.") from None
-    if any(one.HasField("data_location") and one.data_location == one.EXTERNAL for one in _tensors(model)):
-        raise StylebridgeError(
-            Code.NOT_READABLE,
-            f"The ONNX file {name} keeps its weights in other files, which are not opened: "
-            "save it as one file (onnx.save_model(..., save_as_external_data=False)).",
-        )
-
-
-def _tensors(message: Any) -> Iterable[Any]:
-    """Every tensor anywhere in a protobuf message."""
-    if message.DESCRIPTOR.name == "TensorProto":
-        yield message
-        return
-    for about, value in message.ListFields():
-        if about.type == about.TYPE_MESSAGE:
-            for one in [value] if hasattr(value, "ListFields") else value:
-                yield from _tensors(one)
-
-
-def _module(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise StylebridgeError(
-            Code.MISSING_EXTRA,
-            f"ONNX networks need {name}, which is not installed: pip install 'stylebridge[server,onnx]'.",
-        ) from None
