@@ -31,14 +31,14 @@ def made(sb: SimpleNamespace, strip: Any) -> dict[int, Any]:
     return {one.stylebridge.made_layer: one for _, one in sb.strips.made_of(strip.stylebridge.uid)}
 
 
-def shown(scene: Any, frame: int, path: Path) -> bytes:
-    """What the sequencer shows at a frame, in 8 bits."""
+def shown(scene: Any, frame: int, path: Path) -> Path:
+    """What the sequencer shows at a frame, in 8 bits, as a file."""
     scene.frame_set(frame)
     scene.render.filepath = str(path)
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
     bpy.ops.render.render(write_still=True)
-    return path.read_bytes()
+    return path
 
 
 def test_a_strip_for_each_layer_driven_by_strength(layered: Any, scene: Any, sb: SimpleNamespace) -> None:
@@ -84,6 +84,37 @@ def test_blender_mixes_them_as_the_server_does(
     found[-1].mute = True
     shown(scene, 5, tmp_path / "source.png")
     assert (pixels_of(tmp_path / "source.png") == one) is (strength == 0.0)
+
+
+@pytest.mark.parametrize("interpolation", ["LINEAR", "BEZIER"])
+def test_blender_mixes_them_as_the_server_does_under_a_keyframed_ramp(
+    interpolation: str, layered: Any, scene: Any, sb: SimpleNamespace, tmp_path: Path, pixels_of: Any
+) -> None:
+    layered[sb.parameters.key("strength", 0)] = 0.0
+    for frame, value in ((2, 0.0), (11, 1.0)):
+        layered[sb.parameters.key("strength", 1)] = value
+        layered.keyframe_insert(sb.parameters.path("strength", 1), frame=frame)
+    (curve,) = sb.compat.fcurves(scene)
+    for point in curve.keyframe_points:
+        point.interpolation = interpolation
+    curve.update()
+    frames = (1, 3, 5, 8, 10, 12)
+    one = [pixels_of(shown(scene, frame, tmp_path / f"layers{frame}.png")) for frame in frames]
+    layered.stylebridge.output = "flat"
+    job = sb.ops_render_ops.start(scene, layered)
+    assert job.state == "done", job.message
+    found = made(sb, layered)
+    assert found[0].mute and found[1].mute and not found[-1].mute
+    other = [pixels_of(shown(scene, frame, tmp_path / f"flat{frame}.png")) for frame in frames]
+    for mixed, flat in zip(one, other, strict=True):
+        assert max(abs(a - b) for a, b in zip(mixed, flat, strict=True)) <= 2
+    found[-1].mute = True
+    source = [pixels_of(shown(scene, frame, tmp_path / f"source{frame}.png")) for frame in frames]
+    styled = [
+        sum(abs(a - b) for a, b in zip(mixed, plain, strict=True))
+        for mixed, plain in zip(one, source, strict=True)
+    ]
+    assert styled[0] == 0 and styled == sorted(styled) and styled[-1] > 2 * styled[2] > 0  # the ramp is seen
 
 
 def test_another_strength_renders_nothing(layered: Any, scene: Any, sb: SimpleNamespace, server: Any) -> None:

@@ -30,7 +30,9 @@ def add_point(scene: Any, strip: Any, name: str, view: View, inside: bool = True
     frame, (x, y) = plates.to_source(scene, strip, scene.frame_current, view)
     if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
         return False
-    point = _of(strip, name, frame).points.add()
+    prompt = _of(strip, name, frame)
+    prompt.shape = prompt.matte = ""  # a matte stands in place of points, and what was done last counts
+    point = prompt.points.add()
     point.x, point.y, point.inside = x, y, inside
     return True
 
@@ -44,8 +46,21 @@ def set_box(scene: Any, strip: Any, name: str, one: View, other: View) -> bool:
     if right - left < 1e-3 or bottom - top < 1e-3:
         return False
     prompt = _of(strip, name, frame)
+    prompt.shape = prompt.matte = ""
     prompt.has_box, prompt.box = True, (left, top, right, bottom)
     return True
+
+
+def set_shape(scene: Any, strip: Any, name: str, shape: str, matte: str) -> None:
+    """Sets an outline at the scene's present frame, in place of points and box.
+
+    Args:
+        shape: in source coordinates, as JSON, see `plates.shapes`.
+        matte: the path of the picture made of it.
+    """
+    prompt = _of(strip, name, frames.numbering(scene, strip)(scene.frame_current))
+    prompt.points.clear()
+    prompt.has_box, prompt.shape, prompt.matte = False, shape, matte
 
 
 def here(scene: Any, strip: Any) -> list[Any]:

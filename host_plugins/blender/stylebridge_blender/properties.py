@@ -57,6 +57,7 @@ class STYLEBRIDGE_Prompt(_GROUP):
     has_box: bpy.props.BoolProperty(**_STILL)
     box: bpy.props.FloatVectorProperty(size=4, min=0, max=1, **_STILL)
     matte: bpy.props.StringProperty(name="Matte", subtype="FILE_PATH", **_STILL)
+    shape: bpy.props.StringProperty(description="The outline that the matte is made of, as JSON", **_STILL)
 
 
 class STYLEBRIDGE_StripSettings(_GROUP):
@@ -100,6 +101,9 @@ class STYLEBRIDGE_SceneSettings(_GROUP):
         subtype="DIR_PATH",
         default="//stylebridge/",
         **_STILL,
+    )
+    mask: bpy.props.PointerProperty(
+        name="Mask", description="A mask that is drawn around a thing", type=bpy.types.Mask, **_STILL
     )
 
 

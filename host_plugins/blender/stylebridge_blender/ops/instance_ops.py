@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from .. import parameters, plates, preferences, strips
+from .. import masks, parameters, plates, preferences, strips
 from .._bridge.stylebridge.client import Analysis, Client
 from .._bridge.stylebridge.errors import Code, StylebridgeError
 from ..engine import lanes
@@ -105,7 +105,8 @@ def request_of(scene: Any, strip: Any, plate: Any) -> dict[str, Any]:
     """What an analysis is asked with: the prompts as the plate has them, and the segmenter.
 
     Raises:
-        StylebridgeError: `BAD_VALUE` for prompts on frames that the plate does not have.
+        StylebridgeError: `BAD_VALUE` for prompts on frames that the plate does not have, `NOT_WRITABLE` where the matte
+            of an outline cannot be written.
     """
     settings = strip.stylebridge
     prompts, lost = plates.for_plate(scene, strip, plate, [plain(prompt) for prompt in settings.prompts])
@@ -115,14 +116,20 @@ def request_of(scene: Any, strip: Any, plate: Any) -> dict[str, Any]:
             f"What you pointed at for {', '.join(sorted(set(lost)))} is on a frame that is trimmed off: show that "
             "frame again, or point at it on another.",
         )
+    for prompt in prompts:
+        shape = prompt.pop("shape", None)
+        if shape is not None:  # again: the plate may have other coordinates, and the file be gone
+            prompt["matte"] = masks.write(scene, shape, plates.size(scene, strip, plate))
     return {"prompts": prompts, "segmenter": settings.segmenter}
 
 
 def plain(prompt: Any) -> dict[str, Any]:
-    """A prompt as a look writes it."""
+    """A prompt as a look writes it, and "shape" where its matte is made of an outline."""
     data: dict[str, Any] = {"name": prompt.name, "frame": prompt.frame}
     if prompt.matte:
         data["matte"] = bpy.path.abspath(prompt.matte)
+        if prompt.shape:
+            data["shape"] = json.loads(prompt.shape)
         return data
     if prompt.has_box:
         data["box"] = [round(side, 6) for side in prompt.box]

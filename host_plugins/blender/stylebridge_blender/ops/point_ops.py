@@ -1,4 +1,4 @@
-"""Pointing at things in the preview."""
+"""Pointing at things in the preview, or with a mask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import bpy
 
-from .. import prompts, strips
+from .. import compat, masks, prompts, strips
+from .._bridge.stylebridge.errors import StylebridgeError
 from ..ui import redraw
 from .strip_ops import has_strip
 
@@ -76,6 +77,35 @@ class STYLEBRIDGE_OT_point(bpy.types.Operator):
         redraw.panels()
 
 
+class STYLEBRIDGE_OT_use_mask(bpy.types.Operator):
+    """Point at a thing with a mask that is drawn around it, as the mask is at this frame"""
+
+    bl_idname = "stylebridge.use_mask"
+    bl_label = "Use mask"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: bpy.props.StringProperty(name="Name", description="What the thing is called", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not has_strip(cls, context):
+            return False
+        if compat.scene_of(context).stylebridge.mask is None:
+            cls.poll_message_set("Choose a mask first")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        scene, strip = compat.scene_of(context), strips.source(context)
+        try:
+            masks.use(scene, strip, scene.stylebridge.mask, self.name or prompts.target(strip))
+        except StylebridgeError as error:
+            self.report({"ERROR"}, error.message)
+            return {"CANCELLED"}
+        redraw.panels("PREVIEW")
+        return {"FINISHED"}
+
+
 class STYLEBRIDGE_OT_forget_prompts(bpy.types.Operator):
     """Take away what was pointed at for this thing"""
 
@@ -116,4 +146,4 @@ def view_of(region: Any, x: int, y: int) -> prompts.View:
     return tuple(region.view2d.region_to_view(x - region.x, y - region.y))
 
 
-CLASSES = (STYLEBRIDGE_OT_point, STYLEBRIDGE_OT_forget_prompts)
+CLASSES = (STYLEBRIDGE_OT_point, STYLEBRIDGE_OT_use_mask, STYLEBRIDGE_OT_forget_prompts)

@@ -6,8 +6,21 @@ shot = plate.open(client, job)          # in a worker thread
 
 from __future__ import annotations
 
-from .places import for_plate, geometry, outline, to_source, to_view
+from .places import for_plate, from_picture, geometry, outline, size, to_source, to_view, view_of
 from .planning import folder, only, plan
 from .plate import Plate
 
-__all__ = ["Plate", "folder", "for_plate", "geometry", "only", "outline", "plan", "to_source", "to_view"]
+__all__ = [
+    "Plate",
+    "folder",
+    "for_plate",
+    "from_picture",
+    "geometry",
+    "only",
+    "outline",
+    "plan",
+    "size",
+    "to_source",
+    "to_view",
+    "view_of",
+]

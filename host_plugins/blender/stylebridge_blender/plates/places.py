@@ -7,11 +7,11 @@ source: their picture as the sequencer shows it, frames counted from the start o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import compat
-from . import frames, planning
+from . import frames, planning, shapes
 from .coordinates import Geometry, Point, box_around, corners
 from .plate import Plate
 
@@ -50,22 +50,45 @@ def to_source(scene: Any, strip: Any, frame: int, view: Point) -> tuple[int, Poi
         frame: of the timeline.
         view: as `region.view2d.region_to_view` returns it.
     """
-    chain = _chain(scene, strip, frame)
-    point = chain[0].from_view(view)
-    for one in chain[:-1]:
-        point = one.to_source(point)
-    if _has_media(scene, strip):
-        point = chain[-1].to_source(point)
-    return frames.numbering(scene, strip)(frame), point
+    point = geometry(scene, strip, frame).from_view(view)
+    return frames.numbering(scene, strip)(frame), from_picture(scene, strip, frame)(point)
+
+
+def from_picture(scene: Any, strip: Any, frame: int) -> Callable[[Point], Point]:
+    """What brings points of the sequencer's picture at a timeline frame to the source."""
+    inward = _inward(scene, strip, frame)
+
+    def place(point: Point) -> Point:
+        for one in inward:
+            point = one.to_source(point)
+        return point
+
+    return place
 
 
 def to_view(scene: Any, strip: Any, frame: int, source: Point) -> Point:
     """Where the preview shows a source point at a timeline frame."""
-    chain = _chain(scene, strip, frame)
-    point = chain[-1].to_picture(source) if _has_media(scene, strip) else source
-    for one in reversed(chain[:-1]):
-        point = one.to_picture(point)
-    return chain[0].to_view(point)
+    return view_of(scene, strip, frame)(source)
+
+
+def view_of(scene: Any, strip: Any, frame: int) -> Callable[[Point], Point]:
+    """`to_view` for many points."""
+    outward = _inward(scene, strip, frame)[::-1]
+    whole = geometry(scene, strip, frame)
+
+    def place(point: Point) -> Point:
+        for one in outward:
+            point = one.to_picture(point)
+        return whole.to_view(point)
+
+    return place
+
+
+def size(scene: Any, strip: Any, plate: Plate | None = None) -> tuple[int, int]:
+    """Width and height of the source, or of a plate's pictures: at least their aspect."""
+    if _has_media(scene, strip) and not (plate and plate.placed):
+        return geometry(scene, strip, scene.frame_current).media
+    return scene.render.resolution_x, scene.render.resolution_y
 
 
 def outline(scene: Any, strip: Any, plate: Plate, frame: int) -> list[Point]:
@@ -86,7 +109,7 @@ def for_plate(
     """Prompts in source coordinates as the analysis of a plate takes them, and the names of those that cannot be
     placed: their frame is trimmed off, and the plate holds only what is visible.
 
-    Mattes are left as they are: they are pictures of the plate.
+    Outlines ("shape") are moved as points are. Mattes that have none are left: they are pictures of the plate.
     """
     if not plate.placed:
         return [dict(prompt) for prompt in prompts], []
@@ -108,11 +131,19 @@ def for_plate(
             for name in POINTS:
                 if name in moved:
                     moved[name] = [list(where.to_picture((x, y))) for x, y in moved[name]]
+            if "shape" in moved:
+                moved["shape"] = shapes.moved(moved["shape"], where.to_picture)
             if "box" in moved:
                 box = box_around([where.to_picture(corner) for corner in corners(tuple(moved["box"]))])
                 moved["box"] = [min(max(side, 0.0), 1.0) for side in box]
         placed.append(moved)
     return placed, lost
+
+
+def _inward(scene: Any, strip: Any, frame: int) -> list[Geometry]:
+    """What lies between the sequencer's picture and the source, from outside."""
+    chain = _chain(scene, strip, frame)
+    return chain if _has_media(scene, strip) else chain[:-1]
 
 
 def _has_media(scene: Any, strip: Any) -> bool:

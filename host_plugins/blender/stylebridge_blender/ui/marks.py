@@ -1,7 +1,8 @@
-"""What was pointed at, drawn in the preview: points, boxes and names, on the frame on which they were made."""
+"""What was pointed at, drawn in the preview on the frame on which it was: points, boxes, outlines and names."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import blf
@@ -38,16 +39,18 @@ def _draw() -> None:
         if not strip.frame_final_start <= scene.frame_current < strip.frame_final_end:
             return
         to_region = context.region.view2d.view_to_region
+        to_view = plates.view_of(scene, strip, scene.frame_current)
 
         def place(x: float, y: float) -> tuple[float, float]:
-            view = plates.to_view(scene, strip, scene.frame_current, (x, y))
-            return tuple(to_region(*view, clip=False))
+            return tuple(to_region(*to_view((x, y)), clip=False))
 
         for prompt in prompts.here(scene, strip):
             _draw_prompt(prompt, place)
 
 
 def _draw_prompt(prompt: Any, place: Any) -> None:
+    if prompt.shape:
+        _draw_shape(prompt, place)
     if prompt.has_box:
         x0, y0, x1, y1 = prompt.box
         corners = [place(x0, y0), place(x1, y0), place(x1, y1), place(x0, y1)]
@@ -64,6 +67,15 @@ def _draw_prompt(prompt: Any, place: Any) -> None:
         _shape("TRI_FAN", square, _INSIDE if point.inside else _BESIDE)
         if number == 0 and not prompt.has_box:
             name(prompt.name, (x + 2 * _SIZE, y + _SIZE))
+
+
+def _draw_shape(prompt: Any, place: Any) -> None:
+    outlines = [polygon for layer in json.loads(prompt.shape) for polygon in layer["polygons"]]
+    for polygon in outlines:
+        corners = [place(*point) for point in polygon]
+        sides = zip(corners, [*corners[1:], corners[0]], strict=True)
+        _shape("LINES", [end for side in sides for end in side], _INSIDE)
+    name(prompt.name, place(*outlines[0][0]))
 
 
 def _shape(kind: str, points: list[tuple[float, float]], colour: tuple[float, ...]) -> None:

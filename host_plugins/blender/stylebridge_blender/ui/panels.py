@@ -126,6 +126,10 @@ class STYLEBRIDGE_PT_instances(_StripPanel):
         settings = strips.source(context).stylebridge
         self.layout.prop(settings, "segmenter")
         self.layout.operator("stylebridge.point", icon="RESTRICT_SELECT_OFF")
+        if len(bpy.data.masks):
+            row = self.layout.row(align=True)
+            row.prop(compat.scene_of(context).stylebridge, "mask", text="")
+            row.operator("stylebridge.use_mask", icon="MOD_MASK")
         for name in dict.fromkeys(prompt.name for prompt in settings.prompts):
             row = self.layout.row(align=True)
             row.label(text=name, icon="DOT")
