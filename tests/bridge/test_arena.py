@@ -275,4 +275,5 @@ def test_a_file_is_closed_when_its_guest_is_gone(arena: Arena) -> None:
     for _ in range(20):
         guest_of(arena).close()
         refused(arena, nonce=b"")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Fewer: what an earlier test left to the garbage collector may go meanwhile.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
