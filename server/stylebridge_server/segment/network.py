@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from stylebridge_models.installed import Card
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.detections import THING, Finder, pointed_at, settled
-from stylebridge_server.segment.follow import BACKWARD, Run
+from stylebridge_server.segment.follow import BACKWARD, Marker, Run
 from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
 from stylebridge_server.segment.scout import Scout
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
-
-METHOD = "1"  # raised when the same network would give other mattes
 
 
 class Network:
@@ -27,9 +25,11 @@ class Network:
         memory: bytes that it takes at its peak.
     """
 
+    METHOD = "1"  # raised when the same network would give other mattes
+
     def __init__(self, kind: str, card: Card, open: Callable[[], Finder], memory: int) -> None:
         self.name = kind
-        self.checksum = f"{kind}-{METHOD}-{card.name}-{card.version}"
+        self.checksum = f"{kind}-{self.METHOD}-{card.name}-{card.version}"
         self.memory = memory
         self._open = open
 
@@ -47,9 +47,17 @@ class Network:
             return []
         run = Run(frames, flow, store, progress)
         if not prompts:
-            return found_in(run, self._open(), scenes)
+            return found_in(run, self.finder(), scenes)
         prompting.check(prompts, scenes, frames.size)
-        finder = self._open()
+        return run.prompted(scenes, prompts, self.marker(run))
+
+    def finder(self) -> Finder:
+        """The network, which finds everything that it knows."""
+        return self._open()
+
+    def marker(self, run: Run) -> Marker:
+        """What marks a thing that is pointed at: what the network finds there, else what stands out there."""
+        finder = self.finder()
 
         def mark(
             number: int, rgb: Rgb8, given: Sequence[Prompt], around: Survey | None
@@ -61,7 +69,7 @@ class Network:
                     return meant.mask, None if meant.label == THING else meant.label
             return prompting.label(small, given, around), None
 
-        return run.prompted(scenes, prompts, mark)
+        return mark
 
 
 def found_in(run: Run, finder: Finder, scenes: Sequence[tuple[int, int]]) -> list[Instance]:

@@ -13,15 +13,13 @@ from torch import nn
 from stylebridge_models.installed import Card
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.detections import THING, Detection, resized
-from stylebridge_server.segment.follow import Run
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
-from stylebridge_server.segment.network import found_in
+from stylebridge_server.segment.follow import Marker, Run
+from stylebridge_server.segment.network import Network
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.segment.torch_pictures import shrunk
 from stylebridge_server.steps import step
-from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
+from stylebridge_server.values import Plane, Prompt, Rgb8
 
-METHOD = "1"  # raised when the same network would give other mattes
 EVERY = 48  # frames from one look for everything to the next: a look takes seconds
 _ASKED = 16  # points along a side at which it looks for everything
 _LEAST, _LARGEST = 0.005, 0.4  # shares of the picture of what it finds by itself
@@ -30,8 +28,8 @@ _LONG = 1024  # side at which the network looks: more pixels would only be shrun
 _LOGIT = 8.0  # of a matte that is handed to the network as a first guess
 
 
-class Sam:
-    """See `Segmenter`.
+class Sam(Network):
+    """Finds everything on a grid of points; what is pointed at it cuts out by itself. See `Network`.
 
     Args:
         card: the installed network's.
@@ -39,30 +37,15 @@ class Sam:
         memory: bytes that it takes at its peak.
     """
 
-    name = "sam"
+    METHOD = "1"
 
     def __init__(self, card: Card, open: Callable[[], nn.Module], memory: int) -> None:
-        self.checksum = f"sam-{METHOD}-{card.name}-{card.version}"
-        self.memory = memory
-        self._open = open
+        super().__init__("sam", card, lambda: Everything(open()), memory)
+        self._network = open
 
-    def track(
-        self,
-        frames: FrameReader,
-        scenes: Sequence[tuple[int, int]],
-        prompts: Sequence[Prompt],
-        flow: Flow,
-        store: MatteStore,
-        progress: Progress,
-    ) -> list[Instance]:
-        """See `Segmenter.track`; without prompts, everything that it finds by itself."""
-        if not scenes:
-            return []
-        run = Run(frames, flow, store, progress)
-        if not prompts:
-            return found_in(run, Everything(self._open()), scenes)
-        prompting.check(prompts, scenes, frames.size)
-        pointer = Pointer(self._open())
+    def marker(self, run: Run) -> Marker:
+        """Cuts out what points and boxes say, from a matte beside them on; mattes alone are taken as they are."""
+        pointer = Pointer(self._network())
 
         def mark(
             number: int, rgb: Rgb8, given: Sequence[Prompt], around: Survey | None
@@ -72,7 +55,7 @@ class Sam:
             label = pointer.label(number, rgb, given, run.size)
             return (label if label.any() else prompting.label(run.small(rgb), given, around)), None
 
-        return run.prompted(scenes, prompts, mark)
+        return mark
 
 
 class Pointer:
