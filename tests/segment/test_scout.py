@@ -10,7 +10,6 @@ from segment.scenes import BLUE, RED, Mattes, Scene, flow, overlap
 
 from stylebridge.errors import StylebridgeError
 from stylebridge_models.installed import Card
-from stylebridge_server.segment import network
 from stylebridge_server.segment.detections import Detection, Finder, pointed_at, settled
 from stylebridge_server.segment.network import Network
 from stylebridge_server.values import Instance, Prompt, Rgb8
@@ -217,4 +216,4 @@ def test_prompts_are_checked_and_the_network_is_named() -> None:
         run(scene, Knowing(scene, ["cat", "dog"]), [Prompt("p", 9, points=((0.5, 0.5),))])
     segmenter = Network("maskrcnn", CARD, lambda: Knowing(scene, []), 5)
     assert segmenter.name == "maskrcnn" and segmenter.memory == 5
-    assert segmenter.checksum == f"maskrcnn-{network.METHOD}-mine-0123456789abcdef"
+    assert segmenter.checksum == f"maskrcnn-{Network.METHOD}-mine-0123456789abcdef"
