@@ -159,4 +159,5 @@ def _small(picture: Rgb8) -> Rgb8:
 
 def _prompt_key(prompt: Prompt) -> str:
     matte = None if prompt.matte is None else key(prompt.matte.shape, prompt.matte.tobytes())
-    return key(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)
+    drawn = (prompt.scribbles, prompt.not_scribbles) if prompt.scribbles or prompt.not_scribbles else ()
+    return key(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte, *drawn)

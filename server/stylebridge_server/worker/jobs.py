@@ -351,4 +351,13 @@ def _prompt(context: Context, prompt: LookPrompt) -> Prompt:
         with said_as(prompt.matte, path):
             pixels = colour.to_working(media.load_image(path).pixels)
         matte = np.rint(np.clip(pixels.mean(-1), 0, 1) * 255).astype(np.uint8)
-    return Prompt(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)
+    return Prompt(
+        prompt.name,
+        prompt.frame,
+        prompt.points,
+        prompt.not_points,
+        prompt.box,
+        matte,
+        prompt.scribbles,
+        prompt.not_scribbles,
+    )
