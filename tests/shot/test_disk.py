@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stylebridge_server.shot.cache import key
-from stylebridge_server.shot.disk import ABANDONED, DiskStore, _head, _unpacked
+from stylebridge_server.shot.disk import ABANDONED, DiskSpans, DiskStore, opened, seal
 
 NAME = key("a tile")
 
@@ -47,15 +47,38 @@ def test_what_one_store_keeps_another_reads(tmp_path: Path, dtype: type) -> None
 
 @given(st.data())
 def test_a_damaged_file_is_never_believed(data: st.DataObject) -> None:
-    whole = _head(NAME, tile()) + tile().tobytes()
+    magic, contents = b"sbtile1\n", tile().tobytes()
+    whole = seal(magic, NAME, [contents]) + contents
     place = data.draw(st.integers(0, len(whole) - 1))
     flipped = bytearray(whole)
     flipped[place] ^= data.draw(st.integers(1, 255))
-    assert _unpacked(NAME, bytes(flipped)) is None
-    assert _unpacked(NAME, whole[:place]) is None
-    assert _unpacked(NAME, whole + b"x") is None
-    assert _unpacked(key("another"), whole) is None
-    assert _unpacked(NAME, whole) is not None
+    assert opened(magic, NAME, bytes(flipped)) is None
+    assert opened(magic, NAME, whole[:place]) is None
+    assert opened(magic, NAME, whole + b"x") is None
+    assert opened(magic, key("another"), whole) is None
+    assert opened(b"sbspan1\n", NAME, whole) is None
+    assert opened(magic, NAME, whole) == contents
+
+
+def test_bytes_of_spans_are_kept_beside_tiles_and_told_from_them(tmp_path: Path) -> None:
+    spans, tiles = DiskSpans(tmp_path, 1 << 20), DiskStore(tmp_path, 1 << 20)
+    for store, contents in ((spans, b"labels"), (spans, b"")):
+        assert store.get(key(contents), lambda made=contents: made) == contents
+    np.testing.assert_array_equal(tiles.get(key(b"labels"), tile), tile())
+    again = DiskSpans(tmp_path, 1 << 20)
+    assert again.get(key(b"labels"), unmakeable) == b"labels" and again.get(key(b""), unmakeable) == b""
+    (tmp_path / key(b"")[:2] / f"{key(b'')}.span").write_bytes(b"torn")
+    assert again.get(key(b""), lambda: b"") == b"" and again.damaged == 1
+
+
+def test_what_is_cancelled_is_not_kept_and_what_was_made_before_is(tmp_path: Path) -> None:
+    store = DiskSpans(tmp_path, 1 << 20)
+    store.get(key(1), lambda: b"first")
+    with pytest.raises(AssertionError):
+        store.get(key(2), unmakeable)
+    assert [path.suffix for path in files(tmp_path)] == [".span"]
+    resumed = DiskSpans(tmp_path, 1 << 20)
+    assert resumed.get(key(1), unmakeable) == b"first" and resumed.get(key(2), lambda: b"second") == b"second"
 
 
 def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
@@ -69,7 +92,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_the_least_recently_used_go_first_and_nothing_else(tmp_path: Path) -> None:
-    size = len(_head(NAME, tile())) + tile().nbytes
+    size = 40 + tile().nbytes
     (tmp_path / "letters").mkdir()
     for path in (tmp_path / "holiday.jpg", tmp_path / "letters" / "0.tile", tmp_path / "ab"):
         path.write_text("mine")
