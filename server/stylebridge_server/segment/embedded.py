@@ -9,7 +9,7 @@ import numpy as np
 from stylebridge_server.segment import discover
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.follow import BACKWARD, FORWARD, KEY, Keys, Run
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.interface import FORGETFUL, Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.segment.planes import plane
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.survey import Survey, survey
@@ -34,6 +34,7 @@ class Embedded:
         flow: Flow,
         store: MatteStore,
         progress: Progress,
+        parts: Parts = FORGETFUL,
     ) -> list[Instance]:
         """See `Segmenter.track`."""
         if not scenes:

@@ -8,7 +8,7 @@ from stylebridge_models.installed import Card
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.detections import THING, Finder, pointed_at, settled
 from stylebridge_server.segment.follow import BACKWARD, Marker, Run
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.interface import FORGETFUL, Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.segment.scout import Scout
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.survey import Survey
@@ -41,6 +41,7 @@ class Network:
         flow: Flow,
         store: MatteStore,
         progress: Progress,
+        parts: Parts = FORGETFUL,
     ) -> list[Instance]:
         """See `Segmenter.track`; without prompts, everything that the network knows."""
         if not scenes:

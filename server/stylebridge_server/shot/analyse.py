@@ -34,6 +34,9 @@ class _Pictures:
     def read(self, number: int) -> Rgb8:
         return self._shot.display8(self._shot.read(number))
 
+    def content(self, number: int) -> str:
+        return key("picture", self._shot.identity(), number)
+
 
 def analyse(
     shot: AnyShot,
