@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stylebridge_server.shot.cache import key
-from stylebridge_server.shot.disk import ABANDONED, DiskSpans, DiskStore, opened, seal
+from stylebridge_server.shot.disk import ABANDONED, DiskParts, DiskStore, opened, seal
 
 NAME = key("a tile")
 
@@ -56,29 +56,23 @@ def test_a_damaged_file_is_never_believed(data: st.DataObject) -> None:
     assert opened(magic, NAME, whole[:place]) is None
     assert opened(magic, NAME, whole + b"x") is None
     assert opened(magic, key("another"), whole) is None
-    assert opened(b"sbspan1\n", NAME, whole) is None
+    assert opened(b"sbpart1\n", NAME, whole) is None
     assert opened(magic, NAME, whole) == contents
 
 
-def test_bytes_of_spans_are_kept_beside_tiles_and_told_from_them(tmp_path: Path) -> None:
-    spans, tiles = DiskSpans(tmp_path, 1 << 20), DiskStore(tmp_path, 1 << 20)
-    for store, contents in ((spans, b"labels"), (spans, b"")):
-        assert store.get(key(contents), lambda made=contents: made) == contents
-    np.testing.assert_array_equal(tiles.get(key(b"labels"), tile), tile())
-    again = DiskSpans(tmp_path, 1 << 20)
-    assert again.get(key(b"labels"), unmakeable) == b"labels" and again.get(key(b""), unmakeable) == b""
-    (tmp_path / key(b"")[:2] / f"{key(b'')}.span").write_bytes(b"torn")
-    assert again.get(key(b""), lambda: b"") == b"" and again.damaged == 1
-
-
-def test_what_is_cancelled_is_not_kept_and_what_was_made_before_is(tmp_path: Path) -> None:
-    store = DiskSpans(tmp_path, 1 << 20)
-    store.get(key(1), lambda: b"first")
-    with pytest.raises(AssertionError):
-        store.get(key(2), unmakeable)
-    assert [path.suffix for path in files(tmp_path)] == [".span"]
-    resumed = DiskSpans(tmp_path, 1 << 20)
-    assert resumed.get(key(1), unmakeable) == b"first" and resumed.get(key(2), lambda: b"second") == b"second"
+def test_parts_are_kept_beside_tiles_and_told_from_them(tmp_path: Path) -> None:
+    parts, tiles = DiskParts(tmp_path, 1 << 20), DiskStore(tmp_path, 1 << 20)
+    names = {contents: key(contents) for contents in (b"labels", b"")}
+    for contents, name in names.items():
+        assert parts.get(name) is None
+        parts.put(name, contents)
+        np.testing.assert_array_equal(tiles.get(name, tile), tile())
+    again = DiskParts(tmp_path, 1 << 20)
+    assert [again.get(name) for name in names.values()] == [b"labels", b""]
+    torn = next(path for path in files(tmp_path) if path.suffix == ".part" and path.stat().st_size == 24)
+    torn.write_bytes(b"torn")
+    assert DiskParts(tmp_path, 1 << 20, "of another make").get(names[b"labels"]) is None
+    assert again.get(names[b""]) is None and (again.hits, again.misses, again.damaged) == (2, 1, 1)
 
 
 def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def analyse(
     admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
     device: str = "cpu",
     mattes: Sequence[GivenMatte] = (),
+    parts: segment.Parts = segment.FORGETFUL,
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -61,6 +62,8 @@ def analyse(
         admit: told what making it takes, before any is taken; raises where that is too much.
         device: where networks run.
         mattes: instances that the user brings.
+        parts: of the tracking, from analyses of the same shot with other prompts and from those that did not come to
+            their end; they make it cheaper and change nothing.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
@@ -118,6 +121,7 @@ def analyse(
         partial(temporal.flow_pair, test=temporal.occlusion),
         segment.Beside(builder, len(mattes)),
         tracked,
+        parts,
     )
 
     def taken(done: int, total: int) -> None:

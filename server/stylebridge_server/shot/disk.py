@@ -4,7 +4,7 @@ Each thing is one file, named by the key of everything that it was made from (se
 stale and losing one costs time, never a different picture:
 
     FOLDER/ab/ab54...f1.tile     a finished tile: a header, then the samples as they lie in memory
-    FOLDER/ab/ab54...f1.span     what one instance's tracking between two key frames gave
+    FOLDER/ab/ab54...f1.part     a part of the tracking of an instance, such as its labels between two key frames
 
 Each begins with a checksum of the name and of all that follows: a file that was cut short, damaged or put under
 another name is dropped and made anew. It is no signature: who can write into the folder can change pictures.
@@ -28,6 +28,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stylebridge_server.shot.cache import key
 
 log = logging.getLogger("stylebridge.cache")
 
@@ -196,22 +198,33 @@ class DiskStore(DiskFolder):
         return value
 
 
-class DiskSpans(DiskFolder):
-    """What tracking made of the spans of instances; see `segment.Spans`."""
+class DiskParts(DiskFolder):
+    """Parts of shots' tracking; see `segment.Parts`.
 
-    kind = "span"
-    _magic = b"sbspan1\n"
+    Args:
+        folder, limit: see `DiskFolder`.
+        fingerprint: of the process; parts that another made might differ in the last bits, and are not read.
+    """
 
-    def get(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """The bytes of that name, read, or made now and kept."""
-        found = self._read(name)
-        if found is not None:
-            self.hits += 1
-            return bytes(found)
-        self.misses += 1
-        value = make()
-        self._write(name, value)
-        return value
+    kind = "part"
+    _magic = b"sbpart1\n"
+
+    def __init__(self, folder: Path, limit: int, fingerprint: str = "") -> None:
+        super().__init__(folder, limit)
+        self._fingerprint = fingerprint
+
+    def get(self, name: str) -> bytes | None:
+        """What was put under that name, or None."""
+        found = self._read(key(self._fingerprint, name))
+        if found is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return bytes(found)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep the bytes under that name."""
+        self._write(key(self._fingerprint, name), data)
 
 
 def _files(shelf: str, kind: str) -> list[tuple[float, int, str]]:
