@@ -35,7 +35,7 @@ class _Pictures:
         return self._shot.display8(self._shot.read(number))
 
     def content(self, number: int) -> str:
-        return key("picture", self._shot.identity(), number)
+        return self._shot.content(number)
 
 
 def analyse(
@@ -72,6 +72,7 @@ def analyse(
         segmenter = "host"
     chosen = segment.load(segmenter, device, pointed=bool(prompts))
     _check_names(prompts, mattes, chosen.name)
+    shot.check_current()
     inputs = key(
         "analysis",
         METHOD,
