@@ -46,7 +46,7 @@ def test_mattes_come_back_bit_for_bit_in_any_order(tmp_path: Path) -> None:
 
 
 def test_those_unused_for_longest_make_room(tmp_path: Path) -> None:
-    limit = 2500
+    limit = 4000
     store = AnalysisStore(tmp_path, limit)
     made = []
     for count in range(1, 6):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -88,7 +90,7 @@ def span(place: int, value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     "spoil",
     [
-        changed(schema="analysis.2"),
+        changed(schema="analysis.1"),
         changed(width=0),
         changed(height=10**9),
         changed(cuts=["x"]),
@@ -141,10 +143,14 @@ def refused(folder: Path, data: bytes) -> None:
 def test_a_matte_that_inflates_without_end_is_not_inflated(made: Analysis, tmp_path: Path) -> None:
     text, _ = saved(made).split(b"\n", 1)
     content = json.loads(text)
-    bomb = zlib.compress(bytes(50_000_000), 9)
+    bomb = struct.pack("<2I", 200, 9999) + zlib.compress(bytes(50_000_000), 9)
     content["mattes"] = [[1, 3, 0, len(bomb), [0, 0, 20, 10]], [1, 4, len(bomb), 3, [0, 0, 20, 10]]]
     (tmp_path / "blob").write_bytes(json.dumps(content).encode() + b"\n" + bomb + b"abc")
     brought = portable.add(AnalysisStore(tmp_path / "away", 1 << 30), tmp_path / "blob")
-    assert brought.matte(1, 3).shape == (10, 20)
+    tracemalloc.start()
+    with pytest.raises(StylebridgeError, match="is damaged"):
+        brought.matte(1, 3)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
     with pytest.raises(StylebridgeError, match="is damaged"):
         brought.matte(1, 4)

@@ -17,7 +17,7 @@ from stylebridge_server.values import GivenMatte, Prompt, Rgb8, SourceInfo
 
 Progress = Callable[[int, int, str], None]  # done, total, stage
 
-METHOD = "2"  # raised when the same inputs would give another analysis
+METHOD = "3"  # raised when the same inputs would give another analysis
 CUT_SIDE = 256  # long side of the pictures in which cuts are looked for
 
 

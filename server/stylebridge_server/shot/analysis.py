@@ -4,7 +4,7 @@ Made once and then immutable; its id is the hash of its contents, so an id means
 is stored as a folder of two files that can be copied to another machine:
 
     <id>/analysis.json    what is in it, and where each matte lies in the other file
-    <id>/mattes.bin       one deflated box of uint8 coverage per instance and frame, in the order of (instance, frame)
+    <id>/mattes.bin       the box that a matte is not empty in, per instance and frame, in this order; see `packing`
 
 An index beside the folders maps what an analysis was made from to its id.
 """
@@ -18,7 +18,6 @@ import os
 import shutil
 import tempfile
 import time
-import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -31,9 +30,10 @@ from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.recent import Recent
+from stylebridge_server.shot.packing import packed, unpacked
 from stylebridge_server.values import Instance
 
-SCHEMA = "analysis.1"
+SCHEMA = "analysis.2"
 CONTENTS, MATTES = "analysis.json", "mattes.bin"
 SCRATCH = ".making-"
 _SCRATCH_SECONDS = 86_400  # no analysis is written for so long: whoever began one was killed
@@ -101,14 +101,12 @@ class Analysis:
             try:
                 with (self.folder / MATTES).open("rb") as file:
                     file.seek(offset)
-                    packed = file.read(length)
+                    data = file.read(length)
             except FileNotFoundError:
                 raise _lacking(self.id) from None
             try:
-                # Never more than the box holds, whatever the bytes, which may be a client's, inflate to.
-                box = zlib.decompressobj().decompress(packed, (y1 - y0) * (x1 - x0))
-                matte[y0:y1, x0:x1] = np.frombuffer(box, np.uint8).reshape(y1 - y0, x1 - x0)
-            except (zlib.error, ValueError):
+                matte[y0:y1, x0:x1] = unpacked(data, y1 - y0, x1 - x0)
+            except ValueError:
                 raise StylebridgeError(
                     Code.NOT_READABLE,
                     f"The matte of instance {instance} on frame {number} is damaged: analyse the shot again.",
@@ -161,12 +159,12 @@ class Builder:
         if not len(rows):
             return
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        packed = zlib.compress(matte[box[1] : box[3], box[0] : box[2]].tobytes(), 6)
+        data = packed(matte[box[1] : box[3], box[0] : box[2]])
         with self._store.writing():
             offset = self._file.seek(0, os.SEEK_END)
-            self._file.write(packed)
+            self._file.write(data)
             self._file.flush()
-        self._spans[instance, number] = (offset, len(packed), box)
+        self._spans[instance, number] = (offset, len(data), box)
 
     def finish(
         self,
@@ -211,10 +209,10 @@ class Builder:
                     if instance not in known:
                         continue
                     self._file.seek(offset)
-                    packed = self._file.read(length)
-                    digest.update(packed)
+                    data = self._file.read(length)
+                    digest.update(data)
                     spans.append([instance, number, file.tell(), length, list(box)])
-                    file.write(packed)
+                    file.write(data)
             content = {"schema": SCHEMA, "width": width, "height": height, "mattes": spans, **content}
             text = json.dumps(content, sort_keys=True, separators=(",", ":"))
             digest.update(text.encode())
@@ -326,6 +324,8 @@ class AnalysisStore:
             if last and last[0] == state and last[1].id == identifier:
                 return last[1]
             content: dict[str, Any] = json.loads(self._text(identifier, state))
+            if content["schema"] != SCHEMA:
+                raise ValueError(f"it is of the form {content['schema']}, not {SCHEMA}")
             spans: dict[tuple[int, int], _Span] = {
                 (instance, number): (offset, length, (box[0], box[1], box[2], box[3]))
                 for instance, number, offset, length, box in content["mattes"]
