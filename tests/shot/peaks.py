@@ -3,7 +3,7 @@
 DTYPE is a sample type, for RGB in sRGB; with "+alpha" behind it for premultiplied RGBA in ACEScg.
 
 Prints bytes measured and bytes estimated. WHAT is "render", with N layers, "layers" of the same, "mattes" of N
-instances, or "analyse", with one instance that covers most of the picture.
+instances, or "analyse" of WINDOW frames, with one instance that covers most of the picture.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from stylebridge_server.shot import footprint
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import AnalysisStore
 from stylebridge_server.shot.cache import Cache
+from stylebridge_server.shot.disk import DiskParts
 from stylebridge_server.shot.render import render, render_layer, resolve, shares_of
 from stylebridge_server.shot.shot import Shot
 from stylebridge_server.shot.streams import Streams, Workshop
@@ -86,7 +87,8 @@ def _status(name: str) -> int:
 def of_analysis(clip: Clip, store: AnalysisStore) -> tuple[int, int]:
     shot = Shot(clip)
     prompt = Prompt("disc", 0, box=(0.03, 0.03, 0.97, 0.97))
-    work = partial(analyse, shot, [prompt], "auto", store, lambda *said: None, lambda: None)
+    parts = DiskParts(store.folder / "parts", 1 << 30)
+    work = partial(analyse, shot, [prompt], "auto", store, lambda *said: None, lambda: None, parts=parts)
     return peak(work), footprint.of_analysis(clip.info, True)
 
 

@@ -87,9 +87,22 @@ def test_only_layers_that_take_part_count() -> None:
     ids=lambda case: "-".join(map(str, case)),
 )
 def test_estimates_lie_over_what_is_measured(case: tuple[object, ...], repository: Path) -> None:
+    measured, estimated = peaks(repository, *case)
+    assert measured <= estimated <= 2.5 * measured + 128, f"{measured:.0f} MiB, estimated {estimated:.0f}"
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks are measured on Linux")
+def test_an_analysis_of_a_longer_shot_takes_no_more(repository: Path) -> None:
+    short, long = (peaks(repository, "analyse", 320, 180, "uint8", 1, count)[0] for count in (60, 600))
+    assert long <= 1.1 * short + 8, f"{short:.0f} MiB for 60 frames, {long:.0f} for 600"
+
+
+def peaks(repository: Path, *words: object) -> tuple[float, float]:
+    """What is measured and what is estimated, in MiB; see peaks.py."""
     folders = [str(repository / name) for name in ("bridge", "server", "models")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
-    words = [sys.executable, str(Path(__file__).with_name("peaks.py")), *map(str, case)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, str(Path(__file__).with_name("peaks.py")), *map(str, words)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     measured, estimated = (int(word) / MEBIBYTE for word in done.stdout.split())
-    assert measured <= estimated <= 2.5 * measured + 128, f"{measured:.0f} MiB, estimated {estimated:.0f}"
+    return measured, estimated
