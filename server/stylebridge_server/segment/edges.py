@@ -88,22 +88,23 @@ def _affine(guide: NDArray[np.float32], values: Plane, weight: Plane) -> NDArray
         return plane(cv2.boxFilter(array, -1, size, borderType=cv2.BORDER_REFLECT))
 
     total = box(weight)
-    weights, totals = weight[..., None], total[..., None]
-    mean_guide, mean_values = box(guide * weights) / totals, box(values * weight) / total
-    cross = box(guide * (values * weight)[..., None]) / totals - mean_guide * mean_values[..., None]
-    r, g, b = (guide[..., k] for k in range(3))
-    mr, mg, mb = (mean_guide[..., k] for k in range(3))
-    squares = box(np.dstack([r * r, g * g, b * b]) * weights) / totals
-    products = box(np.dstack([r * g, r * b, g * b]) * weights) / totals
-    rr, gg, bb = (squares[..., k] - mean * mean + np.float32(_EPSILON) for k, mean in enumerate((mr, mg, mb)))
-    rg, rb, gb = products[..., 0] - mr * mg, products[..., 1] - mr * mb, products[..., 2] - mg * mb
+
+    def mean(array: NDArray[np.float32]) -> Plane:
+        return box(array * weight) / total
+
+    r, g, b = (np.ascontiguousarray(guide[..., k]) for k in range(3))
+    mr, mg, mb, mean_values = mean(r), mean(g), mean(b), mean(values)
+    x, y, z = (mean(one * values) - at * mean_values for one, at in ((r, mr), (g, mg), (b, mb)))
+    rr, gg, bb = (mean(one * one) - at * at + np.float32(_EPSILON) for one, at in ((r, mr), (g, mg), (b, mb)))
+    rg, rb, gb = mean(r * g) - mr * mg, mean(r * b) - mr * mb, mean(g * b) - mg * mb
     step()
     # Inverse of the symmetric 3 x 3 covariance by cofactors.
     c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     c11, c12, c22 = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     determinant = rr * c00 + rg * c01 + rb * c02
-    x, y, z = (cross[..., k] for k in range(3))
-    slope = np.dstack([c00 * x + c01 * y + c02 * z, c01 * x + c11 * y + c12 * z, c02 * x + c12 * y + c22 * z])
-    slope /= determinant[..., None]
-    offset = mean_values - np.einsum("ijk,ijk->ij", slope, mean_guide)
-    return box(np.dstack([slope, offset]))
+    sr, sg, sb = (
+        (one * x + two * y + three * z) / determinant
+        for one, two, three in ((c00, c01, c02), (c01, c11, c12), (c02, c12, c22))
+    )
+    offset = mean_values - sr * mr - sg * mg - sb * mb
+    return np.dstack([box(one) for one in (sr, sg, sb, offset)])
