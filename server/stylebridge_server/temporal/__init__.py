@@ -2,6 +2,7 @@
 
 from stylebridge_server.temporal.cuts import find_cuts
 from stylebridge_server.temporal.flow import flow_pair, inside_picture, occlusion
+from stylebridge_server.temporal.methods import DIS, Dis, Flow
 from stylebridge_server.temporal.metrics import (
     Series,
     other_flow,
@@ -13,6 +14,9 @@ from stylebridge_server.temporal.metrics import (
 from stylebridge_server.temporal.window import Taps, blend, tap_weight, taps
 
 __all__ = [
+    "DIS",
+    "Dis",
+    "Flow",
     "Series",
     "Taps",
     "blend",
