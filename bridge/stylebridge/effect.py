@@ -47,7 +47,8 @@ class Parameter:
         name: what looks, requests and programs call it.
         title: what a host's interface calls it.
         kind: "float", "int", "bool", "choice"; "style" (see `split_style`), "text",
-            "path", "selector" (a name or an id); "box" ([x0, y0, x1, y1]), "points" ([[x, y], ...]).
+            "path", "selector" (a name or an id); "box" ([x0, y0, x1, y1]), "points" ([[x, y], ...]), "frames" (a
+            list of frame numbers, ascending).
         default: the value where none is given; None where there is none.
         hint: one sentence for people.
         scope: one of `SCOPES`.
@@ -72,7 +73,9 @@ class Parameter:
     @property
     def python_type(self) -> type:
         """The Python type of a value: what a command line or a host's property has to be."""
-        return {"float": float, "int": int, "bool": bool, "box": list, "points": list}.get(self.kind, str)
+        return {"float": float, "int": int, "bool": bool, "box": list, "points": list, "frames": list}.get(
+            self.kind, str
+        )
 
     @property
     def option(self) -> str:
@@ -288,6 +291,32 @@ PARAMETERS: tuple[Parameter, ...] = (
         scope=SHOT,
         minimum=0.0,
         maximum=1.0,
+    ),
+    Parameter(
+        "flow",
+        "Flow",
+        kind="choice",
+        default="auto",
+        hint="What the frames around it are followed by: the best for this server, the method that ships, a network "
+        "that is installed, or motion vectors of the renderer.",
+        scope=SHOT,
+        choices=("auto", "dis", "raft-small", "raft-large", "host"),
+    ),
+    Parameter(
+        "vectors",
+        "Motion vectors",
+        kind="path",
+        default=None,
+        hint="EXR files with the motion vectors of every frame (vectors.####.exr), for the flow host.",
+        scope=SHOT,
+    ),
+    Parameter(
+        "cuts",
+        "Cuts",
+        kind="frames",
+        default=None,
+        hint="The first frame of each new scene, in the source's own numbers, in place of the cuts that are found.",
+        scope=SHOT,
     ),
     Parameter(
         "segmenter",

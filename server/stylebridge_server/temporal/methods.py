@@ -24,6 +24,9 @@ class Flow(Protocol):
 
     id: str
 
+    def memory(self, pixels: int) -> int:
+        """Bytes that it takes at its peak beside a pair, for a shot of so many pixels."""
+
     def name(self, numbers: Numbers) -> str:
         """All that the flow between two frames depends on beside their pictures: method, weights, files."""
 
@@ -42,7 +45,10 @@ class Flow(Protocol):
 class Dis:
     """The embedded method; see `flow.flow_pair`."""
 
-    id = "dis-1"  # raised when the same pictures would give another flow
+    id = "dis-2"  # raised when the same pictures would give another flow
+
+    def memory(self, pixels: int) -> int:
+        return 0
 
     def name(self, numbers: Numbers) -> str:
         return self.id
