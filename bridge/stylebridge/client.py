@@ -199,8 +199,8 @@ class Client:
             view: of OpenEXR files that hold several; None for the first. A view in the names of files is written
                 into `path`: see `pattern.of_view`.
             gaps: what stands for frames that a sequence lacks: "hold" (the one before) or "black"; None refuses it.
-            deinterlace: what becomes of an interlaced movie: "bwdif" (whole frames are made of its fields) or "off"
-                (its frames are taken as they are); None refuses it.
+            deinterlace: what becomes of an interlaced movie: "auto" (whole frames are made of its fields), "off" (its
+                frames are taken as they are) or "bwdif" (as "auto", of any movie); None refuses it.
             progress: called while files and frames are read and sent.
 
         Raises:

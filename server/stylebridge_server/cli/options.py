@@ -59,6 +59,16 @@ Gaps = Annotated[
 ]
 
 
+Deinterlace = Annotated[
+    str | None,
+    typer.Option(
+        "--deinterlace",
+        help="Interlaced movies: auto makes whole frames of the fields, off takes frames as they are, bwdif always.",
+        metavar="WHAT",
+    ),
+]
+
+
 def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
 
@@ -70,11 +80,12 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
         ]
         options = []
         for parameter in effect.scoped(*scopes).values():
+            python_type = str if parameter.kind == "frames" else parameter.python_type
             flags = [parameter.option]
             if parameter.kind == "bool":
                 flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
             about = typer.Option(*flags, help=_help_of(parameter), show_default=False)
-            kind: Any = Annotated[(str if parameter.kind == "frames" else parameter.python_type) | None, about]
+            kind: Any = Annotated[python_type | None, about]
             options.append(
                 inspect.Parameter(
                     parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind

@@ -108,7 +108,7 @@ def _run(job: Job) -> Outcome:
             raise
     seconds = time.monotonic() - started
     made = outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet, lost)
-    more = [one for one in (source.damage if problem else "", source.gaps) if one]
+    more = [one for one in (source.damage if problem else "", source.gaps, source.fields) if one]
     return replace(made, message="\n".join([made.message, *more]))
 
 
