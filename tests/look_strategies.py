@@ -23,7 +23,9 @@ def value_of(parameter: effect.Parameter) -> st.SearchStrategy[Any]:
         return st.integers(int(parameter.minimum or 0), int(parameter.maximum or 0))
     if parameter.kind == "choice":
         return st.sampled_from(parameter.choices)
-    return {"bool": st.booleans(), "selector": TEXT | st.integers(1, 99)}.get(parameter.kind, TEXT)
+    frames = st.lists(st.integers(-99, 2000), max_size=4, unique=True).map(sorted)
+    kinds = {"bool": st.booleans(), "selector": TEXT | st.integers(1, 99), "frames": frames}
+    return kinds.get(parameter.kind, TEXT)
 
 
 def data_of(parameter: effect.Parameter) -> st.SearchStrategy[Any]:

@@ -27,7 +27,7 @@ from .configs import BUILT_IN, Named, config_of, packed
 from .connection import RETRIES, Connection, OnProgress, Supply
 from .errors import Code, StylebridgeError
 from .finder import Finder
-from .inputs import Frames, Given, Inputs, frame_source, mattes_of, pictures_of
+from .inputs import Frames, Given, Inputs, files_of_look, frame_source, mattes_of
 from .look import Look
 from .pixels import Bytes, Picture, split
 from .protocol import FLAT, MANIFEST_LIMIT, WINDOW
@@ -176,6 +176,7 @@ class Client:
         layer: str | None = None,
         view: str | None = None,
         gaps: str | None = None,
+        deinterlace: str | None = None,
         progress: OnProgress | None = None,
     ) -> Shot:
         """Opens a source for rendering: one of `path`, `pushed` and `live`.
@@ -198,6 +199,8 @@ class Client:
             view: of OpenEXR files that hold several; None for the first. A view in the names of files is written
                 into `path`: see `pattern.of_view`.
             gaps: what stands for frames that a sequence lacks: "hold" (the one before) or "black"; None refuses it.
+            deinterlace: what becomes of an interlaced movie: "auto" (whole frames are made of its fields), "off" (its
+                frames are taken as they are) or "bwdif" (as "auto", of any movie); None refuses it.
             progress: called while files and frames are read and sent.
 
         Raises:
@@ -214,7 +217,7 @@ class Client:
         paths: list[str] = []
         if path is not None:
             paths = [str(_absolute(path))]
-            chosen = {"layer": layer, "view": view, "gaps": gaps}
+            chosen = {"layer": layer, "view": view, "gaps": gaps, "deinterlace": deinterlace}
             source = Source(
                 {"path": paths[0], **said, **{key: one for key, one in chosen.items() if one is not None}}
             )
@@ -277,6 +280,7 @@ class Client:
         segmenter: str = "auto",
         progress: OnProgress | None = None,
         mattes: Sequence[Mapping[str, Any]] = (),
+        cuts: Sequence[int] | None = None,
     ) -> Analysis:
         """Finds cuts and instances. The same inputs have the same analysis, which is made once.
 
@@ -287,10 +291,14 @@ class Client:
                 looked for.
             mattes: instances whose mattes are given, as a look's [[matte]] tables: "name", "path" (of a picture, or
                 a pattern with one for each frame), and "channel", or "cryptomatte" (a name in one), and "z".
+            cuts: the first frame of each new scene, ascending, in place of those that would be found; none of them
+                where it is empty.
         """
         source: dict[str, Any] = {"prompts": [dict(prompt) for prompt in prompts], "segmenter": segmenter}
         if mattes:
             source["mattes"] = [dict(matte) for matte in mattes]
+        if cuts is not None:
+            source["cuts"] = list(cuts)
         return self._analyse(shot, source, progress)
 
     def _analyse(self, shot: Shot, source: dict[str, Any], progress: OnProgress | None) -> Analysis:
@@ -389,7 +397,7 @@ class Client:
         }
 
         def stream() -> Generator[Picture, None, dict[str, Any]]:
-            fields["files"] = self._inputs.files(pictures_of(look), given)
+            fields["files"] = self._inputs.files(files_of_look(look), given)
             supply = self._supply(shot, given, progress, analysis)
             return (yield from self._connection.stream("render", fields, progress, supply=supply))
 

@@ -48,7 +48,7 @@ class Parameter:
         title: what a host's interface calls it.
         kind: "float", "int", "bool", "choice"; "style" (see `split_style`), "text",
             "path", "selector" (a name or an id); "box" ([x0, y0, x1, y1]), "points" ([[x, y], ...]), "strokes"
-            ([[[x, y], ...], ...]).
+            ([[[x, y], ...], ...]), "frames" (a list of frame numbers, ascending).
         default: the value where none is given; None where there is none.
         hint: one sentence for people.
         scope: one of `SCOPES`.
@@ -73,7 +73,7 @@ class Parameter:
     @property
     def python_type(self) -> type:
         """The Python type of a value: what a command line or a host's property has to be."""
-        lists = dict.fromkeys(("box", "points", "strokes"), list)
+        lists = dict.fromkeys(("box", "points", "strokes", "frames"), list)
         return {"float": float, "int": int, "bool": bool, **lists}.get(self.kind, str)
 
     @property
@@ -290,6 +290,32 @@ PARAMETERS: tuple[Parameter, ...] = (
         scope=SHOT,
         minimum=0.0,
         maximum=1.0,
+    ),
+    Parameter(
+        "flow",
+        "Flow",
+        kind="choice",
+        default="auto",
+        hint="What the frames around it are followed by: the best for this server, the method that ships, a network "
+        "that is installed, or motion vectors of the renderer.",
+        scope=SHOT,
+        choices=("auto", "dis", "raft-small", "raft-large", "host"),
+    ),
+    Parameter(
+        "vectors",
+        "Motion vectors",
+        kind="path",
+        default=None,
+        hint="EXR files with the motion vectors of every frame (vectors.####.exr), for the flow host.",
+        scope=SHOT,
+    ),
+    Parameter(
+        "cuts",
+        "Cuts",
+        kind="frames",
+        default=None,
+        hint="The first frame of each new scene, in the source's own numbers, in place of the cuts that are found.",
+        scope=SHOT,
     ),
     Parameter(
         "segmenter",

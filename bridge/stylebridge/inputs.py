@@ -230,8 +230,8 @@ class Inputs:
         return all(seen)
 
 
-def pictures_of(look: Mapping[str, Any]) -> list[str]:
-    """The paths of style pictures that a look's plain data names, whatever else is in it."""
+def files_of_look(look: Mapping[str, Any]) -> list[str]:
+    """The paths of style pictures and motion vectors that a look's plain data names, whatever else is in it."""
     instances = look.get("instance")
     layers = [look.get("background"), *(instances if isinstance(instances, (list, tuple)) else [])]
     styles = [layer.get("style") for layer in layers if isinstance(layer, Mapping)]
@@ -243,7 +243,9 @@ def pictures_of(look: Mapping[str, Any]) -> list[str]:
             picture = effect.split_style(value)[1] if isinstance(value, str) else None
             if picture is not None:
                 found[picture] = None
-    return list(found)
+    shot = look.get("shot")
+    vectors = shot.get("vectors") if isinstance(shot, Mapping) else None
+    return [*found, vectors] if isinstance(vectors, str) else list(found)
 
 
 def mattes_of(prompts: Iterable[Mapping[str, Any]], mattes: Iterable[Mapping[str, Any]] = ()) -> list[str]:

@@ -256,9 +256,10 @@ class Look:
 
     @property
     def shot(self) -> dict[str, Any]:
-        """Every parameter of the shot, set or default, in its Python type."""
+        """Every parameter of the shot, set or default, in its Python type; None where there is neither."""
         rows = effect.scoped(effect.SHOT)
-        return {name: row.check(self.shot_values.get(name, row.default)) for name, row in rows.items()}
+        given = {name: self.shot_values.get(name, row.default) for name, row in rows.items()}
+        return {name: value if value is None else rows[name].check(value) for name, value in given.items()}
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .keyframes import FRAME_LIMIT
+
 _LONGEST_TEXT = 4096
+_MOST_FRAMES = 100_000
 
 
 def text_problem(value: object) -> str:
@@ -62,6 +65,14 @@ def _strokes_problem(value: object) -> str:
     return f"it must be {NOUNS['strokes']}"
 
 
+def _frames_problem(value: object) -> str:
+    if isinstance(value, (list, tuple)) and len(value) <= _MOST_FRAMES:
+        whole = all(type(number) is int and abs(number) <= FRAME_LIMIT for number in value)
+        if whole and list(value) == sorted(set(value)):
+            return ""
+    return f"it must be {NOUNS['frames']}"
+
+
 def _is_point(point: object) -> bool:
     return isinstance(point, (list, tuple)) and len(point) == 2 and all(_inside(number) for number in point)
 
@@ -75,6 +86,7 @@ NOUNS = {
     "box": "[x0, y0, x1, y1] with numbers from 0 to 1, x0 < x1 and y0 < y1",
     "points": "[[x, y], ...] with numbers from 0 to 1",
     "strokes": "[[[x, y], ...], ...] with numbers from 0 to 1",
+    "frames": "a list of frame numbers, each greater than the one before",
 }
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -86,4 +98,5 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "box": _box_problem,
     "points": _points_problem,
     "strokes": _strokes_problem,
+    "frames": _frames_problem,
 }

@@ -140,6 +140,7 @@ REQUESTS: Table = {
         "layer": optional(_NAME),  # of a path's OpenEXR files
         "view": optional(_NAME),
         "gaps": optional(_NAME),  # what stands for a sequence's missing frames
+        "deinterlace": optional(_NAME),  # what becomes of an interlaced movie
         "files": _FILES,
         "pushed": Field("map", required=False, inner=_PUSHED),
         "live": Field("map", required=False, inner=_MADE),
@@ -150,6 +151,7 @@ REQUESTS: Table = {
         "prompts": Field("maps", most=1000, inner=_PROMPT),
         "segmenter": _NAME,
         "mattes": Field("maps", required=False, most=1000, inner=_GIVEN_MATTE),
+        "cuts": Field("ints", required=False, most=100_000),
         "files": _FILES,
     },
     "read_analysis": {"analysis": _NAME, "offset": _COUNT},

@@ -28,6 +28,7 @@ from . import effect
 from .errors import Code, StylebridgeError
 from .files import hash_of
 from .look import Layer, Look
+from .pattern import parse_pattern
 from .protocol import FLAT, MATTES, OUTPUTS
 from .wording import suggestion
 
@@ -59,6 +60,7 @@ class Request:
         output: "flat", the picture; "layers" or "mattes".
         scale: the proxy's divisor of width and height.
         form: how the frames are written, in any words that change where the result would: samples, format, codec.
+        flow: identity of what frames are followed by, motion vectors by their contents (see `flow_of`).
     """
 
     shot: str
@@ -69,6 +71,7 @@ class Request:
     output: str = FLAT
     scale: int = 1
     form: str = ""
+    flow: str = ""
 
     def stamp(self, frame: int) -> str:
         """16 hexadecimal digits that change when the pixels of that frame may. The frame's own number is not in
@@ -85,8 +88,9 @@ class Request:
         layers = [self._layer(layer, frame) for layer in look.layers]
         facts: list[Any] = [_SCHEMA, self.shot, self.output, self.scale, self.form, self.fingerprint]
         if self.output == MATTES or any(layer and "style" in layer for layer in layers):
-            shot = {name: value for name, value in look.shot.items() if name != "segmenter"}
-            facts += [self.analysis, shot, layers]
+            told = ("segmenter", "cuts", "vectors")  # to the analysis, or named by what it is
+            shot = {name: value for name, value in look.shot.items() if name not in told}
+            facts += [self.analysis, {**shot, "flow": self.flow or shot["flow"]}, layers]
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -174,15 +178,31 @@ def of(
     """The request that `client.render` makes with these, to be stamped.
 
     Args:
-        look: a look, or its plain data. Pictures of styles are read here, to be named by their contents.
+        look: a look, or its plain data. Pictures of styles and motion vectors are read here, to be named by their
+            contents.
         output, scale, form: as in `Request`.
     """
     checked = look if isinstance(look, Look) else Look.from_data(look)
     named = analysis if analysis is None or isinstance(analysis, str) else analysis.id
-    models = client.describe()["models"] if checked.styles else {}
-    identities = styles_of(checked, models)
+    offered = client.describe() if checked.styles else {}
+    identities = styles_of(checked, offered.get("models", {}))
     fingerprint = str(client.server.get("fingerprint", ""))
-    return Request(shot.id, named, checked, identities, fingerprint, output, scale, form)
+    flow = flow_of(checked, offered.get("flows", {}))
+    return Request(shot.id, named, checked, identities, fingerprint, output, scale, form, flow)
+
+
+def flow_of(look: Look, flows: Mapping[str, str]) -> str:
+    """What frames are followed by: the method as the server has it, or the contents of the motion vectors.
+
+    Args:
+        flows: identities of the server's methods by name, as `describe` has them.
+    """
+    word, vectors = look.shot["flow"], look.shot["vectors"]
+    if vectors is None or word not in ("auto", "host"):
+        return str(flows.get(word, word))
+    pattern = None if Path(vectors).is_file() else parse_pattern(vectors)
+    files = [Path(vectors)] if pattern is None else list(pattern.files().values())
+    return f"host:{hashlib.blake2b(','.join(map(_contents, files)).encode(), digest_size=16).hexdigest()}"
 
 
 def styles_of(look: Look, models: Mapping[str, str]) -> dict[str, str]:
@@ -220,6 +240,8 @@ def portable(look: Look) -> dict[str, Any]:
             layer["style"] = _named(style)
         elif style is not None:
             layer["style"] = [[key[0], _named(key[1]), *key[2:]] for key in style]
+    if "vectors" in data.get("shot", {}):
+        data["shot"]["vectors"] = ntpath.basename(data["shot"]["vectors"])
     for table, key in (("prompt", "matte"), ("matte", "path")):
         for entry in data.get(table, []):
             if key in entry:

@@ -54,6 +54,8 @@ ENTRIES = {
         Entry(
             "deeplab-resnet101", 233, "BSD-3-Clause", "DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1"
         ),
+        Entry("raft-small", 4, "BSD-3-Clause", "Raft_Small_Weights.C_T_V2"),
+        Entry("raft-large", 21, "BSD-3-Clause", "Raft_Large_Weights.C_T_SKHT_V2"),
         Entry(
             "sam-vit-b",
             375,

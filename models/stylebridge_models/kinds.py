@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylebridge.errors import Code, StylebridgeError
 
-from . import checkpoints, segmentation
+from . import checkpoints, optical_flow, segmentation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +24,7 @@ WHAT = {
     VGG19: "VGG-19 (losses)",
     SQUEEZENET: "SqueezeNet (losses)",
     **segmentation.WHAT,
+    **optical_flow.WHAT,
 }
 
 
@@ -68,6 +69,13 @@ def convert(path: Path, inputs: str | None = None, labels: Sequence[str] | None 
         return Converted(finds, *segmentation.convert(finds, state, path, labels))
     if labels is not None:
         raise _needless(path, "--labels")
+    follows = optical_flow.seen(state)
+    if follows is not None:
+        if inputs is not None:
+            raise _needless(path, "--input")
+        wanted = optical_flow.shapes(follows)
+        found = checkpoints.fitted(optical_flow.bare(state), wanted, WHAT[follows], path)
+        return Converted(follows, found)
     judge = _seen_loss_network(state)
     if judge is not None:
         return _loss_network(judge, path, inputs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +141,34 @@ class FlowPair:
     def nbytes(self) -> int:
         arrays = (self.forward, self.backward, self.forward_valid, self.backward_valid)
         return sum(array.nbytes for array in arrays)
+
+
+class Motion(NamedTuple):
+    """How a renderer says that a frame's picture moves.
+
+    Attributes:
+        following: (H, W, 2) float32 pixels (x, y): what the frame shows at p the next one shows at p + following[p].
+            Not finite where it is not known.
+        previous: the same to the frame before.
+    """
+
+    following: NDArray[np.float32]
+    previous: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GivenFlow:
+    """The motion of every frame of a shot, as the user brings it.
+
+    Attributes:
+        content: names all its files.
+        contents: names what the file of a frame holds, by the frame's number.
+        read: gives a frame's motion at the shot's size.
+    """
+
+    content: str
+    contents: Callable[[int], str]
+    read: Callable[[int], Motion]
 
 
 @dataclass(frozen=True)

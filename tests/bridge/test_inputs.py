@@ -12,7 +12,7 @@ from stylebridge.client import Progress
 from stylebridge.connection import UPLOAD_NEAR
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.files import glimpse, hash_of, same
-from stylebridge.inputs import mattes_of, pictures_of
+from stylebridge.inputs import files_of_look, mattes_of
 from stylebridge.pixels import PART_BYTES, Layout, Picture
 from stylebridge.protocol import UPLOAD_WINDOW
 
@@ -200,8 +200,8 @@ def test_the_pictures_of_a_look() -> None:
         "background": {"style": "a.png"},
         "instance": [{"style": [[1, "b/c"], [2, "starry-night"], [3, "a.png"]]}, {"style": 7}, 3, {}],
     }
-    assert pictures_of(look) == ["a.png", "b/c"]
-    assert pictures_of({"background": 3, "instance": "x"}) == []
+    assert files_of_look(look) == ["a.png", "b/c"]
+    assert files_of_look({"background": 3, "instance": "x"}) == []
     assert mattes_of([{"name": "a", "matte": "m.png"}, {"name": "b"}]) == ["m.png"]
 
 

@@ -80,7 +80,14 @@ def test_the_example() -> None:
     look = Look.from_data(EXAMPLE)
     assert look.to_data() == EXAMPLE
     assert look.styles == ("wheat-field", "my-painting.jpg", "starry-night")
-    assert look.shot == {"window": 6, "steadiness": 1.0, "segmenter": "embedded"}
+    assert look.shot == {
+        "window": 6,
+        "steadiness": 1.0,
+        "flow": "auto",
+        "vectors": None,
+        "cuts": None,
+        "segmenter": "embedded",
+    }
     values = look.parameters_at(1012.75)
     assert values["background"]["strength"] == 0.4
     assert values["instance"][0]["select"] == "dancer"

@@ -27,9 +27,11 @@ def animated(*scopes: str) -> dict[str, Parameter]:
 
 
 def fixed(*scopes: str) -> dict[str, Parameter]:
-    """The parameters of these scopes that stay the same over a strip."""
+    """The parameters of these scopes that stay the same over a strip. No property of Blender's is a list of frames."""
     rows = effect.scoped(*scopes)
-    return {name: row for name, row in rows.items() if row.animation != effect.FREELY}
+    return {
+        name: row for name, row in rows.items() if row.animation != effect.FREELY and row.kind != "frames"
+    }
 
 
 def of_layer(layer: int) -> dict[str, Parameter]:
@@ -125,6 +127,8 @@ def plain(group: Any, rows: dict[str, Parameter]) -> dict[str, Any]:
         given = row.python_type(getattr(group, name))
         if row.kind == "float":
             given = round(given, 6)  # Blender keeps floats in 32 bits: 0.1 must not become 0.10000000149
+        if row.kind == "path" and given:
+            given = bpy.path.abspath(given)
         if given != row.default and (given != "" or row.default):
             data[name] = given
     return data

@@ -13,7 +13,7 @@ import typer
 import stylebridge
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.cli import keys, models
-from stylebridge_server.cli.options import Alpha, Colour, Config, Gaps, Layer, Server, View
+from stylebridge_server.cli.options import Alpha, Colour, Config, Deinterlace, Gaps, Layer, Server, View
 from stylebridge_server.cli.render import command
 
 REFUSED, PARTIAL = 2, 3
@@ -72,6 +72,7 @@ def segment(
     layer: Layer = None,
     view: View = None,
     gaps: Gaps = None,
+    deinterlace: Deinterlace = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
 ) -> None:
@@ -80,7 +81,7 @@ def segment(
     from stylebridge_server.cli.reading import Reading
 
     wanted = segmenting.Wanted(out, look, segmenter, export, as_json)
-    read_as = Reading(colour, alpha, config, layer, view, gaps)
+    read_as = Reading(colour, alpha, config, layer, view, gaps, deinterlace)
     print(segmenting.run(source, wanted, server, quiet, read_as))
 
 

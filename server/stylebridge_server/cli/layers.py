@@ -152,7 +152,7 @@ def _ask(job: Job, client: Client, report: OnProgress) -> _Asked:
     prompts, mattes = look.get("prompt", []), look.get("matte", [])
     pointed = job.look.instances or prompts or mattes
     segmenter = job.look.shot["segmenter"] if pointed else "none"
-    analysis = client.analyse(shot, prompts, segmenter, report, mattes)
+    analysis = client.analyse(shot, prompts, segmenter, report, mattes, job.look.shot["cuts"])
     chosen = job.look.resolve(instances_of(analysis))
     names = {one["id"]: str(one["name"]) for one in analysis.instances}
     styled = {one: names[one] for one, layer in chosen.items() if layer.has_style}

@@ -14,7 +14,15 @@ from rich.table import Table
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.requests import Progress
-from stylebridge_models import catalogue, checkpoints, installed, kinds, registry, segmentation
+from stylebridge_models import (
+    catalogue,
+    checkpoints,
+    installed,
+    kinds,
+    optical_flow,
+    registry,
+    segmentation,
+)
 from stylebridge_server.cli.progress import progress
 
 app = typer.Typer(
@@ -75,7 +83,7 @@ def _import(
         ),
     ] = None,
 ) -> None:
-    """Take in a network that styles, one that finds instances, or a loss network."""
+    """Take in a network that styles, one that finds instances, RAFT, or a loss network."""
     print(take_in(file, name, licence, input, labels))
 
 
@@ -237,6 +245,8 @@ def _told(card: installed.Card) -> str:
     told = f"{card.name}: {kinds.WHAT[card.kind]}, {_size(card.bytes)}, licence {card.licence}, version {card.version}."
     if card.kind in segmentation.WHAT:
         return f"{told}\nFind with it: stylebridge segment CLIP --segmenter {card.name}"
+    if card.kind in optical_flow.WHAT:
+        return f"{told}\nFollow with it: stylebridge render CLIP OUT --style NAME --flow {card.kind}"
     if card.kind in loss_networks.NAMES:
         return f"{told}\nIt has the layers up to {card.settings['layers'][-1]}, fed as {card.settings['inputs']} does."
     use = f"{card.name}:PICTURE" if card.kind == kinds.MICROAST else card.name

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stylebridge import effect
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import registry
 
 Server = Annotated[
@@ -58,6 +59,16 @@ Gaps = Annotated[
 ]
 
 
+Deinterlace = Annotated[
+    str | None,
+    typer.Option(
+        "--deinterlace",
+        help="Interlaced movies: auto makes whole frames of the fields, off takes frames as they are, bwdif always.",
+        metavar="WHAT",
+    ),
+]
+
+
 def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command an option for every parameter of these scopes; those given arrive in `values`."""
 
@@ -69,11 +80,12 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
         ]
         options = []
         for parameter in effect.scoped(*scopes).values():
+            python_type = str if parameter.kind == "frames" else parameter.python_type
             flags = [parameter.option]
             if parameter.kind == "bool":
                 flags = [f"{parameter.option}/--no-{parameter.name.replace('_', '-')}"]
             about = typer.Option(*flags, help=_help_of(parameter), show_default=False)
-            kind: Any = Annotated[parameter.python_type | None, about]
+            kind: Any = Annotated[python_type | None, about]
             options.append(
                 inspect.Parameter(
                     parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
@@ -83,9 +95,8 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
 
         def wrapped(**given: Any) -> Any:
             values = {name: given.pop(name) for name in names}
-            return command(
-                **given, values={name: value for name, value in values.items() if value is not None}
-            )
+            told = {name: _read(name, value) for name, value in values.items() if value is not None}
+            return command(**given, values=told)
 
         wrapped.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {one.name: one.annotation for one in own + options}
@@ -96,9 +107,31 @@ def with_effect_options(scopes: tuple[str, ...]) -> Callable[[Callable[..., Any]
     return decorate
 
 
+def _read(name: str, value: Any) -> Any:
+    """The value of an option; frames are written as numbers with commas between, and as "none" where there are none.
+
+    Raises:
+        StylebridgeError: BAD_VALUE.
+    """
+    parameter = effect.find(name)
+    if parameter.kind != "frames":
+        return value
+    words = [] if value.strip() == "none" else value.split(",")
+    try:
+        return [int(word) for word in words]
+    except ValueError:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"{parameter.option} is '{value}': write frame numbers with commas between, as in {parameter.option} "
+            "24,96, or none.",
+        ) from None
+
+
 def _help_of(parameter: effect.Parameter) -> str:
     """Its hint, what it may be, and what it is where nothing is said. (Words in brackets would be read as markup.)"""
     facts = []
+    if parameter.kind == "frames":
+        facts.append("24,96 or none")
     if parameter.kind in ("float", "int", "choice"):
         facts.append(parameter.allowed)
     if parameter.kind == "style":

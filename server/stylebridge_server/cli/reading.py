@@ -16,7 +16,7 @@ from stylebridge_server.values import SourceInfo
 
 @dataclass(frozen=True)
 class Reading:
-    """The options --colour, --alpha, --config, --layer, --view and --gaps; None where they were not given."""
+    """The options --colour, --alpha, --config, --layer, --view, --gaps and --deinterlace; None where not given."""
 
     colour: str | None = None
     alpha: str | None = None
@@ -24,6 +24,7 @@ class Reading:
     layer: str | None = None
     view: str | None = None
     gaps: str | None = None
+    deinterlace: str | None = None
 
     def options(self) -> dict[str, Any]:
         """For `Client.open_shot`."""
@@ -34,11 +35,18 @@ class Reading:
             "layer": self.layer,
             "view": self.view,
             "gaps": self.gaps,
+            "deinterlace": self.deinterlace,
         }
 
     def open(self, source: str) -> media.Source:
         """The same source in this process; raises as `media.open_source`."""
-        return media.open_source(source, layer=self.layer, view=self.view, gaps=self.gaps or "error")
+        return media.open_source(
+            source,
+            layer=self.layer,
+            view=self.view,
+            gaps=self.gaps or "error",
+            deinterlace=self.deinterlace or "refuse",
+        )
 
     def said(self, info: SourceInfo) -> SourceInfo:
         """What a source declares, with what the options say of it."""

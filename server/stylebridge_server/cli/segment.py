@@ -70,7 +70,10 @@ def run(source: str, wanted: Wanted, server: str | None, quiet: bool, read_as: R
         shot = client.open_shot(source, progress=report, **read_as.options())
         encoding = read_as.encoding(shot)
         segmenter = wanted.segmenter or data.get("shot", {}).get("segmenter", "auto")
-        analysis = client.analyse(shot, data.get("prompt", []), segmenter, report, data.get("matte", []))
+        cuts = data.get("shot", {}).get("cuts")
+        analysis = client.analyse(
+            shot, data.get("prompt", []), segmenter, report, data.get("matte", []), cuts
+        )
         found = instances_of(analysis)
         folder.mkdir(parents=True, exist_ok=True)
         mattes = _Mattes(client, shot, analysis, found)

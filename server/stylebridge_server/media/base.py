@@ -21,6 +21,7 @@ class Source(ABC):
         readable_last: the last frame that can be read; before `info.last` where the file is cut off.
         views: the views that the files hold, the first one first; none where they do not speak of views.
         gaps: what stands for frames that are missing in the middle, a sentence; "" where none is.
+        fields: of an interlaced movie, what was made of it, a sentence; "" where it is not.
         damage: of a sequence, what is wrong with the first file that cannot be read, a sentence; "" where all can be.
     """
 
@@ -29,6 +30,7 @@ class Source(ABC):
     readable_last: int
     views: tuple[str, ...] = ()
     gaps: str = ""
+    fields: str = ""
     damage: str = ""
 
     @abstractmethod

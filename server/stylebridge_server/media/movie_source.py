@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.media import interlace
 from stylebridge_server.media.base import Source
 from stylebridge_server.media.files import content_hash, readable_file, state_of
 from stylebridge_server.media.hdr import not_carried, read_hdr
+from stylebridge_server.media.interlace import Deinterlacer
 from stylebridge_server.media.limits import check_size
 from stylebridge_server.media.movie_decoder import MovieDecoder, open_container, video_stream
 from stylebridge_server.media.movie_index import MovieIndex, constant_rate, index_movie
@@ -31,9 +34,14 @@ class MovieSource(Source):
         hdr: `hdr.Hdr`; left_out: what pictures hold besides and is never written again, for people,
         duration_last: of the last frame, in units of time_base,
         times: where the rate varies, when each frame is shown, in units of time_base from the first.
+
+    Args:
+        path: of the file.
+        deinterlace: what becomes of it where it is interlaced, one of `interlace.POLICIES`.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, deinterlace: str = interlace.REFUSE) -> None:
+        interlace.check_policy(deinterlace)
         self.name = str(path)
         self._path = readable_file(path)
         self._opened = state_of(self._path)
@@ -46,9 +54,18 @@ class MovieSource(Source):
             rate, constant = constant_rate(index, stream)
             declared = declared or _declared_by_duration(stream, container.duration, sound, index, rate)
             self._describe(stream, index, rate)
-        if len(index.times) == 0:
-            raise StylebridgeError(Code.NOT_READABLE, f"{self.name} holds no frames.")
-        self._decoder = MovieDecoder(self._path, index)
+            if len(index.times) == 0:
+                raise StylebridgeError(Code.NOT_READABLE, f"{self.name} holds no frames.")
+            self._decoder = MovieDecoder(self._path, index)
+            try:
+                self._order = interlace.field_order(self._decoder, index, stream)
+                if self._order is not None and deinterlace == interlace.REFUSE:
+                    raise interlace.refusal(self.name, self._order)
+                if self._order is None and deinterlace == interlace.BWDIF:
+                    self._order = interlace.said_order(stream)
+            except BaseException:
+                self._decoder.close()
+                raise
         centred = self._tags["codec"] == "mjpeg"
         self._reader = PictureReader(self.name, centred)
         picture = self._decoder.picture(0)
@@ -59,6 +76,9 @@ class MovieSource(Source):
         if not index.ordered:
             index = self._count_by_decoding(index)
             declared, constant = None, True
+        self._pictures: MovieDecoder | Deinterlacer = self._decoder
+        if self._order is not None:
+            self._settle_fields(deinterlace, self._order, len(index.times) - 1)
         self.readable_last = len(index.times) - 1
         missing = max((declared or 0) - index.packets, 0)
         if missing:
@@ -70,7 +90,7 @@ class MovieSource(Source):
 
     def read(self, number: int) -> Frame:
         self.check_number(number)
-        picture = self._decoder.picture(number)
+        picture = self._pictures.picture(number)
         if picture is None:
             raise self.ends_early(number)
         pixels = self._reader.pixels(picture)
@@ -85,13 +105,23 @@ class MovieSource(Source):
         return Frame(number, pixels)
 
     def content_hash(self) -> str:
-        return content_hash(self._path)
+        of_file = content_hash(self._path)
+        if isinstance(self._pictures, MovieDecoder):
+            return of_file
+        return hashlib.blake2b(f"{of_file} bwdif {self._order}".encode(), digest_size=32).hexdigest()
 
     def changed(self, number: int | None = None) -> bool:
         return state_of(self._path) != self._opened
 
     def close(self) -> None:
         self._decoder.close()
+
+    def _settle_fields(self, policy: str, order: str, last: int) -> None:
+        if policy == interlace.OFF:
+            self.fields = f"{self.name} is interlaced, and its frames were taken as they are."
+            return
+        self._pictures = Deinterlacer(self._decoder, order, last, self._reader, self.name)
+        self.fields = f"{self.name} was deinterlaced ({interlace.ORDERS[order]})."
 
     def _describe(self, stream: VideoStream, index: MovieIndex, rate: Fraction) -> None:
         base = stream.time_base or 1 / rate

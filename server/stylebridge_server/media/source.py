@@ -8,6 +8,7 @@ from pathlib import Path
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern, names_views, of_view, parse_pattern
 from stylebridge.wording import suggestion
+from stylebridge_server.media import interlace
 from stylebridge_server.media.base import Sink, Source
 from stylebridge_server.media.codecs import MOVIES
 from stylebridge_server.media.companions import COPY, NONE, SOUNDS
@@ -24,13 +25,18 @@ from stylebridge_server.values import SourceInfo
 
 
 def open_source(
-    path: str | Path, layer: str | None = None, view: str | None = None, gaps: str = "error"
+    path: str | Path,
+    layer: str | None = None,
+    view: str | None = None,
+    gaps: str = "error",
+    deinterlace: str = interlace.REFUSE,
 ) -> Source:
     """Open a movie, a picture, or a sequence named by a pattern (`plate.####.png`, `plate.%04d.png`).
 
     Args:
         layer, view: of OpenEXR files; None for the main layer, and the first view.
         gaps: what stands for missing frames of a sequence, one of `gaps.POLICIES`.
+        deinterlace: what becomes of an interlaced movie, one of `interlace.POLICIES`.
 
     Raises:
         StylebridgeError: NOT_FOUND, NOT_READABLE, TOO_LARGE or BAD_VALUE, one sentence that names the file.
@@ -59,7 +65,7 @@ def open_source(
         return ExrSource(str(path), "still", {0: readable_file(path)}, Gaps(there=(0,)), layer, view)
     if extension in READ and extension != ".gif":
         return StillSource(path)
-    return MovieSource(path)
+    return MovieSource(path, deinterlace)
 
 
 def open_sink(

@@ -1,17 +1,21 @@
-"""Makes the analysis of a shot: reads it once for its cuts, then finds and tracks its instances."""
+"""Makes the analysis of a shot: reads it once for its cuts and repeats, then finds and tracks its instances."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import segment, temporal
-from stylebridge_server.shot.analysis import Analysis, AnalysisStore
+from stylebridge_server.shot.analysis import Analysis, AnalysisStore, Builder
 from stylebridge_server.shot.cache import key
 from stylebridge_server.shot.footprint import Estimate, of_analysis
+from stylebridge_server.shot.repeats import Repeats
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.values import GivenMatte, Prompt, Rgb8, SourceInfo
 
@@ -49,6 +53,7 @@ def analyse(
     device: str = "cpu",
     mattes: Sequence[GivenMatte] = (),
     parts: segment.Parts = segment.FORGETFUL,
+    cuts: Sequence[int] | None = None,
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -64,6 +69,7 @@ def analyse(
         mattes: instances that the user brings.
         parts: of the tracking, from analyses of the same shot with other prompts and from those that did not come to
             their end; they make it cheaper and change nothing.
+        cuts: first frame of each scene but the first, as the user gives them; None finds them.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
@@ -81,13 +87,16 @@ def analyse(
         chosen.checksum,
         [_prompt_key(one) for one in prompts],
         *([[(one.name, one.z, one.content) for one in mattes]] if mattes else []),
+        *([] if cuts is None else ["cuts", list(cuts)]),
     )
     found = store.find(inputs)
     if found is not None:
         return found
     info = shot.info
+    _check_cuts(cuts or (), info)
     admit(info, partial(of_analysis, instances=chosen.name != "none", network=chosen.memory))
     last = info.first - 1
+    seen = temporal.RepeatFinder(lossy=info.kind == "movie")
 
     def pictures() -> Iterator[tuple[int, Rgb8]]:
         nonlocal last
@@ -95,14 +104,17 @@ def analyse(
             for frame in shot.frames(info.first, info.last):
                 check_cancelled()
                 last = frame.number
-                yield frame.number, _small(shot.display8(frame))
+                shown = shot.display8(frame)
+                seen.see(last, frame.pixels, shown)
+                yield last, _small(shown)
                 progress(last - info.first + 1, info.count, "reading")
         except StylebridgeError as error:
             # What can be read of a truncated source is a shot of its own right; the renderer says where it ends.
             if error.code != Code.PARTIAL:
                 raise
 
-    cuts = temporal.find_cuts(pictures())
+    found_cuts = temporal.find_cuts(pictures())
+    cuts = found_cuts if cuts is None else [cut for cut in cuts if cut <= last]
     if last < info.first:
         raise StylebridgeError(
             Code.NOT_READABLE, "Not one frame of the source can be read: it is damaged or empty."
@@ -110,6 +122,7 @@ def analyse(
     builder = store.builder(info.width, info.height)
     starts = [info.first, *cuts]
     scenes = [(start, end - 1) for start, end in zip(starts, [*cuts, last + 1], strict=True)]
+    repeats = seen.found(cuts)
 
     def tracked(done: int, total: int) -> None:
         check_cancelled()
@@ -120,7 +133,7 @@ def analyse(
         scenes,
         list(prompts),
         partial(temporal.flow_pair, test=temporal.occlusion),
-        segment.Beside(builder, len(mattes)),
+        segment.Beside(_Held(builder, repeats), len(mattes)),
         tracked,
         parts,
     )
@@ -138,7 +151,36 @@ def analyse(
         instances=instances,
         segmenter=chosen.name,
         made_with={"method": METHOD, "segmenter": chosen.checksum},
+        repeats=repeats,
     )
+
+
+class _Held:
+    """A store of mattes in which a run of repeats has the matte of its first frame."""
+
+    def __init__(self, store: Builder, repeats: Sequence[int]) -> None:
+        self._store, self._repeats = store, Repeats(repeats)
+
+    def put(self, instance: int, frame: int, matte: NDArray[np.uint8]) -> None:
+        """See `segment.interface.MatteStore`."""
+        if self._repeats.first(frame) == frame:
+            for number in range(frame, self._repeats.last(frame) + 1):
+                self._store.put(instance, number, matte)
+
+
+def _check_cuts(cuts: Sequence[int], info: SourceInfo) -> None:
+    """Refuse cuts that lie outside the shot or go backwards."""
+    for cut in cuts:
+        if not info.first < cut <= info.last:
+            raise StylebridgeError(
+                Code.BAD_VALUE,
+                f"The cut at frame {cut} is outside the shot, which runs from {info.first} to {info.last}: a cut is "
+                f"the first frame of a new scene, {info.first + 1} at the earliest.",
+            )
+    if any(after <= before for before, after in itertools.pairwise(cuts)):
+        raise StylebridgeError(
+            Code.BAD_VALUE, "The cuts are not in order: give each once, from the first to the last."
+        )
 
 
 def _check_names(prompts: Sequence[Prompt], mattes: Sequence[GivenMatte], segmenter: str) -> None:

@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Analysis:
         first: first frame of the shot.
         last: last frame that could be read; earlier than the declared one where the source is truncated.
         cuts: first frame of each scene but the first, ascending.
+        repeats: frames that show what the one before them shows, ascending.
         instances: in order of id.
         segmenter: the back end that made the mattes, as resolved from "auto".
         made_with: versions and checksums, for people and for refusing to mix.
@@ -68,6 +69,7 @@ class Analysis:
     segmenter: str
     made_with: Mapping[str, str]
     folder: Path = field(compare=False)
+    repeats: tuple[int, ...] = field(default=(), kw_only=True)
     _spans: Mapping[tuple[int, int], _Span] = field(repr=False, compare=False)
 
     def scene(self, number: int) -> tuple[int, int]:
@@ -176,6 +178,7 @@ class Builder:
         instances: list[Instance],
         segmenter: str,
         made_with: Mapping[str, str],
+        repeats: Sequence[int] = (),
     ) -> Analysis:
         """Write the analysis and its entry in the index.
 
@@ -193,6 +196,7 @@ class Builder:
                 instances=[asdict(one) for one in instances],
                 segmenter=segmenter,
                 made_with=dict(made_with),
+                **({"repeats": list(repeats)} if repeats else {}),
             )
             self._store.remember(inputs, name)
         return self._store.load(name)
@@ -340,6 +344,7 @@ class AnalysisStore:
                 first=content["first"],
                 last=content["last"],
                 cuts=tuple(content["cuts"]),
+                repeats=tuple(content.get("repeats", ())),
                 instances=instances,
                 segmenter=content["segmenter"],
                 made_with=content["made_with"],

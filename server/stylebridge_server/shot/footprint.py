@@ -32,7 +32,13 @@ Estimate = Callable[[SourceInfo], Bytes]
 
 
 def of_render(
-    info: SourceInfo, layers: int, strokes: Collection[float], window: int, whole: bool, scale: int = 1
+    info: SourceInfo,
+    layers: int,
+    strokes: Collection[float],
+    window: int,
+    whole: bool,
+    scale: int = 1,
+    flow: Callable[[int], Bytes] = lambda pixels: 0,
 ) -> Bytes:
     """A render of any number of frames of a shot.
 
@@ -43,8 +49,9 @@ def of_render(
         window: frames blended.
         whole: whether a network paints whole frames.
         scale: of a proxy.
+        flow: what its method takes, by the shot's number of pixels.
     """
-    source = _source(info)
+    source = _source(info) + (flow(info.width * info.height) if layers and window > 1 else 0)
     if scale > 1:
         # A frame, and a matte, on the way down: as read, as floats, weighed by alpha.
         source += info.width * info.height * (3 * 4 * info.channels + 2 * _FLOAT)
@@ -107,6 +114,7 @@ def extent(look: Resolved, info: SourceInfo) -> dict[str, Any]:
         "layers": len(active),
         "strokes": {float(value) for one in active for value in one.curve("stroke_size").values},
         "window": int(look.shot["window"]),
+        "flow": look.flow.memory,
         "whole": any(not isinstance(one, style.CodeStyle) for one in look.styles.values()),
     }
 

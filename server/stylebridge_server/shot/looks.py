@@ -94,7 +94,8 @@ def write(data: object, original: str | None) -> dict[str, Any]:
 
 
 def resolve_paths(look: Look, folder: Path) -> Look:
-    """The look with its relative paths (pictures of styles, mattes) taken from `folder`."""
+    """The look with its relative paths (pictures of styles, mattes, motion vectors) taken from `folder`."""
+    vectors = look.shot_values.get("vectors")
     return replace(
         look,
         background=_resolve_layer(look.background, folder),
@@ -104,6 +105,7 @@ def resolve_paths(look: Look, folder: Path) -> Look:
             for prompt in look.prompts
         ),
         mattes=tuple(replace(matte, path=str(folder / matte.path)) for matte in look.mattes),
+        shot_values={**look.shot_values, **({} if vectors is None else {"vectors": str(folder / vectors)})},
     )
 
 

@@ -34,6 +34,7 @@ _CONTENT = {
     "first": _NUMBER,
     "last": _NUMBER,
     "cuts": Field("ints", most=1_000_000),
+    "repeats": Field("ints", required=False, most=10_000_000),
     "instances": Field("maps", most=10_000),
     "segmenter": _NAME,
     "made_with": Field("map", most=100),
@@ -117,6 +118,14 @@ def _check(text: bytes, size: int) -> None:
     starts = [content["first"], *content["cuts"], content["last"] + 1]
     if any(after <= before for before, after in pairwise(starts)):
         raise _refusal("has scenes that do not follow one another")
+    repeats = content.get("repeats") or []
+    inside = all(content["first"] < number <= content["last"] for number in repeats)
+    if (
+        not inside
+        or any(after <= before for before, after in pairwise(repeats))
+        or {*repeats} & {*content["cuts"]}
+    ):
+        raise _refusal("has repeated frames that cannot be")
     _check_mattes(content, size)
 
 

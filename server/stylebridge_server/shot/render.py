@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stylebridge.look import Layer, Look
-from stylebridge_server import colour, composite, style
+from stylebridge_server import colour, composite, style, temporal
 from stylebridge_server.shot.analysis import Analysis
 from stylebridge_server.shot.proxy import Proxy, shrink_matte
 from stylebridge_server.shot.shot import AnyShot
@@ -39,6 +39,7 @@ class Resolved:
         shot: the parameters of the whole shot.
         styles: style as the look says it, to what paints it.
         idle: nothing is styled on any frame of the shot.
+        flow: what frames are followed by.
     """
 
     layers: Mapping[int, Layer]
@@ -46,6 +47,7 @@ class Resolved:
     shot: Mapping[str, Any]
     styles: Mapping[str, style.Style]
     idle: bool
+    flow: temporal.Flow = temporal.DIS
 
     @property
     def styled(self) -> tuple[int, ...]:
@@ -54,7 +56,11 @@ class Resolved:
 
 
 def resolve(
-    look: Look, shot: AnyShot | Proxy, analysis: Analysis | None, find: Callable[[str], style.Style]
+    look: Look,
+    shot: AnyShot | Proxy,
+    analysis: Analysis | None,
+    find: Callable[[str], style.Style],
+    flow: temporal.Flow = temporal.DIS,
 ) -> Resolved:
     """Bind a look to the instances of an analysis and its styles to what paints them.
 
@@ -63,6 +69,7 @@ def resolve(
         shot: what it is applied to.
         analysis: of the shot; None for a camera, which has no instances.
         find: gives the style that a look's word means: a preset, a network, a picture.
+        flow: what frames are followed by.
 
     Raises:
         StylebridgeError: unknown_instance, unknown_style, or what reading a style picture raises.
@@ -75,6 +82,7 @@ def resolve(
         shot=look.shot,
         styles={name: find(name) for name in look.styles},
         idle=all(layer.is_idle(shot.info.first, shot.info.last) for layer in look.layers),
+        flow=flow,
     )
 
 
@@ -168,6 +176,7 @@ def _styled(
         stroke=values["stroke_size"],
         window=look.shot["window"],
         steadiness=look.shot["steadiness"],
+        flow=look.flow,
     )
     styled = streams.picture(spec, number, values["detail"], share)
     return colour.keep(styled, seen, values["colour_keep"]) if values["colour_keep"] > 0 else styled

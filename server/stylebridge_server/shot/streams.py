@@ -9,7 +9,7 @@ the window the tiles that the motion leads to.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,6 +22,7 @@ from stylebridge_server import style, temporal
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.proxy import Proxy
+from stylebridge_server.shot.repeats import Repeats
 from stylebridge_server.shot.shot import AnyShot
 from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
@@ -43,12 +44,14 @@ class StreamSpec:
         stroke: stroke size; 1 is the network's own at a short side of 540 lines.
         window: number of frames blended, half of them before the current one and half after.
         steadiness: weight of the other frames; 0 is each frame by itself, bit for bit.
+        flow: what the frames are followed by.
     """
 
     style: style.Style
     stroke: float
     window: int
     steadiness: float
+    flow: temporal.Flow = temporal.DIS
 
 
 @dataclass
@@ -82,13 +85,19 @@ class _Window:
     def frames(self) -> tuple[int, ...]:
         return (self.number, *self.before, *self.after)
 
+    @property
+    def neighbours(self) -> list[tuple[int, int]]:
+        """The frames that flow is found between: of each side one step after another, away from the frame."""
+        sides = ([self.number, *self.before], [self.number, *self.after])
+        return [pair for side in sides for pair in itertools.pairwise(side)]
+
 
 @dataclass
 class _Moment:
     """What the streams of one frame share, kept only until another frame is asked for."""
 
     number: int
-    taps: dict[tuple[Size, _Window, float], temporal.Taps] = field(default_factory=dict)
+    taps: dict[tuple[Size, _Window, float, tuple[str, ...]], temporal.Taps] = field(default_factory=dict)
     detail: dict[Size, Rgb] = field(default_factory=dict)
 
 
@@ -99,15 +108,23 @@ class Streams:
         shot: where frames come from.
         scenes: (first, last) of every scene, ascending; windows and statistics never cross them.
         workshop: network and caches.
+        repeats: frames that show what the one before them shows; none begins a scene.
     """
 
-    def __init__(self, shot: AnyShot | Proxy, scenes: Sequence[tuple[int, int]], workshop: Workshop) -> None:
+    def __init__(
+        self,
+        shot: AnyShot | Proxy,
+        scenes: Sequence[tuple[int, int]],
+        workshop: Workshop,
+        repeats: Iterable[int] = (),
+    ) -> None:
         self._shot = shot
         self._scenes = list(scenes)
         self._workshop = workshop
+        self._repeats = Repeats(repeats)
         self._statistics: dict[tuple[int, Size], NDArray[np.float32]] = {}
         self._scene_keys: dict[int, str] = {}
-        self._chains: dict[tuple[str, Size, int], list[str]] = {}
+        self._chains: dict[tuple[str, Size, int, str], list[str]] = {}
         self._moment = _Moment(shot.info.first - 1)
 
     def picture(self, spec: StreamSpec, number: int, detail: float, wanted: Plane) -> Rgb:
@@ -126,6 +143,7 @@ class Streams:
             (H, W, 3) float32 display-referred sRGB in [0, 1].
         """
         info = self._shot.info
+        number = self._repeats.first(number)
         full = (info.height, info.width)
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
@@ -167,7 +185,7 @@ class Streams:
         """Tiles of the stream, made now."""
         if not tiles:
             return {}
-        taps = self._taps(window, size, spec.steadiness)
+        taps = self._taps(window, size, spec.steadiness, spec.flow)
         step()
         sources = []
         for j, k in enumerate(window.frames):
@@ -192,6 +210,7 @@ class Streams:
             self._ground(spec, window.number),
             size,
             spec.steadiness if len(window.frames) > 1 else 0.0,
+            self._ways(window, spec.flow),
             _box(tile),
             self._workshop.fingerprint,
         )
@@ -202,7 +221,7 @@ class Streams:
         if isinstance(painted, style.FrameStyle):
             return self._painted(painted, number, size)
         if isinstance(painted, style.ChainStyle):
-            return self._chained(painted, number, size)
+            return self._chained(painted, number, size, spec.flow)
         names = {tile: self._styled_name(spec, painted, number, size, tile) for tile in tiles}
         known: dict[Tile, Rgb] = {}
         missing = [tile for tile in tiles if not self._painted_already(names[tile])]
@@ -256,7 +275,7 @@ class Streams:
             name, lambda: self._lasting(name, make), lambda array: array.nbytes
         )
 
-    def _chained(self, painted: style.ChainStyle, number: int, size: Size) -> Rgb:
+    def _chained(self, painted: style.ChainStyle, number: int, size: Size, flow: temporal.Flow) -> Rgb:
         """The frame by a style whose frames hang together: link by link, from the newest one that is kept or from the
         scene's first. Kept with 16 bits, always, so that a kept link leads to the same next one as a new one."""
         if self._shot.live:
@@ -264,30 +283,39 @@ class Streams:
                 Code.BAD_REQUEST,
                 "A camera does not wait: optimising takes minutes a frame. Choose another style.",
             )
-        first = self._scene(number)[0] if painted.linked else number
-        names = self._links(painted, first, number, size)
-        k = number
-        while k > first and not self._kept(names[k - first]):
+        chain = self._chain(number) if painted.linked else [number]
+        names = self._links(painted, chain, size, flow)
+        k = len(chain) - 1
+        while k > 0 and not self._kept(names[k]):
             k -= 1
         before: Rgb | None = None
-        for at in range(k, number + 1):
-            before = self._link(painted, at, first, size, names[at - first], before)
+        for at in range(k, len(chain)):
+            before = self._link(painted, chain[: at + 1], size, flow, names[at], before)
         assert before is not None
         return before
 
     def _link(
-        self, painted: style.ChainStyle, number: int, first: int, size: Size, name: str, before: Rgb | None
+        self,
+        painted: style.ChainStyle,
+        chain: Sequence[int],
+        size: Size,
+        flow: temporal.Flow,
+        name: str,
+        before: Rgb | None,
     ) -> Rgb:
+        """The last frame of a chain, from the one before it."""
+        number = chain[-1]
+
         def make() -> NDArray[np.uint16]:
             earlier = None
-            if number > first:
+            if len(chain) > 1:
                 # What was kept may have been dropped in the meantime.
-                past = before if before is not None else self._chained(painted, number - 1, size)
+                past = before if before is not None else self._chained(painted, chain[-2], size, flow)
                 # Believed where the window would: flow that holds there and back, over a source that agrees.
-                way = self._taps(_Window(number, (number - 1,), ()), size, 1.0)
-                flow = way.maps[1] - way.maps[0]
+                way = self._taps(_Window(number, (chain[-2],), ()), size, 1.0, flow)
+                path = way.maps[1] - way.maps[0]
                 believed = way.weights[1] / np.float32(temporal.tap_weight(1, 1))
-                earlier = style.Before(past, flow, np.minimum(believed, 1.0))
+                earlier = style.Before(past, path, np.minimum(believed, 1.0))
             picture = painted.paint(
                 self._plate(number, size),
                 self._shot.content(number),
@@ -301,12 +329,19 @@ class Streams:
         )
         return packed.astype(np.float32) / np.float32(65535)
 
-    def _links(self, painted: style.ChainStyle, first: int, number: int, size: Size) -> list[str]:
-        """Names of the links from `first` to the frame: each names all that came before it."""
-        names = self._chains.setdefault((painted.id, size, first), [])
-        for k in range(first + len(names), number + 1):
-            names.append(key("link", names[-1] if names else None, self._at(k, size), painted.id))
-        return names[: number - first + 1]
+    def _chain(self, number: int) -> list[int]:
+        """The frames of the scene up to this one, each that differs from the one before it."""
+        return [k for k in range(self._scene(number)[0], number + 1) if self._repeats.first(k) == k]
+
+    def _links(
+        self, painted: style.ChainStyle, chain: Sequence[int], size: Size, flow: temporal.Flow
+    ) -> list[str]:
+        """Names of the links of a chain: each names all that came before it."""
+        names = self._chains.setdefault((painted.id, size, chain[0], flow.id), [])
+        for k in range(len(names), len(chain)):
+            way = self._ways(_Window(chain[k], tuple(chain[k - 1 : k]), ()), flow) if k else ()
+            names.append(key("link", names[-1] if names else None, self._at(chain[k], size), painted.id, way))
+        return names[: len(chain)]
 
     def _kept(self, name: str) -> bool:
         disk = self._workshop.disk
@@ -317,18 +352,29 @@ class Streams:
         disk = self._workshop.disk
         return make() if disk is None or self._shot.live else disk.get(name, make)
 
-    def _taps(self, window: _Window, size: Size, steadiness: float) -> temporal.Taps:
+    def _taps(self, window: _Window, size: Size, steadiness: float, flow: temporal.Flow) -> temporal.Taps:
         moment = self._at_moment(window.number)
-        found = moment.taps.get((size, window, steadiness))
+        name = size, window, steadiness, self._ways(window, flow)
+        found = moment.taps.get(name)
         if found is None:
             plate = self._plate(window.number, size)
-            sides = [self._side(window.number, side, size) for side in (window.before, window.after)]
-            found = moment.taps[size, window, steadiness] = temporal.taps(plate, *sides, amount=steadiness)
+            sides = [self._side(window.number, side, size, flow) for side in (window.before, window.after)]
+            found = moment.taps[name] = temporal.taps(plate, *sides, amount=steadiness)
         return found
 
-    def _side(self, number: int, side: Sequence[int], size: Size) -> list[tuple[Rgb, FlowPair]]:
-        ways = [self._flow(a, b, size) for a, b in itertools.pairwise([number, *side])]
+    def _side(
+        self, number: int, side: Sequence[int], size: Size, flow: temporal.Flow
+    ) -> list[tuple[Rgb, FlowPair]]:
+        ways = [self._flow(a, b, size, flow) for a, b in itertools.pairwise([number, *side])]
         return [(self._plate(k, size), way) for k, way in zip(side, ways, strict=True)]
+
+    def _ways(self, window: _Window, flow: temporal.Flow) -> tuple[str, ...]:
+        """Names what the flow of a window depends on beside the frames."""
+        return tuple(flow.name(self._ends(a, b)) for a, b in window.neighbours)
+
+    def _ends(self, a: int, b: int) -> tuple[int, int]:
+        """Two frames of a window, the later one first, as neighbours: a run of repeats is left at its last."""
+        return max(a, b), self._repeats.last(min(a, b))
 
     def _detail(self, number: int, size: Size) -> Rgb:
         """What the source shows and network size cannot: (H, W, 3) float32 around 0."""
@@ -346,16 +392,25 @@ class Streams:
         return self._moment
 
     def _window(self, number: int, length: int) -> _Window:
-        """The frame's window of so many frames, clamped to its scene. What a camera will show nobody knows: there
-        the window is all before the frame."""
+        """The frame's window of so many frames, clamped to its scene, repeats left out. What a camera will show nobody
+        knows: there the window is all before the frame."""
         first, last = self._scene(number)
         after = 0 if self._shot.live else (length - 1) // 2
         before = length - 1 - after
         return _Window(
-            number,
-            tuple(range(number - 1, max(first, number - before) - 1, -1)),
-            tuple(range(number + 1, min(last, number + after) + 1)),
+            number, self._reached(number, -1, before, first), self._reached(number, 1, after, last)
         )
+
+    def _reached(self, number: int, way: int, count: int, end: int) -> tuple[int, ...]:
+        """So many frames before (-1) or after (1) one, nearest first, each that differs from the last; as far as there
+        are any up to `end`."""
+        found: list[int] = []
+        while len(found) < count:
+            number = self._repeats.first(number) - 1 if way < 0 else self._repeats.last(number) + 1
+            if (number - end) * way > 0:
+                break
+            found.append(self._repeats.first(number))
+        return tuple(found)
 
     def _scene(self, number: int) -> tuple[int, int]:
         for first, last in self._scenes:
@@ -413,14 +468,15 @@ class Streams:
         name = key("features", self._at(number, size))
         return self._workshop.intermediates.get(name, make, lambda features: features.nbytes)
 
-    def _flow(self, a: int, b: int, size: Size) -> FlowPair:
-        """Flow between neighbours, computed once for both directions."""
+    def _flow(self, a: int, b: int, size: Size, flow: temporal.Flow) -> FlowPair:
+        """Flow between neighbours of a window, computed once for both directions."""
         if b > a:
-            return self._flow(b, a, size).reversed
-        name = key("flow", self._at(a, size), self._at(b, size))
+            return self._flow(b, a, size, flow).reversed
+        ends = self._ends(a, b)
+        name = key("flow", self._at(a, size), self._at(b, size), flow.name(ends))
         return self._workshop.intermediates.get(
             name,
-            lambda: temporal.flow_pair(self._plate(a, size), self._plate(b, size)),
+            lambda: flow.pair(ends, (self._plate(a, size), self._plate(b, size))),
             lambda pair: pair.nbytes,
         )
 

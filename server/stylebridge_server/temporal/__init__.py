@@ -2,6 +2,8 @@
 
 from stylebridge_server.temporal.cuts import find_cuts
 from stylebridge_server.temporal.flow import flow_pair, inside_picture, occlusion
+from stylebridge_server.temporal.given import Given
+from stylebridge_server.temporal.methods import DIS, Dis, Flow
 from stylebridge_server.temporal.metrics import (
     Series,
     other_flow,
@@ -10,9 +12,15 @@ from stylebridge_server.temporal.metrics import (
     temporal_series,
     warp_error,
 )
+from stylebridge_server.temporal.repeats import RepeatFinder
 from stylebridge_server.temporal.window import Taps, blend, tap_weight, taps
 
 __all__ = [
+    "DIS",
+    "Dis",
+    "Flow",
+    "Given",
+    "RepeatFinder",
     "Series",
     "Taps",
     "blend",

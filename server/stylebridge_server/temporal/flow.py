@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge_server.steps import step
+from stylebridge_server.temporal.working import Field, enlarged, reduced, working_size
 from stylebridge_server.values import FlowPair, Plane, Rgb, Rgb8
 
-Field = NDArray[np.float32]  # (h, w, 2): positions or displacements in pixels, (x, y)
 Test = Callable[[Field, Field], Plane]
 
+LINES = 720  # the short side at which DIS works at most; see `working`
 # DIS's coarsest patches do not fit a side shorter than this (it raises, or reads outside the picture).
 SMALLEST_SIDE = 16
 
@@ -41,12 +42,19 @@ def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb, test: Test | None = None) -> FlowPai
     Returns:
         `FlowPair`: float32, displacements in pixels.
     """
+    size = a.shape[0], a.shape[1]
+    small = working_size(size, LINES)
+    first, second = (reduced(luma8(picture), small) for picture in (a, b))
+    forward = enlarged(_dis(first, second), size)
+    step()
+    backward = enlarged(_dis(second, first), size)
+    step()
+    return believed(forward, backward, test)
+
+
+def believed(forward: Field, backward: Field, test: Test | None = None) -> FlowPair:
+    """The flow both ways with how far each way can be believed; `test` as for `flow_pair`."""
     test = test or validity
-    first, second = luma8(a), luma8(b)
-    forward = _dis(first, second)
-    step()
-    backward = _dis(second, first)
-    step()
     return FlowPair(
         forward=forward,
         backward=backward,

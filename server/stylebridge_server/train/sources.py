@@ -90,7 +90,7 @@ class Clip(PairSource):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._source = media.open_source(name)
+        self._source = media.open_source(name, deinterlace="auto")
         self._lock = threading.Lock()
         if self.count < 1:
             raise StylebridgeError(Code.NOT_FOUND, f"{name} has only one frame: name a clip.")

@@ -37,6 +37,7 @@ from stylebridge_server.worker import fingerprint as fingerprints
 from stylebridge_server.worker import mattes
 from stylebridge_server.worker.admission import Memory, available, limit_of_environment
 from stylebridge_server.worker.context import Context, Handler
+from stylebridge_server.worker.flows import Flows
 from stylebridge_server.worker.inputs import said_as
 from stylebridge_server.worker.rendering import Rendering
 from stylebridge_server.worker.shots import Shots, open_shot
@@ -71,7 +72,11 @@ class Jobs:
         fingerprints.settle_threads()
         self._device = device
         self._engine = style.load(device)
-        self._facts = fingerprints.facts(device, self._engine.checksum)
+        self._flows = Flows(device)
+        self._facts = {
+            **fingerprints.facts(device, self._engine.checksum),
+            "flow": self._flows.settled,
+        }
         self._workshop = Workshop(
             engine=self._engine,
             fingerprint=fingerprints.fingerprint(self._facts),
@@ -87,7 +92,7 @@ class Jobs:
         self._memory = Memory(
             [self._workshop.intermediates, self._workshop.results], limit_of_environment(), available, _memory
         )
-        self._rendering = Rendering(analyses, self._styles, self._workshop, self._memory)
+        self._rendering = Rendering(analyses, self._styles, self._flows, self._workshop, self._memory)
         self._shots = Shots(self._rendering.closed)
 
     @property
@@ -116,6 +121,7 @@ class Jobs:
         return {
             "effect": effect.describe(),
             "segmenters": list(segment.names()),
+            "flows": self._flows.describe(),
             **self._styles.describe(),
         }
 
@@ -153,7 +159,8 @@ class Jobs:
                 partial(self._memory.admit, "Analysing"),
                 self._device,
                 given,
-                self._parts,
+                parts=self._parts,
+                cuts=request.get("cuts"),
             )
         return _analysis(found)
 
@@ -339,6 +346,7 @@ def _analysis(analysis: Analysis) -> Data:
         "first": analysis.first,
         "last": analysis.last,
         "cuts": list(analysis.cuts),
+        "repeats": list(analysis.repeats),
         "instances": instances,
         "segmenter": analysis.segmenter,
     }

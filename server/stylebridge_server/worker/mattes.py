@@ -40,7 +40,7 @@ def given(context: Context, wanted: Sequence[Matte], info: SourceInfo) -> Iterat
 
 
 def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.ExitStack) -> GivenMatte:
-    files = _files(context, wanted.path, stack)
+    files = found_files(context, wanted.path, stack)
     folder, shown = files.folder, files.shown
     numbers = range(info.first, info.last + 1)
     if files.by_number is None:
@@ -51,7 +51,7 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
         if missing:
             raise StylebridgeError(
                 Code.NOT_FOUND,
-                f"The matte {wanted.name!r} lacks {_ranges(missing)} of the shot's frames {info.first} to {info.last}: "
+                f"The matte {wanted.name!r} lacks {ranges(missing)} of the shot's frames {info.first} to {info.last}: "
                 f"put them beside {wanted.path}, or name one picture for all frames.",
                 missing=missing[:1000],
             )
@@ -60,7 +60,7 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
     def says(path: Path) -> str:
         return shown + path.name if folder is not None else str(path)
 
-    with _as_named(files):
+    with as_named(files):
         read_one = _reader(wanted, paths, by_number, says)
         hashes = []
         for path in paths:
@@ -69,7 +69,7 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
     display: Any = getattr(info, "display", None)
 
     def read(number: int) -> NDArray[np.uint8]:
-        with _as_named(files):
+        with as_named(files):
             part = read_one(number)
         if part is None:
             return np.zeros((info.height, info.width), np.uint8)
@@ -101,8 +101,8 @@ def _reader(
     return lambda number: read_one(by_number[number])
 
 
-class _Found:
-    """The files of one matte.
+class Found:
+    """The files of one matte, or of motion vectors.
 
     Attributes:
         single: the one file of all frames, where there is one.
@@ -117,19 +117,19 @@ class _Found:
         self.by_number: dict[int, Path] | None = None
 
 
-def _as_named(files: _Found) -> contextlib.AbstractContextManager[None]:
+def as_named(files: Found) -> contextlib.AbstractContextManager[None]:
     if files.folder is None:
         return contextlib.nullcontext()
     return said_as(files.shown, f"{files.folder}/")
 
 
-def _files(context: Context, path: str, stack: contextlib.ExitStack) -> _Found:
+def found_files(context: Context, path: str, stack: contextlib.ExitStack) -> Found:
     """Raises need where files were named by hash that are not here, denied where they may not be read."""
     sent = sent_files(path, context.files)
     if sent:
         return _sent(context, path, sent, stack)
     context.readable(path)
-    found = _Found("", None)
+    found = Found("", None)
     pattern = None if Path(path).is_file() else parse_pattern(path)
     if pattern is None:
         found.single = Path(path)
@@ -146,14 +146,14 @@ def _files(context: Context, path: str, stack: contextlib.ExitStack) -> _Found:
     return found
 
 
-def _sent(context: Context, path: str, files: Files, stack: contextlib.ExitStack) -> _Found:
+def _sent(context: Context, path: str, files: Files, stack: contextlib.ExitStack) -> Found:
     place = Place.of(path)
     pins: Pins = stack.enter_context(contextlib.closing(context.store.pins()))
     context.store.check_room(sum({file.hash: file.size for file in files.values()}.values()))
     missing = [file.hash for file in files.values() if not context.store.has(file.hash)]
     if missing:
         raise lacking(missing)
-    found = _Found(place.folder, pins.folder)
+    found = Found(place.folder, pins.folder)
     paths: dict[str, Path] = {}
     for done, (name, file) in enumerate(files.items()):
         context.progress(done, len(files), "checking files")
@@ -168,7 +168,7 @@ def _sent(context: Context, path: str, files: Files, stack: contextlib.ExitStack
     return found
 
 
-def _ranges(numbers: Sequence[int]) -> str:
+def ranges(numbers: Sequence[int]) -> str:
     """Frame numbers for people: "frame 3", "frames 3, 5 to 9"."""
     runs: list[list[int]] = []
     for number in numbers:

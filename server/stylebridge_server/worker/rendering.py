@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
 from stylebridge.protocol import FLAT, LAYERS, MATTES
-from stylebridge_server import composite, steps
+from stylebridge_server import composite, steps, temporal
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.footprint import Estimate, extent, of_mattes, of_render
 from stylebridge_server.shot.proxy import Proxy
@@ -20,6 +21,7 @@ from stylebridge_server.shot.streams import Streams, Workshop
 from stylebridge_server.values import Pixels
 from stylebridge_server.worker.admission import Memory
 from stylebridge_server.worker.context import Context
+from stylebridge_server.worker.flows import Flows
 from stylebridge_server.worker.styles import Styles
 
 LIVE_SCENE = (0, LIVE_LAST)  # a camera's only scene
@@ -33,6 +35,7 @@ class Rendering:
     Args:
         analyses: of shots.
         styles: finds what paints.
+        flows: finds what follows.
         workshop: network and caches.
         memory: says what may be taken.
 
@@ -40,9 +43,12 @@ class Rendering:
         frames: how many were sent.
     """
 
-    def __init__(self, analyses: AnalysisStore, styles: Styles, workshop: Workshop, memory: Memory) -> None:
+    def __init__(
+        self, analyses: AnalysisStore, styles: Styles, flows: Flows, workshop: Workshop, memory: Memory
+    ) -> None:
         self.frames = 0
-        self._analyses, self._styles, self._workshop, self._memory = analyses, styles, workshop, memory
+        self._analyses, self._styles, self._flows = analyses, styles, flows
+        self._workshop, self._memory = workshop, memory
         self._streams: dict[tuple[str, int], tuple[str, Streams]] = {}  # by shot and scale
 
     def render(self, context: Context, request: Data, shot: AnyShot) -> Data:
@@ -51,8 +57,12 @@ class Rendering:
         Raises:
             StylebridgeError: as looks, sources and styles do; bad_request, bad_value, partial, too_large.
         """
+        with contextlib.ExitStack() as stack:
+            return self._render(context, request, shot, stack)
+
+    def _render(self, context: Context, request: Data, shot: AnyShot, stack: contextlib.ExitStack) -> Data:
         analysis = self._analysis(shot, request)
-        look = self._look(context, request, shot, analysis)
+        look = self._look(context, request, shot, analysis, stack)
         scale = request.get("scale") or 1
         estimate: Estimate = partial(of_render, scale=scale, **extent(look, shot.info))
         if request.get("output") == MATTES:
@@ -105,10 +115,19 @@ class Rendering:
             )
         return analysis
 
-    def _look(self, context: Context, request: Data, shot: AnyShot, analysis: Analysis | None) -> Resolved:
+    def _look(
+        self,
+        context: Context,
+        request: Data,
+        shot: AnyShot,
+        analysis: Analysis | None,
+        stack: contextlib.ExitStack,
+    ) -> Resolved:
         output = request.get("output") or FLAT
         said = Look.from_data(request["look"]).for_output(output)
-        look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models))
+        followed = bool(said.styles) and said.shot["window"] > 1 and said.shot["steadiness"] > 0
+        flow = self._flows.find(context, said.shot, shot.info, stack) if followed else temporal.DIS
+        look = resolve(said, shot, analysis, partial(self._styles.find, context.file, said.models), flow)
         if output == LAYERS and not look.styled:
             raise StylebridgeError(
                 Code.BAD_LOOK, "The look styles nothing, so it has no layers: give an instance a style."
@@ -146,10 +165,10 @@ class Rendering:
 
     def _streams_of(self, seen: AnyShot | Proxy, shot: str, scale: int, analysis: Analysis | None) -> Streams:
         """The streams of a shot as it is seen at a scale, made anew when the cuts are others."""
-        scenes = [LIVE_SCENE] if analysis is None else analysis.scenes()
-        kept = self._streams.get((shot, scale))
-        if kept is None or kept[0] != repr(scenes):
-            kept = self._streams[shot, scale] = (repr(scenes), Streams(seen, scenes, self._workshop))
+        scenes, repeats = ([LIVE_SCENE], ()) if analysis is None else (analysis.scenes(), analysis.repeats)
+        kept, told = self._streams.get((shot, scale)), repr((scenes, repeats))
+        if kept is None or kept[0] != told:
+            kept = self._streams[shot, scale] = (told, Streams(seen, scenes, self._workshop, repeats))
         return kept[1]
 
 

@@ -231,6 +231,7 @@ def _source(context: Context, request: Mapping[str, Any]) -> media.Source | _Sen
         "layer": request.get("layer"),
         "view": request.get("view"),
         "gaps": request.get("gaps") or "error",
+        "deinterlace": request.get("deinterlace") or "refuse",
     }
     sent = sent_files(path, context.files)
     if sent:

@@ -13,6 +13,7 @@ from stylebridge_server.cli.options import (
     Alpha,
     Colour,
     Config,
+    Deinterlace,
     Gaps,
     Layer,
     Layers,
@@ -79,6 +80,7 @@ def render(
     layer: Layer = None,
     view: View = None,
     gaps: Gaps = None,
+    deinterlace: Deinterlace = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
     server: Server = None,
     values: dict[str, Any] = {},  # noqa: B006 - filled by the decorator
@@ -121,7 +123,7 @@ def render(
         codec=codec,
         sound=sound,
         scale=scale,
-        read_as=Reading(colour, alpha, config, layer, view, gaps),
+        read_as=Reading(colour, alpha, config, layer, view, gaps, deinterlace),
     )
     if layers:
         from stylebridge_server.cli import layers as layering

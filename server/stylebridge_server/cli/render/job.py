@@ -68,7 +68,7 @@ def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:
                 Code.BAD_VALUE,
                 "No style was chosen: give --style NAME or a picture's path, or a look with --look.",
             )
-        return Look.simple(**{**values, "style": _style_path(values["style"])})
+        return Look.simple(**{**_absolute(values), "style": _style_path(values["style"])})
     shot = effect.scoped(effect.SHOT)
     clash = [effect.find(name).option for name in values if name not in shot]
     if clash:
@@ -79,7 +79,7 @@ def look_from_options(look: Path | None, values: dict[str, Any]) -> Look:
     read = load_look(look)
     for name, value in values.items():
         effect.check(name, value)
-    return replace(read, shot_values={**read.shot_values, **values})
+    return replace(read, shot_values={**read.shot_values, **_absolute(values)})
 
 
 def frame_range(text: str | None) -> tuple[int, int] | None:
@@ -97,6 +97,12 @@ def frame_range(text: str | None) -> tuple[int, int] | None:
             Code.BAD_VALUE, f"--frames is '{text}': write the first and the last frame, as in --frames 24-48."
         )
     return first, last
+
+
+def _absolute(values: dict[str, Any]) -> dict[str, Any]:
+    """The options with the full path of the motion vectors, for a server that runs in another folder."""
+    vectors = values.get("vectors")
+    return values if vectors is None else {**values, "vectors": str(Path(vectors).absolute())}
 
 
 def _style_path(style: str) -> str:

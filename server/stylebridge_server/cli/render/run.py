@@ -108,7 +108,7 @@ def _run(job: Job) -> Outcome:
             raise
     seconds = time.monotonic() - started
     made = outcome(job.target, sink, seconds, len(kept), problem, idle, job.contact_sheet, lost)
-    more = [one for one in (source.damage if problem else "", source.gaps) if one]
+    more = [one for one in (source.damage if problem else "", source.gaps, source.fields) if one]
     return replace(made, message="\n".join([made.message, *more]))
 
 
@@ -156,7 +156,8 @@ def _analysed(job: Job, client: Client, view: str | None, report: OnProgress) ->
     look = job.look.to_data()
     segmenter = job.look.shot["segmenter"] if job.look.instances else "none"
     mattes = look.get("matte", []) if job.look.instances else []
-    return shot, client.analyse(shot, look.get("prompt", []), segmenter, report, mattes)
+    cuts = job.look.shot["cuts"]
+    return shot, client.analyse(shot, look.get("prompt", []), segmenter, report, mattes, cuts)
 
 
 def _same_before(job: Job, wanted: stamp.Record, first: int, last: int) -> Path | None:
