@@ -191,9 +191,7 @@ def _filtered(pictures: Sequence[VideoFrame | None], name: str, options: str) ->
     """What a filter of libavfilter makes of pictures in a row."""
     given = [picture for picture in pictures if picture is not None]
     first, graph = given[0], Graph()
-    source = graph.add_buffer(
-        width=first.width, height=first.height, format=first.format, time_base=_TICKS
-    )
+    source = graph.add_buffer(width=first.width, height=first.height, format=first.format, time_base=_TICKS)
     step, sink = graph.add(name, options), graph.add("buffersink")
     source.link_to(step)
     step.link_to(sink)
