@@ -49,6 +49,28 @@ TAIL = """\
   Opus in `.webm`), `--sound none` leaves all sound out.
 - A movie is there whole or not at all.
 
+### Interlaced movies
+
+An interlaced frame holds two moments, one in every other row; painted as one picture its combs become strokes. So an
+interlaced movie is refused until you say what is to become of it:
+
+    stylebridge render tape.mov out.mov --style great-wave --deinterlace auto
+
+| `--deinterlace` | |
+|---|---|
+| `auto` | whole frames are made of the fields of an interlaced movie; others stay as they are |
+| `bwdif` | whole frames are made of any movie, where interlace went unnoticed |
+| `off` | frames are taken as they are |
+
+- **Noticed** is what the pictures show (libavfilter's idet, and rows that alternate where something moves) at three places
+  of the movie. What the file says counts where nothing moves there: progressive pictures in a movie marked interlaced
+  are left alone, and combed ones in a movie that is not marked are found, up to 1088 lines.
+- Whole frames are made by libavfilter's bwdif, one of each frame: number, time and count stay, and the moment is that
+  of the first field. Each is made from the frame and its two neighbours alone, so it is the same in whatever order
+  frames are read.
+- At strength 0 the whole frames come back bit for bit; with `off` the movie's own. What is written is progressive.
+- In Blender a movie strip's own *Deinterlace* decides.
+
 ## Pictures
 
 `.png`, `.tif`, `.jpg` and `.exr`, one or numbered: `out.####.png`, `out.%04d.exr`. Bits, alpha, ICC profile and

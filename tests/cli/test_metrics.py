@@ -159,3 +159,48 @@ def test_a_flat_line_is_drawn_too(tmp_path: Path) -> None:
     flat = plot.Line("flat", [5], [0.0])
     plot.draw(tmp_path / "flat.png", "flat", "frame", [plot.Panel("nothing happens", [flat])])
     assert (tmp_path / "flat.png").is_file()
+
+
+def test_per_frame_stands_beside_in_table_plot_and_rows(tmp_path: Path) -> None:
+    clip = pan(13)
+    source, steady = (
+        written(tmp_path, "source", clip),
+        written(tmp_path, "steady", [255 - one for one in clip]),
+    )
+    boils = written(tmp_path, "boils", boiling(clip))
+    report = measured(source, steady, per_frame=boils)
+    assert report.error[1]["per_frame"] > 10 * report.error[1]["styled"]
+    assert report.error[1]["per_frame"] == measured(source, boils).error[1]["styled"]
+    assert all({"source", "styled", "per_frame"} <= row.keys() for row in report.series)
+    head = metrics.as_table(report).splitlines()[1].split()
+    assert head == ["source", "styled", "per", "frame", "styled", "-", "source"]
+    metrics.plot(report, tmp_path / "error.png")
+    with Image.open(tmp_path / "error.png") as drawn:
+        pixels = np.asarray(drawn.convert("RGB"), int)
+    for colour in plot.COLOURS:
+        assert (np.abs(pixels - colour).max(-1) < 16).sum() > 100
+    with pytest.raises(StylebridgeError, match=r"other\.####\.png has 3 frames"):
+        measured(source, steady, per_frame=written(tmp_path, "other", clip[:3]))
+
+
+def test_the_difference_video_shows_what_boils(tmp_path: Path) -> None:
+    clip = [*pan(6), *(255 - one for one in pan(6, seed=9))]
+    source, boils = written(tmp_path, "source", clip), written(tmp_path, "boils", boiling(clip))
+    measured(source, boils, difference=tmp_path / "difference.mkv")
+    with media.open_source(tmp_path / "difference.mkv") as video:
+        assert (video.info.count, video.info.width, video.info.height) == (12, 2 * 96, 2 * (72 + 26))
+        pages = [frame.pixels for frame in video.frames()]
+    above, below = slice(26, 98), slice(26 + 98, 2 * 98)
+    for number in (0, 2, 8):
+        assert np.abs(pages[number][above, :96].astype(int) - clip[number]).mean() < 12
+        assert pages[number][below, 96:].mean() > 3 * pages[number][below, :96].mean()
+    for number in (5, 11):  # a cut follows, and the end: there is nothing to compare with
+        assert pages[number][below].std() < 4
+    with pytest.raises(StylebridgeError, match="is no movie"):
+        measured(source, boils, difference=tmp_path / "difference.png")
+
+
+def test_flow_by_a_network_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    source = written(tmp_path, "source", pan(2))
+    with pytest.raises(StylebridgeError, match="models pull raft-small"):
+        measured(source, source, flow="raft-small")

@@ -144,13 +144,31 @@ def metrics(
         str | None, typer.Option("--frames", help="Which of the source's were styled.", metavar="A-B")
     ] = None,
     flow: Annotated[
-        str, typer.Option("--flow", help="dis, or farneback, which our own filter does not use.")
+        str,
+        typer.Option(
+            "--flow",
+            help="dis; farneback, which our own filter does not use; raft-small, raft-large.",
+            metavar="NAME",
+        ),
     ] = "dis",
     noise: Annotated[bool, typer.Option("--noise", help="Run the style's network on noisy frames.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw the error over the frames.", metavar="PNG")
     ] = None,
+    per_frame: Annotated[
+        str | None,
+        typer.Option(
+            "--per-frame", help="The same style frame by frame, to stand beside: a clip.", metavar="CLIP"
+        ),
+    ] = None,
+    difference: Annotated[
+        Path | None,
+        typer.Option(
+            "--difference", help="Write a video of how each frame differs from the next.", metavar="MOVIE"
+        ),
+    ] = None,
+    deinterlace: Deinterlace = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Measure a styled clip: error over time, sharpness, distance to content and style."""
@@ -160,7 +178,18 @@ def metrics(
     from stylebridge_server.cli.render.job import frame_range
 
     report = measuring.measure(
-        measuring.Job(source, styled, style, frame_range(frames), flow, noise, quiet or json)
+        measuring.Job(
+            source,
+            styled,
+            style,
+            frame_range(frames),
+            flow,
+            noise,
+            quiet or json,
+            per_frame,
+            difference,
+            deinterlace or "refuse",
+        )
     )
     print(measuring.as_json(report) if json else measuring.as_table(report))
     if plot is not None:

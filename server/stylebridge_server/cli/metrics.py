@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,22 @@ from rich.console import Console
 from rich.table import Table
 
 from stylebridge import effect
+from stylebridge.client import OnProgress
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.requests import Progress
 from stylebridge.wording import suggestion
-from stylebridge_models import kinds, loss_networks
+from stylebridge_models import kinds, loss_networks, optical_flow
 from stylebridge_server import media, temporal
 from stylebridge_server import style as styles_room
+from stylebridge_server.cli.difference import Difference
 from stylebridge_server.cli.noise import noise_response
 from stylebridge_server.cli.plot import Line, Panel, draw
 from stylebridge_server.cli.progress import progress
 from stylebridge_server.colour import encode_declared
 from stylebridge_server.shot.shown import as_rgb8
+from stylebridge_server.temporal import raft
 from stylebridge_server.train.judge import SMALLEST, Judge, Seen, content_distance, style_distance
-from stylebridge_server.values import FlowPair, Rgb8
+from stylebridge_server.values import FlowPair, Rgb, Rgb8
 from stylebridge_server.worker.styles import Styles
 
 LINES = 360  # short side at which errors over time and sharpness are measured, never enlarged to
@@ -38,10 +42,11 @@ SAMPLES = 24  # frames that content and style are compared on, evenly spaced
 NOISY = 5  # frames that noise is added to, evenly spaced
 _ASPECT = 0.02  # how far the aspect of two clips may be apart
 
-FLOWS: dict[str, Callable[[Rgb8, Rgb8], FlowPair]] = {
-    "dis": temporal.flow_pair,
-    "farneback": temporal.other_flow,
-}
+Flow = Callable[[Rgb8, Rgb8], FlowPair]
+
+FLOWS: dict[str, Flow] = {"dis": temporal.flow_pair, "farneback": temporal.other_flow}
+NAMES = (*FLOWS, *optical_flow.WHAT)
+WORDS = {"source": "source", "styled": "styled", "per_frame": "per frame"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,12 @@ class Job:
         source, styled: paths or patterns.
         style: picture or name of the style, or None.
         frames: first and last of the source's that were styled, or None for all.
-        flow: one of `FLOWS`.
+        flow: one of `NAMES`.
         noise: whether to run the style's network on noisy frames.
         quiet: no progress bars.
+        per_frame: the same style without anything that steadies it, to stand beside; or None.
+        difference: a video of the differences over time is written there; or None.
+        deinterlace: what becomes of interlaced clips, see `media.open_source`.
     """
 
     source: str
@@ -64,6 +72,15 @@ class Job:
     flow: str = "dis"
     noise: bool = False
     quiet: bool = False
+    per_frame: str | None = None
+    difference: Path | None = None
+    deinterlace: str = "refuse"
+
+    @property
+    def clips(self) -> dict[str, str]:
+        """What is compared, by what reports call it."""
+        clips = {"source": self.source, "styled": self.styled}
+        return clips if self.per_frame is None else {**clips, "per_frame": self.per_frame}
 
 
 @dataclass
@@ -73,11 +90,11 @@ class Report:
     Attributes:
         frames: first and last, in the source's numbers.
         flow: method.
-        error: by distance in frames, {"source": E_warp, "styled": E_warp}.
-        sharpness: {"source": ..., "styled": ...}.
+        error: by distance in frames, {"source": E_warp, "styled": E_warp}, and "per_frame" where that was given.
+        sharpness: the same.
         content, style: distances on SqueezeNet's features.
         noise: mean change of the output over mean change of the input, for noise of deviation 2/255.
-        series: one row a pair: frame, distance, source, styled.
+        series: one row a pair: frame, distance, source, styled and, where it was given, per_frame.
         notes: sentences.
     """
 
@@ -95,21 +112,26 @@ class Report:
 
 
 def measure(job: Job) -> Report:
-    """Reads both clips once and measures them.
+    """Reads the clips once and measures them.
 
     Raises:
         StylebridgeError: BAD_VALUE where the clips do not fit each other or an option is wrong; as opening does.
     """
-    if job.flow not in FLOWS:
-        raise StylebridgeError(
-            Code.BAD_VALUE, f"There is no flow method '{job.flow}': {suggestion(job.flow, FLOWS)}"
-        )
+    flow = _flow(job.flow)
     if job.noise and job.style is None:
         raise StylebridgeError(
             Code.BAD_VALUE, "--noise runs the style's network: say which with --style NAME or PICTURE."
         )
-    with media.open_source(job.source) as source, media.open_source(job.styled) as styled:
-        pairs = _paired(job, source, styled)
+    with contextlib.ExitStack() as stack:
+        clips = {
+            name: stack.enter_context(media.open_source(path, deinterlace=job.deinterlace))
+            for name, path in job.clips.items()
+        }
+        source, styled = clips["source"], clips["styled"]
+        pairs = _paired(job, job.styled, source, styled)
+        numbers = {"source": [a for a, _ in pairs], "styled": [b for _, b in pairs]}
+        if job.per_frame is not None:
+            numbers["per_frame"] = [b for _, b in _paired(job, job.per_frame, source, clips["per_frame"])]
         network = _network(job)  # so that what cannot be found is said before the work
         report = Report(job.source, job.styled, (pairs[0][0], pairs[-1][0]), job.flow)
         judge, painting = _judge(job, report)
@@ -118,15 +140,18 @@ def measure(job: Job) -> Report:
             report.notes.append(
                 f"Content and style were not compared: that needs pictures of {SMALLEST} pixels each way."
             )
+        video = (
+            None if job.difference is None else stack.enter_context(_video(job.difference, clips, len(pairs)))
+        )
         with progress(job.quiet) as say:
 
             def step(done: int, stage: str) -> None:
                 say(Progress(done, len(pairs), stage, 0.0))
 
             cuts = _cuts(source, pairs, step)
-            _over_time(source, styled, pairs, cuts, report, step)
+            _over_time(clips, numbers, flow, cuts, report, video, step)
             if judge is not None:
-                _compared(source, styled, _spread(pairs, SAMPLES), judge, painting, report)
+                _compared(source, styled, _spread(pairs, SAMPLES), judge, painting, report, say)
             if network is not None:
                 report.noise = noise_response(
                     *network, [source.read(number) for number, _ in _spread(pairs, NOISY)]
@@ -138,22 +163,22 @@ def as_table(report: Report) -> str:
     """The report for people."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
-    for title in ("source", "styled", "styled - source"):
+    clips = list(report.sharpness)
+    for title in (*(WORDS[name] for name in clips), "styled - source"):
         table.add_column(title, justify="right")
     for distance, row in report.error.items():
-        name = f"E_warp, {distance} frame{'s' if distance > 1 else ''} apart"
-        table.add_row(
-            name, *(f"{n:.6f}" for n in (row["source"], row["styled"], row["styled"] - row["source"]))
-        )
-    a, b = report.sharpness["source"], report.sharpness["styled"]
-    table.add_row("sharpness", f"{a:.2f}", f"{b:.2f}", f"{b - a:+.2f}")
+        values = [*(row[name] for name in clips), row["styled"] - row["source"]]
+        table.add_row(_apart(distance), *(f"{value:.6f}" for value in values))
+    sharp = report.sharpness
+    change = f"{sharp['styled'] - sharp['source']:+.2f}"
+    table.add_row("sharpness", *(f"{sharp[name]:.2f}" for name in clips), change)
     for name, value in (
         ("content distance", report.content),
         ("style distance", report.style),
         ("noise response", report.noise),
     ):
         if value is not None:
-            table.add_row(name, "", f"{value:.4f}", "")
+            table.add_row(name, "", f"{value:.4f}", *[""] * (len(clips) - 1))
     console = Console(width=100)
     with console.capture() as capture:
         console.print(table)
@@ -177,10 +202,11 @@ def plot(report: Report, path: Path) -> None:
     for distance in report.error:
         rows = [row for row in report.series if row["distance"] == distance]
         lines = [
-            Line(name, [row["frame"] for row in rows], [row[name] for row in rows])
-            for name in ("styled", "source")
+            Line(WORDS[name], [row["frame"] for row in rows], [row[name] for row in rows])
+            for name in ("styled", "source", "per_frame")
+            if name in rows[0]
         ]
-        panels.append(Panel(f"E_warp, {distance} frame{'s' if distance > 1 else ''} apart", lines))
+        panels.append(Panel(_apart(distance), lines))
     if not panels:
         raise StylebridgeError(
             Code.BAD_VALUE, f"There is no error over time to draw in {path}: {report.styled} is one frame."
@@ -188,13 +214,37 @@ def plot(report: Report, path: Path) -> None:
     draw(path, f"{Path(report.styled).name} beside {Path(report.source).name}", "frame", panels)
 
 
+def _apart(distance: int) -> str:
+    return f"E_warp, {distance} frame{'s' if distance > 1 else ''} apart"
+
+
+def _flow(name: str) -> Flow:
+    """The method of that name; raises as `measure` does, and where its network is not installed."""
+    if name not in NAMES:
+        raise StylebridgeError(Code.BAD_VALUE, f"There is no flow method '{name}': {suggestion(name, NAMES)}")
+    if name in FLOWS:
+        return FLOWS[name]
+    method = raft.opened(name, "cpu")
+    return lambda a, b: method.pair((0, 1), (_unit(a), _unit(b)))
+
+
+def _unit(picture: Rgb8) -> Rgb:
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def _video(path: Path, clips: Mapping[str, media.Source], count: int) -> Difference:
+    info = clips["source"].info
+    size = _lines(info.width, info.height, LINES)
+    return Difference(path, [WORDS[name] for name in clips], size, count, info.rate)
+
+
 Pairs = list[tuple[int, int]]  # (the source's number, the styled clip's number) of every frame, in order
 
 
-def _paired(job: Job, source: media.Source, styled: media.Source) -> Pairs:
+def _paired(job: Job, name: str, source: media.Source, styled: media.Source) -> Pairs:
     """Which frame of the styled clip was made from which of the source."""
     a, b = source.info, styled.info
-    _check_aspect(job, (a.width, a.height), (b.width, b.height))
+    _check_aspect(job, name, (a.width, a.height), (b.width, b.height))
     first, last = job.frames or (a.first, a.last)
     if first < a.first or last > a.last:
         raise StylebridgeError(
@@ -209,17 +259,17 @@ def _paired(job: Job, source: media.Source, styled: media.Source) -> Pairs:
     else:
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{job.styled} has {b.count} frames and {count} of {job.source} were to be compared: "
+            f"{name} has {b.count} frames and {count} of {job.source} were to be compared: "
             "say with --frames A-B which of the source's frames were styled.",
         )
     return [(first + i, start + i) for i in range(count)]
 
 
-def _check_aspect(job: Job, a: tuple[int, int], b: tuple[int, int]) -> None:
+def _check_aspect(job: Job, name: str, a: tuple[int, int], b: tuple[int, int]) -> None:
     if abs(a[0] * b[1] / (a[1] * b[0]) - 1) > _ASPECT:
         raise StylebridgeError(
             Code.BAD_VALUE,
-            f"{job.styled} is {b[0]}x{b[1]} and {job.source} is {a[0]}x{a[1]}: pictures of another shape cannot be "
+            f"{name} is {b[0]}x{b[1]} and {job.source} is {a[0]}x{a[1]}: pictures of another shape cannot be "
             "compared pixel by pixel, so cut or scale one to the other's shape.",
         )
 
@@ -276,49 +326,47 @@ def _cuts(source: media.Source, pairs: Pairs, step: Callable[[int, str], None]) 
 
 
 def _over_time(
-    source: media.Source,
-    styled: media.Source,
-    pairs: Pairs,
+    clips: Mapping[str, media.Source],
+    numbers: Mapping[str, Sequence[int]],
+    flow: Flow,
     cuts: list[int],
     report: Report,
+    video: Difference | None,
     step: Callable[[int, str], None],
 ) -> None:
-    """E_warp of every pair of frames, and sharpness of every frame, in one reading."""
-    size = _lines(source.info.width, source.info.height, LINES)
-    flow = FLOWS[report.flow]
-    held: list[tuple[int, Rgb8, Rgb8]] = []
-    sharp = []
-    for place, (number, other) in enumerate(pairs):
-        now = (
-            number,
-            _scaled(_seen(source, number), size),
-            _scaled(_seen(styled, other), size),
-        )
-        sharp.append([temporal.sharpness(now[1]), temporal.sharpness(now[2])])
+    """E_warp of every pair of frames, and sharpness of every frame, in one reading; and the video of them."""
+    info = clips["source"].info
+    size = _lines(info.width, info.height, LINES)
+    held: list[tuple[int, dict[str, Rgb8]]] = []
+    sharp: dict[str, list[float]] = {name: [] for name in clips}
+    for place, number in enumerate(numbers["source"]):
+        now = {name: _scaled(_seen(clip, numbers[name][place]), size) for name, clip in clips.items()}
+        for name, picture in now.items():
+            sharp[name].append(temporal.sharpness(picture))
+        beside: FlowPair | None = None
         for distance in DISTANCES:
             if len(held) < distance:
                 continue
-            then = held[-distance]
-            if any(then[0] < cut <= number for cut in cuts):
+            first, then = held[-distance]
+            if any(first < cut <= number for cut in cuts):
                 continue
-            field_ = flow(then[1], now[1])
-            report.series.append(
-                {
-                    "frame": then[0],
-                    "distance": distance,
-                    "source": temporal.warp_error(then[1], now[1], field_),
-                    "styled": temporal.warp_error(then[2], now[2], field_),
-                }
-            )
-        held = [*held, now][-max(DISTANCES) :]
+            pair = flow(then["source"], now["source"])
+            beside = pair if distance == 1 else beside
+            errors = {name: temporal.warp_error(then[name], now[name], pair) for name in clips}
+            report.series.append({"frame": first, "distance": distance, **errors})
+        if video is not None and held:
+            video.add(list(held[-1][1].values()), list(now.values()), beside)
+        held = [*held, (number, now)][-max(DISTANCES) :]
         step(place + 1, "measuring")
-    for distance, name in itertools.product(DISTANCES, ("source", "styled")):
+    if video is not None:
+        video.add(list(held[-1][1].values()), None, None)
+    for distance, name in itertools.product(DISTANCES, clips):
         values = [row[name] for row in report.series if row["distance"] == distance]
         if values:
             report.error.setdefault(distance, {})[name] = float(np.mean(values))
     if not report.error:
         report.notes.append("Error over time was not measured: that needs two frames of one scene.")
-    report.sharpness = dict(zip(("source", "styled"), np.mean(sharp, 0).tolist(), strict=True))
+    report.sharpness = {name: float(np.mean(values)) for name, values in sharp.items()}
 
 
 def _compared(
@@ -328,14 +376,16 @@ def _compared(
     judge: Judge,
     painting: Seen | None,
     report: Report,
+    say: OnProgress,
 ) -> None:
     size = _lines(source.info.width, source.info.height, DISTANCE_LINES)
     content, style = [], []
-    for number, other in pairs:
+    for done, (number, other) in enumerate(pairs, 1):
         result = judge.see(_scaled(_seen(styled, other), size))
         content.append(content_distance(result, judge.see(_scaled(_seen(source, number), size))))
         if painting is not None:
             style.append(style_distance(result, painting))
+        say(Progress(done, len(pairs), "comparing", 0.0))
     report.content = float(np.mean(content))
     report.style = float(np.mean(style)) if style else None
 

@@ -11,6 +11,7 @@ from stylebridge_server.temporal.metrics import (
     temporal_error,
     temporal_series,
     warp_error,
+    warped_difference,
 )
 from stylebridge_server.temporal.repeats import RepeatFinder
 from stylebridge_server.temporal.window import Taps, blend, tap_weight, taps
@@ -35,4 +36,5 @@ __all__ = [
     "temporal_error",
     "temporal_series",
     "warp_error",
+    "warped_difference",
 ]

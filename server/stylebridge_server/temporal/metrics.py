@@ -94,11 +94,16 @@ def temporal_error(
 
 def warp_error(then: Rgb8, now: Rgb8, pair: FlowPair) -> float:
     """sum M (warp(now) - then)^2 / sum M for one pair, with `pair` the source's flow from `then` to `now`."""
-    positions = grid(*then.shape[:2]) + pair.forward
-    difference = sample(_unit(now), positions) - _unit(then)
+    difference = warped_difference(then, now, pair)
     mask = pair.forward_valid.astype(np.float64)
     energy = (difference.astype(np.float64) ** 2).sum(axis=-1)
     return float((mask * energy).sum() / max(3.0 * mask.sum(), 1e-12))
+
+
+def warped_difference(then: Rgb8, now: Rgb8, pair: FlowPair) -> Rgb:
+    """|warp(now) - then|, (h, w, 3) float32 in [0, 1], with `pair` the source's flow from `then` to `now`."""
+    positions = grid(*then.shape[:2]) + pair.forward
+    return np.abs(sample(_unit(now), positions) - _unit(then))
 
 
 def sharpness(rgb: Rgb8) -> float:

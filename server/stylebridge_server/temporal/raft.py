@@ -22,7 +22,7 @@ from stylebridge_server.values import FlowPair, Rgb
 # 540x960 takes 260 MB and at 1080x1920 sixteen times of it.
 LINES = 540
 _MULTIPLE, _LEAST = 8, 128  # what sides the network takes
-MEMORY = 1 << 30  # bytes at its peak at that size, the weights included, on the safe side
+MEMORY = 2 << 30  # bytes at its peak at that size, the weights included: estimated, on the safe side
 
 
 class Raft:

@@ -25,8 +25,8 @@ AUTO, DIS, HOST = "auto", "dis", "host"
 class Flows:
     """The methods of flow of one device.
 
-    What "auto" means is settled once, so that it is part of the fingerprint: DIS on a processor, where RAFT takes ten
-    times as long; on a GPU the best RAFT that is installed.
+    What "auto" means is settled once, so that it is part of the fingerprint: DIS on a processor, where RAFT takes far
+    longer; on a GPU the best RAFT that is installed.
 
     Attributes:
         auto: the name of the method that "auto" is.

@@ -346,7 +346,6 @@ def _analysis(analysis: Analysis) -> Data:
         "first": analysis.first,
         "last": analysis.last,
         "cuts": list(analysis.cuts),
-        "repeats": list(analysis.repeats),
         "instances": instances,
         "segmenter": analysis.segmenter,
     }

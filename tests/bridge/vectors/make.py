@@ -129,9 +129,16 @@ def messages() -> list[dict[str, Any]]:
             "open_shot",
             {"path": "/p/a.####.exr", "colour": "acescg", "layer": "key", "view": "right", "gaps": "hold"},
         ),
+        message("requests", 11, "open_shot", {"path": "/plates/tape.mxf", "deinterlace": "auto"}),
         message("requests", 10, "put_frame", {"shot": "s", "number": 70000, **red}, bytes(6)),
         message("requests", 127, "analyse", {"shot": "s", "prompts": [prompt], "segmenter": "auto"}),
         message("requests", 126, "analyse", {"shot": "s", "prompts": [drawn], "segmenter": "sam"}),
+        message(
+            "requests",
+            127,
+            "analyse",
+            {"shot": "s", "prompts": [], "segmenter": "none", "cuts": [-3, 96, 40000]},
+        ),
         message(
             "requests",
             128,

@@ -70,9 +70,10 @@ def _direct(
 ) -> Plate:
     """A plate of media that are read as they are."""
     space, number = strip.colorspace_settings.name, frames.numbering(scene, strip)
+    whole = strip.type == "MOVIE" and strip.use_deinterlace
     return Plate(
         label=media.label_of(strip),
-        key=_hash([content, mark, space]),
+        key=_hash([content, mark, space, *(["deinterlaced"] if whole else [])]),
         frames=[(frame, number(frame)) for frame in frames.visible(strip)],
         start=frames.start(strip),
         rate=frames.rate(scene),
@@ -86,6 +87,7 @@ def _direct(
         else changes.COLOURS[space],
         colour_space=space,
         alpha_mode=strip.alpha_mode,
+        deinterlace="bwdif" if whole else "off",
     )
 
 
