@@ -8,15 +8,16 @@ the window the tiles that the motion leads to.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge import reach
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import style, temporal
 from stylebridge_server.shot.cache import Cache, key
@@ -72,15 +73,29 @@ class Workshop:
 
 @dataclass(frozen=True)
 class _Window:
-    """The frames that a frame of a stream is blended from: itself, those before and those after, nearest first."""
+    """What a frame of a stream is blended from.
+
+    Attributes:
+        number: the frame itself.
+        before, after: how far away the frames on either side lie, nearest first.
+        widest: most frames from one to the next.
+    """
 
     number: int
     before: tuple[int, ...]
     after: tuple[int, ...]
+    widest: int = reach.WIDEST
 
     @property
     def frames(self) -> tuple[int, ...]:
-        return (self.number, *self.before, *self.after)
+        """Those blended: the frame itself, those before it, those after it."""
+        n = self.number
+        return (n, *(n - d for d in self.before), *(n + d for d in self.after))
+
+    @property
+    def span(self) -> range:
+        """All that the result depends on: the motion is followed through those between too."""
+        return range(self.number - max(self.before, default=0), self.number + max(self.after, default=0) + 1)
 
 
 @dataclass
@@ -169,15 +184,17 @@ class Streams:
             return {}
         taps = self._taps(window, size, spec.steadiness)
         step()
+        parts = _rectangles(tiles)
         sources = []
         for j, k in enumerate(window.frames):
-            boxes = [taps.footprint(j, tile) for tile in tiles]
+            boxes = [taps.footprint(j, part) for part in parts]
             sources.append(self._styled(spec, k, size, _overlapping(style.tiles(*size), boxes)))
-        made = {}
-        for tile in tiles:
+        made: dict[Tile, NDArray[np.uint16]] = {}
+        for part in parts:
             step()
-            steady = temporal.blend(taps, tile, sources)
-            made[tile] = np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
+            steady = temporal.blend(taps, part, sources)
+            packed = np.rint(np.clip(steady, 0, 1, out=steady) * 65535).astype(np.uint16)
+            made |= {tile: _part(packed, part, tile) for tile in tiles if tile.overlaps(*_box(part))}
         return made
 
     def _reach(self, spec: StreamSpec, number: int) -> _Window:
@@ -186,8 +203,10 @@ class Streams:
     def _stream_name(self, spec: StreamSpec, window: _Window, size: Size, tile: Tile) -> str:
         return key(
             "stream",
-            [self._shot.content(k) for k in window.frames],
-            len(window.before),
+            temporal.METHOD,
+            [self._shot.content(k) for k in window.span],
+            window.before,
+            window.after,
             spec.style.id,
             self._ground(spec, window.number),
             size,
@@ -284,9 +303,9 @@ class Streams:
                 # What was kept may have been dropped in the meantime.
                 past = before if before is not None else self._chained(painted, number - 1, size)
                 # Believed where the window would: flow that holds there and back, over a source that agrees.
-                way = self._taps(_Window(number, (number - 1,), ()), size, 1.0)
+                way = self._taps(_Window(number, (1,), ()), size, 1.0)
                 flow = way.maps[1] - way.maps[0]
-                believed = way.weights[1] / np.float32(temporal.tap_weight(1, 1))
+                believed = way.weights[1] / np.float32(temporal.fade((1,), 2)[0])
                 earlier = style.Before(past, flow, np.minimum(believed, 1.0))
             picture = painted.paint(
                 self._plate(number, size),
@@ -322,13 +341,20 @@ class Streams:
         found = moment.taps.get((size, window, steadiness))
         if found is None:
             plate = self._plate(window.number, size)
-            sides = [self._side(window.number, side, size) for side in (window.before, window.after)]
+            sides = [self._side(window, way, size) for way in (-1, 1)]
             found = moment.taps[size, window, steadiness] = temporal.taps(plate, *sides, amount=steadiness)
         return found
 
-    def _side(self, number: int, side: Sequence[int], size: Size) -> list[tuple[Rgb, FlowPair]]:
-        ways = [self._flow(a, b, size) for a, b in itertools.pairwise([number, *side])]
-        return [(self._plate(k, size), way) for k, way in zip(side, ways, strict=True)]
+    def _side(self, window: _Window, way: int, size: Size) -> Iterator[temporal.Link]:
+        """The frames before (`way` -1) or after (1), one at a time."""
+        distances = window.before if way < 0 else window.after
+        beyond = reach.distances(len(distances) + 1, window.widest)[-1]
+        weights = dict(zip(distances, temporal.fade(distances, beyond), strict=True))
+        for distance in range(1, max(distances, default=0) + 1):
+            k = window.number + way * distance
+            pair = self._flow(k - way, k, size)
+            plate = self._plate(k, size) if distance in weights else None
+            yield temporal.Link(pair, plate, weights.get(distance, 0.0))
 
     def _detail(self, number: int, size: Size) -> Rgb:
         """What the source shows and network size cannot: (H, W, 3) float32 around 0."""
@@ -349,12 +375,15 @@ class Streams:
         """The frame's window of so many frames, clamped to its scene. What a camera will show nobody knows: there
         the window is all before the frame."""
         first, last = self._scene(number)
-        after = 0 if self._shot.live else (length - 1) // 2
-        before = length - 1 - after
+        before, after, widest = *reach.sides(length), reach.WIDEST
+        if self._shot.live:
+            # One after another: so each is needed soon after it came.
+            before, after, widest = length - 1, 0, 1
         return _Window(
             number,
-            tuple(range(number - 1, max(first, number - before) - 1, -1)),
-            tuple(range(number + 1, min(last, number + after) + 1)),
+            tuple(d for d in reach.distances(before, widest) if number - d >= first),
+            tuple(d for d in reach.distances(after, widest) if number + d <= last),
+            widest,
         )
 
     def _scene(self, number: int) -> tuple[int, int]:
@@ -425,6 +454,23 @@ class Streams:
         )
 
 
+def _rectangles(tiles: Sequence[Tile]) -> list[Tile]:
+    """Rectangles that cover the tiles and nothing else, as few as rows of them make."""
+    runs: list[Tile] = []
+    for tile in sorted(tiles, key=lambda one: (one.y0, one.x0)):
+        if runs and (runs[-1].y0, runs[-1].x1) == (tile.y0, tile.x0):
+            tile = Tile(runs.pop().x0, tile.y0, tile.x1, tile.y1)
+        runs.append(tile)
+    found: list[Tile] = []
+    for run in runs:
+        above = next((one for one in found if (one.x0, one.x1, one.y1) == (run.x0, run.x1, run.y0)), None)
+        if above is not None:
+            found.remove(above)
+            run = Tile(above.x0, above.y0, run.x1, run.y1)
+        found.append(run)
+    return found
+
+
 def _overlapping(tiles: Sequence[Tile], boxes: Sequence[tuple[int, int, int, int]]) -> list[Tile]:
     """The tiles that share a pixel with one of the boxes (x0, y0, x1, y1), ends excluded."""
     x0, y0, x1, y1 = np.array(boxes).T
@@ -437,7 +483,7 @@ def _box(tile: Tile) -> tuple[int, int, int, int]:
     return tile.x0, tile.y0, tile.x1, tile.y1
 
 
-def _part(picture: Rgb, piece: Tile, tile: Tile) -> Rgb:
+def _part(picture: NDArray[Any], piece: Tile, tile: Tile) -> NDArray[Any]:
     """A tile out of a picture of the piece that it lies in, in memory of its own."""
     rows = slice(tile.y0 - piece.y0, tile.y1 - piece.y0)
     return picture[rows, tile.x0 - piece.x0 : tile.x1 - piece.x0].copy()

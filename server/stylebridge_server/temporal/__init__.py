@@ -10,19 +10,21 @@ from stylebridge_server.temporal.metrics import (
     temporal_series,
     warp_error,
 )
-from stylebridge_server.temporal.window import Taps, blend, tap_weight, taps
+from stylebridge_server.temporal.window import METHOD, Link, Taps, blend, fade, taps
 
 __all__ = [
+    "METHOD",
+    "Link",
     "Series",
     "Taps",
     "blend",
+    "fade",
     "find_cuts",
     "flow_pair",
     "inside_picture",
     "occlusion",
     "other_flow",
     "sharpness",
-    "tap_weight",
     "taps",
     "temporal_error",
     "temporal_series",
