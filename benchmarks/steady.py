@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stylebridge import reach
 from stylebridge_models.microast import MicroAst
 from stylebridge_server import media, style, temporal
 from stylebridge_server.style.pixels import shrunk, to_rgb
@@ -59,20 +60,27 @@ def steadied(source: Frames, styled: Frames, window: int) -> Frames:
     if window == 1:
         return styled
     flows = [temporal.flow_pair(b, a) for a, b in pairwise(source)]  # from each frame to the one before
-    after = (window - 1) // 2
-    before = window - 1 - after
     height, width = source[0].shape[:2]
     result = []
     for t in range(len(source)):
-        back = [k for k in range(t - 1, t - 1 - before, -1) if k >= 0]
-        ahead = [k for k in range(t + 1, t + 1 + after) if k < len(source)]
-        taps = temporal.taps(
-            source[t],
-            [(source[k], flows[k]) for k in back],
-            [(source[k], flows[k - 1].reversed) for k in ahead],
-        )
-        frames = [styled[k] for k in (t, *back, *ahead)]
-        result.append(np.clip(temporal.blend(taps, Tile(0, 0, width, height), frames), 0, 1))
+        numbers, links = [t], []
+        for way, count in zip((-1, 1), reach.sides(window), strict=True):
+            away = [d for d in reach.distances(count) if 0 <= t + way * d < len(source)]
+            weights = dict(zip(away, temporal.fade(away, reach.distances(len(away) + 1)[-1]), strict=True))
+            numbers += [t + way * d for d in away]
+            links.append(
+                [
+                    temporal.Link(
+                        flows[t - d] if way < 0 else flows[t + d - 1].reversed,
+                        source[t + way * d] if d in weights else None,
+                        weights.get(d, 0.0),
+                    )
+                    for d in range(1, max(away, default=0) + 1)
+                ]
+            )
+        taps = temporal.taps(source[t], *links)
+        whole = Tile(0, 0, width, height)
+        result.append(np.clip(temporal.blend(taps, whole, [styled[k] for k in numbers]), 0, 1))
     return result
 
 

@@ -30,7 +30,7 @@ from .finder import Finder
 from .inputs import Frames, Given, Inputs, files_of_look, frame_source, mattes_of
 from .look import Look
 from .pixels import Bytes, Picture, split
-from .protocol import FLAT, MANIFEST_LIMIT, WINDOW
+from .protocol import FLAT, MANIFEST_LIMIT, PREVIEW_SCALE, WINDOW
 from .requests import Progress
 
 __all__ = ["Analysis", "Client", "OnProgress", "Progress", "Shot"]
@@ -400,6 +400,45 @@ class Client:
             fields["files"] = self._inputs.files(files_of_look(look), given)
             supply = self._supply(shot, given, progress, analysis)
             return (yield from self._connection.stream("render", fields, progress, supply=supply))
+
+        return stream()
+
+    def preview(
+        self,
+        shot: Shot,
+        look: Mapping[str, Any],
+        frames: Iterable[int],
+        *,
+        analysis: Analysis | str | None = None,
+        progress: OnProgress | None = None,
+        scale: int = PREVIEW_SCALE,
+        window: int = WINDOW,
+        scrub: str | None = None,
+    ) -> Generator[Picture, None, dict[str, Any]]:
+        """Frames for the eye: soon, at half size, each by itself, so not steady over time. Else as `render`.
+
+        Whatever the look says of its window, no other frame is looked at. Every picture says `extra["preview"]`, and
+        the result says `preview`, so that none passes for a render's.
+
+        Args:
+            scale: as of `render`; 1 is the full size.
+        """
+        given = Given()
+        named = analysis.id if isinstance(analysis, Analysis) else analysis
+        fields = {
+            "shot": shot.id,
+            "analysis": named,
+            "look": dict(look),
+            "frames": list(frames),
+            "scale": scale,
+            "window": window,
+            "scrub": scrub,
+        }
+
+        def stream() -> Generator[Picture, None, dict[str, Any]]:
+            fields["files"] = self._inputs.files(files_of_look(look), given)
+            supply = self._supply(shot, given, progress, analysis)
+            return (yield from self._connection.stream("preview", fields, progress, supply=supply))
 
         return stream()
 

@@ -63,6 +63,8 @@ _SCRUB = Field("text", required=False, most=200)
 FLAT, LAYERS, MATTES = OUTPUTS = "flat", "layers", "mattes"
 #: The smallest proxy is the picture shrunk so often.
 SCALE_LIMIT = 16
+#: A preview's scale, where none is said.
+PREVIEW_SCALE = 2
 
 
 #: Where in shared memory the bytes lie that a message would have in its second part: the region and their number.
@@ -94,6 +96,7 @@ _MADE: dict[str, Field] = {
 _PUSHED: dict[str, Field] = {
     "first": _NUMBER,
     "last": _NUMBER,
+    "whole": Field("ints", required=False, most=2),  # the source's own range, where this is a part of it
     "frames": Field("hashes", most=MANIFEST_LIMIT),
     **_MADE,
 }
@@ -171,6 +174,16 @@ REQUESTS: Table = {
         "frames": _FRAMES,
         "output": Field("text", required=False, choices=OUTPUTS),
         "samples": Field("text", required=False, choices=tuple(TYPES)),
+        "scale": Field("int", required=False, least=1, most=SCALE_LIMIT),
+        "window": _WINDOW,
+        "scrub": _SCRUB,
+        "files": _FILES,
+    },
+    "preview": {
+        "shot": _NAME,
+        "analysis": optional(_NAME),
+        "look": _LOOK,
+        "frames": _FRAMES,
         "scale": Field("int", required=False, least=1, most=SCALE_LIMIT),
         "window": _WINDOW,
         "scrub": _SCRUB,

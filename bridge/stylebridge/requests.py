@@ -14,7 +14,7 @@ from .pixels import PART_BYTES, Assembly, Picture
 from .protocol import WINDOW, Message, cost
 
 #: Requests that answer each entry of their `frames`, in that order, with one picture or more.
-STREAMS = ("render", "mattes")
+STREAMS = ("render", "preview", "mattes")
 
 
 @dataclass(frozen=True)

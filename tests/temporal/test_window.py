@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylebridge_server.temporal import Taps, blend, flow_pair, taps
+from stylebridge_server.temporal import Link, Taps, blend, fade, flow_pair, taps
 from stylebridge_server.values import FlowPair, Tile
 
 HEIGHT, WIDTH = 96, 128
@@ -44,13 +44,21 @@ def panning(count: int, step: tuple[int, int]) -> tuple[list[np.ndarray], list[F
 
 
 def boiling(count: int, seed: int = 7) -> list[np.ndarray]:
+    """Strokes, some pixels wide, that are others in every frame."""
     generator = np.random.default_rng(seed)
-    return [generator.random((HEIGHT, WIDTH, 3), dtype=np.float32) for _ in range(count)]
+    frames = [generator.random((HEIGHT, WIDTH, 3), dtype=np.float32) for _ in range(count)]
+    return [np.clip(0.5 + 6 * (cv2.GaussianBlur(one, (0, 0), 2) - 0.5), 0, 1) for one in frames]
+
+
+def side(images: list[np.ndarray], pairs: list[FlowPair]) -> list[Link]:
+    """Pictures one after another on one side, with weights that fall in a line."""
+    weights = fade(range(1, len(images) + 1), len(images) + 1)
+    return [Link(pair, image, weight) for image, pair, weight in zip(images, pairs, weights, strict=True)]
 
 
 def followed(images: list[np.ndarray], pairs: list[FlowPair], amount: float = 1.0) -> Taps:
     """Taps of the first picture, the others all on one side of it."""
-    return taps(images[0], list(zip(images[1:], pairs, strict=True)), amount=amount)
+    return taps(images[0], side(images[1:], pairs), amount=amount)
 
 
 def test_window_of_one_is_the_frame_itself() -> None:
@@ -88,7 +96,10 @@ def test_repeated_frames_average_without_resampling() -> None:
     found = followed([picture] * 3, [pair, pair])
     weights = [float(weight[0, 0]) for weight in found.weights]
     expected = sum(w * s for w, s in zip(weights, styled, strict=True)) / sum(weights)
-    assert np.allclose(blend(found, WHOLE, styled), expected, atol=1e-6)
+    # But for the finest detail, which is given back.
+    coarse = [cv2.GaussianBlur(one, (0, 0), 3) for one in (blend(found, WHOLE, styled), expected)]
+    assert np.abs(coarse[0] - coarse[1]).max() < 0.006
+    assert expected.std() < 0.9 * styled[0].std()
 
 
 def test_uncovered_background_does_not_take_the_foreground() -> None:
@@ -122,7 +133,9 @@ def real_taps() -> tuple[Taps, list[np.ndarray]]:
         matrix = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 2.5 * j, 1.0 + 0.02 * j)
         images.append(cv2.warpAffine(world, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT))
     now, before, after = images[2], images[1::-1], images[3:]
-    sides = [[(b, flow_pair(a, b)) for a, b in pairwise([now, *side])] for side in (before, after)]
+    sides = [
+        side(others, [flow_pair(a, b) for a, b in pairwise([now, *others])]) for others in (before, after)
+    ]
     return taps(now, *sides), boiling(5)
 
 
@@ -179,8 +192,8 @@ def test_both_sides_count_alike() -> None:
     """A still picture between the same frames before and after: each pair of taps has one weight and one place."""
     picture = texture(HEIGHT, WIDTH)
     still = flow_pair(picture, picture)
-    side = [(picture, still), (picture, still)]
-    found = taps(picture, side, side)
+    both = side([picture, picture], [still, still])
+    found = taps(picture, both, both)
     assert len(found.weights) == 5
     assert np.array_equal(found.weights[1], found.weights[3]) and np.array_equal(found.maps[2], found.maps[4])
     assert found.weights[0].min() > found.weights[1].max() > found.weights[2].min() > 0
@@ -194,5 +207,5 @@ def test_what_was_seen_before_and_after_but_not_between_leaves_no_ghost() -> Non
     styled = [np.zeros((HEIGHT, WIDTH, 3), np.float32) for _ in range(3)]
     for one in styled[1:]:
         one[30:60, 40:90] = 1.0
-    side = [(there, flow_pair(ground, there))]
-    assert blend(taps(ground, side, side), WHOLE, styled).mean() < 0.01
+    both = side([there], [flow_pair(ground, there)])
+    assert blend(taps(ground, both, both), WHOLE, styled).mean() < 0.01

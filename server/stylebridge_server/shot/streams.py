@@ -17,21 +17,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge import reach
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server import style, temporal
+from stylebridge_server.shot import tiling
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.proxy import Proxy
 from stylebridge_server.shot.repeats import Repeats
 from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.shot.tiling import Size
+from stylebridge_server.shot.windows import Window
 from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
-Size = tuple[int, int]  # height, width
-
-_TOGETHER = (
-    112  # tiles of a stream made at one go: bounds memory, 580,000 pixels of every frame of the window
-)
 SCENE_SAMPLES = 9  # frames of a scene whose mean statistics the network is given
 
 
@@ -73,31 +72,12 @@ class Workshop:
     disk: DiskStore | None = None
 
 
-@dataclass(frozen=True)
-class _Window:
-    """The frames that a frame of a stream is blended from: itself, those before and those after, nearest first."""
-
-    number: int
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-    @property
-    def frames(self) -> tuple[int, ...]:
-        return (self.number, *self.before, *self.after)
-
-    @property
-    def neighbours(self) -> list[tuple[int, int]]:
-        """The frames that flow is found between: of each side one step after another, away from the frame."""
-        sides = ([self.number, *self.before], [self.number, *self.after])
-        return [pair for side in sides for pair in itertools.pairwise(side)]
-
-
 @dataclass
 class _Moment:
     """What the streams of one frame share, kept only until another frame is asked for."""
 
     number: int
-    taps: dict[tuple[Size, _Window, float, tuple[str, ...]], temporal.Taps] = field(default_factory=dict)
+    taps: dict[tuple[Size, Window, float, tuple[str, ...]], temporal.Taps] = field(default_factory=dict)
     detail: dict[Size, Rgb] = field(default_factory=dict)
 
 
@@ -147,7 +127,7 @@ class Streams:
         full = (info.height, info.width)
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
-        for group in _groups(_touched(style.tiles(*size), size, full, wanted)):
+        for group in tiling.groups(tiling.touched(style.tiles(*size), size, full, wanted)):
             step()
             self._stream_tiles(spec, number, size, group, canvas)
         if size == full:
@@ -180,38 +160,45 @@ class Streams:
             canvas[tile.slices] = packed.astype(np.float32) / np.float32(65535)
 
     def _blended(
-        self, spec: StreamSpec, window: _Window, size: Size, tiles: Sequence[Tile]
+        self, spec: StreamSpec, window: Window, size: Size, tiles: Sequence[Tile]
     ) -> dict[Tile, NDArray[np.uint16]]:
         """Tiles of the stream, made now."""
         if not tiles:
             return {}
         taps = self._taps(window, size, spec.steadiness, spec.flow)
         step()
+        parts = tiling.rectangles(tiles)
         sources = []
         for j, k in enumerate(window.frames):
-            boxes = [taps.footprint(j, tile) for tile in tiles]
-            sources.append(self._styled(spec, k, size, _overlapping(style.tiles(*size), boxes)))
-        made = {}
-        for tile in tiles:
+            boxes = [taps.footprint(j, part) for part in parts]
+            sources.append(self._styled(spec, k, size, tiling.overlapping(style.tiles(*size), boxes)))
+        made: dict[Tile, NDArray[np.uint16]] = {}
+        for part in parts:
             step()
-            steady = temporal.blend(taps, tile, sources)
-            made[tile] = np.rint(np.clip(steady, 0, 1) * 65535).astype(np.uint16)
+            steady = temporal.blend(taps, part, sources)
+            packed = np.rint(np.clip(steady, 0, 1, out=steady) * 65535).astype(np.uint16)
+            made |= {
+                tile: tiling.part(packed, part, tile) for tile in tiles if tile.overlaps(*tiling.box(part))
+            }
         return made
 
-    def _reach(self, spec: StreamSpec, number: int) -> _Window:
+    def _reach(self, spec: StreamSpec, number: int) -> Window:
         return self._window(number, spec.window if spec.steadiness > 0 else 1)
 
-    def _stream_name(self, spec: StreamSpec, window: _Window, size: Size, tile: Tile) -> str:
+    def _stream_name(self, spec: StreamSpec, window: Window, size: Size, tile: Tile) -> str:
         return key(
             "stream",
-            [self._shot.content(k) for k in window.frames],
+            temporal.METHOD,
+            [self._shot.content(k) for k in window.span],
             len(window.before),
+            window.near,
+            window.far,
             spec.style.id,
             self._ground(spec, window.number),
             size,
             spec.steadiness if len(window.frames) > 1 else 0.0,
             self._ways(window, spec.flow),
-            _box(tile),
+            tiling.box(tile),
             self._workshop.fingerprint,
         )
 
@@ -228,7 +215,11 @@ class Streams:
         for piece in style.pieces(missing):
             step()
             picture = self._decoded(painted, number, size, piece)
-            known |= {tile: _part(picture, piece, tile) for tile in missing if tile.overlaps(*_box(piece))}
+            known |= {
+                tile: tiling.part(picture, piece, tile)
+                for tile in missing
+                if tile.overlaps(*tiling.box(piece))
+            }
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
             step()
@@ -238,7 +229,7 @@ class Streams:
     def _styled_name(
         self, spec: StreamSpec, painted: style.CodeStyle, number: int, size: Size, tile: Tile
     ) -> str:
-        return key("styled", self._at(number, size), painted.id, self._ground(spec, number), _box(tile))
+        return key("styled", self._at(number, size), painted.id, self._ground(spec, number), tiling.box(tile))
 
     def _styled_tile(
         self, painted: style.CodeStyle, number: int, size: Size, tile: Tile, name: str, known: Rgb | None
@@ -312,9 +303,9 @@ class Streams:
                 # What was kept may have been dropped in the meantime.
                 past = before if before is not None else self._chained(painted, chain[-2], size, flow)
                 # Believed where the window would: flow that holds there and back, over a source that agrees.
-                way = self._taps(_Window(number, (chain[-2],), ()), size, 1.0, flow)
+                way = self._taps(Window.link(number, chain[-2]), size, 1.0, flow)
                 path = way.maps[1] - way.maps[0]
-                believed = way.weights[1] / np.float32(temporal.tap_weight(1, 1))
+                believed = way.weights[1] / np.float32(temporal.fade((1,), 2)[0])
                 earlier = style.Before(past, path, np.minimum(believed, 1.0))
             picture = painted.paint(
                 self._plate(number, size),
@@ -339,7 +330,7 @@ class Streams:
         """Names of the links of a chain: each names all that came before it."""
         names = self._chains.setdefault((painted.id, size, chain[0], flow.id), [])
         for k in range(len(names), len(chain)):
-            way = self._ways(_Window(chain[k], tuple(chain[k - 1 : k]), ()), flow) if k else ()
+            way = self._ways(Window.link(chain[k], chain[k - 1]), flow) if k else ()
             names.append(key("link", names[-1] if names else None, self._at(chain[k], size), painted.id, way))
         return names[: len(chain)]
 
@@ -352,23 +343,27 @@ class Streams:
         disk = self._workshop.disk
         return make() if disk is None or self._shot.live else disk.get(name, make)
 
-    def _taps(self, window: _Window, size: Size, steadiness: float, flow: temporal.Flow) -> temporal.Taps:
+    def _taps(self, window: Window, size: Size, steadiness: float, flow: temporal.Flow) -> temporal.Taps:
         moment = self._at_moment(window.number)
         name = size, window, steadiness, self._ways(window, flow)
         found = moment.taps.get(name)
         if found is None:
             plate = self._plate(window.number, size)
-            sides = [self._side(window.number, side, size, flow) for side in (window.before, window.after)]
+            sides = [self._side(window, way, size, flow) for way in (-1, 1)]
             found = moment.taps[name] = temporal.taps(plate, *sides, amount=steadiness)
         return found
 
-    def _side(
-        self, number: int, side: Sequence[int], size: Size, flow: temporal.Flow
-    ) -> list[tuple[Rgb, FlowPair]]:
-        ways = [self._flow(a, b, size, flow) for a, b in itertools.pairwise([number, *side])]
-        return [(self._plate(k, size), way) for k, way in zip(side, ways, strict=True)]
+    def _side(self, window: Window, way: int, size: Size, flow: temporal.Flow) -> Iterator[temporal.Link]:
+        """The frames before (`way` -1) or after (1), one at a time."""
+        passed, distances = (window.before, window.near) if way < 0 else (window.after, window.far)
+        beyond = reach.distances(len(distances) + 1, window.widest)[-1]
+        weights = dict(zip(distances, temporal.fade(distances, beyond), strict=True))
+        for steps, (a, b) in enumerate(itertools.pairwise([window.number, *passed]), 1):
+            pair = self._flow(a, b, size, flow)
+            plate = self._plate(b, size) if steps in weights else None
+            yield temporal.Link(pair, plate, weights.get(steps, 0.0))
 
-    def _ways(self, window: _Window, flow: temporal.Flow) -> tuple[str, ...]:
+    def _ways(self, window: Window, flow: temporal.Flow) -> tuple[str, ...]:
         """Names what the flow of a window depends on beside the frames."""
         return tuple(flow.name(self._ends(a, b)) for a, b in window.neighbours)
 
@@ -391,26 +386,8 @@ class Streams:
             self._moment = _Moment(number)
         return self._moment
 
-    def _window(self, number: int, length: int) -> _Window:
-        """The frame's window of so many frames, clamped to its scene, repeats left out. What a camera will show nobody
-        knows: there the window is all before the frame."""
-        first, last = self._scene(number)
-        after = 0 if self._shot.live else (length - 1) // 2
-        before = length - 1 - after
-        return _Window(
-            number, self._reached(number, -1, before, first), self._reached(number, 1, after, last)
-        )
-
-    def _reached(self, number: int, way: int, count: int, end: int) -> tuple[int, ...]:
-        """So many frames before (-1) or after (1) one, nearest first, each that differs from the last; as far as there
-        are any up to `end`."""
-        found: list[int] = []
-        while len(found) < count:
-            number = self._repeats.first(number) - 1 if way < 0 else self._repeats.last(number) + 1
-            if (number - end) * way > 0:
-                break
-            found.append(self._repeats.first(number))
-        return tuple(found)
+    def _window(self, number: int, length: int) -> Window:
+        return Window.of(number, length, self._scene(number), self._repeats, self._shot.live)
 
     def _scene(self, number: int) -> tuple[int, int]:
         for first, last in self._scenes:
@@ -479,40 +456,3 @@ class Streams:
             lambda: flow.pair(ends, (self._plate(a, size), self._plate(b, size))),
             lambda pair: pair.nbytes,
         )
-
-
-def _overlapping(tiles: Sequence[Tile], boxes: Sequence[tuple[int, int, int, int]]) -> list[Tile]:
-    """The tiles that share a pixel with one of the boxes (x0, y0, x1, y1), ends excluded."""
-    x0, y0, x1, y1 = np.array(boxes).T
-    a0, b0, a1, b1 = np.array([_box(tile) for tile in tiles]).T[..., None]
-    shared = ((a0 < x1) & (x0 < a1) & (b0 < y1) & (y0 < b1)).any(1)
-    return [tile for tile, one in zip(tiles, shared, strict=True) if one]
-
-
-def _box(tile: Tile) -> tuple[int, int, int, int]:
-    return tile.x0, tile.y0, tile.x1, tile.y1
-
-
-def _part(picture: Rgb, piece: Tile, tile: Tile) -> Rgb:
-    """A tile out of a picture of the piece that it lies in, in memory of its own."""
-    rows = slice(tile.y0 - piece.y0, tile.y1 - piece.y0)
-    return picture[rows, tile.x0 - piece.x0 : tile.x1 - piece.x0].copy()
-
-
-def _groups(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
-    """Tiles that are made together, in order: as many as bounded memory allows."""
-    for i in range(0, len(tiles), _TOGETHER):
-        yield list(tiles[i : i + _TOGETHER])
-
-
-def _touched(tiles: Sequence[Tile], size: Size, full: Size, plane: Plane) -> list[Tile]:
-    """The tiles that matter where the plane is above 0, with what enlarging reads around each pixel."""
-    reach = 3  # network pixels: a cubic kernel's two, and one for rounding
-    scale_y, scale_x = full[0] / size[0], full[1] / size[1]
-    wanted = []
-    for tile in tiles:
-        rows = slice(max(0, int((tile.y0 - reach) * scale_y)), int(np.ceil((tile.y1 + reach) * scale_y)))
-        columns = slice(max(0, int((tile.x0 - reach) * scale_x)), int(np.ceil((tile.x1 + reach) * scale_x)))
-        if plane[rows, columns].any():
-            wanted.append(tile)
-    return wanted

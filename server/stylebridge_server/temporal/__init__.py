@@ -14,24 +14,26 @@ from stylebridge_server.temporal.metrics import (
     warped_difference,
 )
 from stylebridge_server.temporal.repeats import RepeatFinder
-from stylebridge_server.temporal.window import Taps, blend, tap_weight, taps
+from stylebridge_server.temporal.window import METHOD, Link, Taps, blend, fade, taps
 
 __all__ = [
     "DIS",
+    "METHOD",
     "Dis",
     "Flow",
     "Given",
+    "Link",
     "RepeatFinder",
     "Series",
     "Taps",
     "blend",
+    "fade",
     "find_cuts",
     "flow_pair",
     "inside_picture",
     "occlusion",
     "other_flow",
     "sharpness",
-    "tap_weight",
     "taps",
     "temporal_error",
     "temporal_series",

@@ -1,26 +1,31 @@
 """The bounded window: a stream made steady over time without any state.
 
-Frame t of a stream is the weighted mean of the styled frames around it, each brought to t by optical flow. It reads
-styled frames only and never an earlier result, so it is the same whatever was rendered before it, nothing drifts, and
-each picture is resampled once.
+Frame t of a stream is the weighted mean of styled frames around it, each brought to t by optical flow, and made as
+crisp as the frame by itself. It reads styled frames only and never an earlier result, so it is the same whatever was
+rendered before it, nothing drifts, and each picture is resampled once.
 
 The window lies on both sides of t. In trials (docs/steady.md) as many frames on one side alone left a third more of
 the error from frame to frame and a fifth more of the slow boil: frames near in time are like t, and there are twice as
-many of them.
+many of them. And it is open: the same number of frames, further apart the further they are from t, hold still what
+changes slowly as well as half as many again did that lay one after another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stylebridge_server.steps import step
+from stylebridge_server.temporal.crisp import around, crisp
 from stylebridge_server.temporal.flow import Field, grid, sample
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
+
+#: Names the method: another where the same frames give another result.
+METHOD = "open window, crisp"
 
 # How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 200 |e|^2), RGB in [0, 1], d
 # being the difference and e what of it lies outside the range of colours of the pixel's neighbours. Over fine
@@ -55,81 +60,137 @@ class Taps:
     def footprint(self, j: int, tile: Tile) -> tuple[int, int, int, int]:
         """The box (x0, y0, x1, y1), ends excluded, of tap j's frame that this tile of frame t reads.
 
-        It holds the filter's margin and is clipped to the picture; (0, 0, 0, 0) where the tap has no weight
-        in the tile and nothing is read.
+        It holds the filters' margins and is clipped to the picture; (0, 0, 0, 0) where the tap has no weight
+        around the tile and nothing is read.
         """
+        return self._box(j, self._around(tile))
+
+    def _around(self, tile: Tile) -> Tile:
+        """The part of frame t that is blended for a tile."""
+        return around(tile, *self.weights[0].shape) if len(self.maps) > 1 else tile
+
+    def _box(self, j: int, part: Tile) -> tuple[int, int, int, int]:
+        """The same for a part of frame t without a margin."""
         if j == 0:
-            return tile.x0, tile.y0, tile.x1, tile.y1
-        reach = self._reach(j, tile)
-        if reach is None:
+            return part.x0, part.y0, part.x1, part.y1
+        used = (self.weights[j][part.slices] > 0).astype(np.uint8)
+        if not used.any():
             return 0, 0, 0, 0
-        low, high = reach
+        x, y = cv2.split(self.maps[j][part.slices])
+        (left, right), (top, bottom) = (cv2.minMaxLoc(plane, used)[:2] for plane in (x, y))
         height, width = self.weights[j].shape
         # Cubic: one pixel before the position's own, two after.
         return (
-            max(0, int(low[0]) - 1),
-            max(0, int(low[1]) - 1),
-            min(width, int(high[0]) + 3),
-            min(height, int(high[1]) + 3),
+            max(0, int(left) - 1),
+            max(0, int(top) - 1),
+            min(width, int(right) + 3),
+            min(height, int(bottom) + 3),
         )
 
-    def _reach(self, j: int, tile: Tile) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """The least and the greatest (x, y) read with any weight, or None."""
-        used = (self.weights[j][tile.slices] > 0).astype(np.uint8)
-        if not used.any():
-            return None
-        least, greatest = np.empty(2, np.float32), np.empty(2, np.float32)
-        for axis in (0, 1):
-            plane = cv2.extractChannel(self.maps[j][tile.slices], axis)
-            least[axis], greatest[axis] = cv2.minMaxLoc(plane, used)[:2]
-        return least, greatest
+
+@dataclass(frozen=True)
+class Link:
+    """A frame on one side of t, reached from the one before it on that side, or from t.
+
+    Attributes:
+        pair: the flow to it, and back.
+        plate: the source frame, (h, w, 3) float32 display-referred RGB; None where it is only passed on the way.
+        weight: how much it counts before validity, frame t being 1; not read without a plate.
+    """
+
+    pair: FlowPair
+    plate: Rgb | None = None
+    weight: float = 0.0
 
 
-# The frames on one side of t, nearest first: a source frame, (h, w, 3) float32 display-referred RGB, and the flow to it
-# from the one before it in this list (from t, for the first).
-Side = Sequence[tuple[Rgb, FlowPair]]
-
-
-def taps(image: Rgb, *sides: Side, amount: float = 1.0) -> Taps:
+def taps(image: Rgb, *sides: Iterable[Link], amount: float = 1.0) -> Taps:
     """Follow every pixel of frame t through the window, and weigh what is found there.
 
     Args:
         image: the source frame t, (h, w, 3) float32 display-referred RGB.
-        sides: the source frames before it, those after it, all of its size. The window is as long as these lists;
-            cuts and the ends of the source shorten it, which is the caller's business.
+        sides: the frames before it, those after it, nearest first, all of its size. Each is asked for when it is
+            followed. The window is as long as these are; cuts and the ends of the source shorten it, which is the
+            caller's business.
         amount: in [0, 1], scales the weight of every tap but the first; 0 is the styled frame itself, bit for
             bit.
 
     Returns:
-        Taps: of frame t, then of the sides in the order given.
+        Taps: of frame t, then of the links with a plate, in the order given.
     """
     height, width = image.shape[:2]
-    here = grid(height, width)
-    maps, weights = [here], [np.ones((height, width), np.float32)]
+    maps, weights = [grid(height, width)], [np.ones((height, width), np.float32)]
     likeness = _Likeness(image)
     for side in sides:
-        positions, believed = here, np.ones((height, width), np.float32)
-        for j, (other, pair) in enumerate(side, start=1):
+        path = _Path(height, width)
+        for link in side:
             step()
-            # One fixed order: the chain is followed from t on, a frame at a time.
-            believed = believed * sample(pair.forward_valid, positions)
-            positions = positions + sample(pair.forward, positions)
-            positions, within = _kept_inside(positions)
-            believed *= within
-            weight = believed * likeness(sample(other, positions))
-            weight *= amount * tap_weight(j, len(side))
+            path.follow(link.pair)
+            if link.plate is None:
+                continue
+            positions = path.positions
+            weight = likeness(sample(link.plate, positions))
+            # The tests of the flow are strict, for other uses; what they doubt and what looks right counts.
+            weight *= np.sqrt(path.believed)
+            weight *= amount * link.weight
+            weight -= _NEGLIGIBLE
             maps.append(positions)
-            weights.append(np.maximum(weight - _NEGLIGIBLE, 0.0))
+            weights.append(np.maximum(weight, 0.0, out=weight))
     return Taps(tuple(maps), tuple(weights))
 
 
-def tap_weight(j: int, count: int) -> float:
-    """The weight, before validity, of the j-th of `count` frames on a side, frame t being 1: 1 - j / (count + 1).
+class _Path:
+    """Where frame t's pixels have gone, a frame at a time in one fixed order.
 
-    What changes from one frame's result to the next is how much each styled frame counts: with weights that fall in a
-    line to nothing, none comes or goes at once. Flatter ones were no steadier in trials, and softer.
+    Attributes:
+        believed: (h, w) float32 in [0, 1]: how far that is known.
     """
-    return 1.0 - j / (count + 1)
+
+    def __init__(self, height: int, width: int) -> None:
+        self._x, self._y = cv2.split(grid(height, width))
+        self._started = False
+        self.believed: Plane = np.ones((height, width), np.float32)
+
+    @property
+    def positions(self) -> Field:
+        """(h, w, 2) float32 pixels, (x, y), within the picture."""
+        return np.asarray(cv2.merge((self._x, self._y)))
+
+    def follow(self, pair: FlowPair) -> None:
+        """Go on by the pair's forward flow."""
+        there = cv2.merge((*cv2.split(pair.forward), pair.forward_valid))
+        if self._started:
+            # One reading of three channels costs less than two of fewer.
+            there = cv2.remap(there, self._x, self._y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        self._started = True
+        u, v, valid = cv2.split(there)
+        self.believed *= valid
+        height, width = valid.shape
+        self._x = self._moved(self._x, u, width)
+        self._y = self._moved(self._y, v, height)
+
+    def _moved(self, places: Plane, flow: Plane, size: int) -> Plane:
+        """Places clipped to the picture; from a pixel outside on nothing is believed of them."""
+        flow += places
+        kept = np.clip(flow, 0.0, np.float32(size - 1))
+        flow -= kept
+        np.abs(flow, out=flow)
+        np.subtract(1.0, flow, out=flow)
+        self.believed *= np.maximum(flow, 0.0, out=flow)
+        return kept
+
+
+def fade(distances: Sequence[int], beyond: int) -> list[float]:
+    """The weights, before validity, of frames on one side of t, so far away, frame t being 1.
+
+    They fall in a line to nothing where the next frame would be, `beyond`: what changes from one frame's result to the
+    next is how much each styled frame counts, and so none comes or goes at once. Where they lie further apart each
+    stands for more, by the root of the space around it: more still would hold slow changes better, and fast ones worse.
+    """
+    edges = [0, *distances, beyond]
+    return [
+        (1 - there / beyond) * math.sqrt((after - before) / 2)
+        for before, there, after in zip(edges, edges[1:], edges[2:], strict=False)
+    ]
 
 
 def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
@@ -147,44 +208,33 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
     Returns:
         (th, tw, 3) float32.
     """
-    present = sources[0][tile.slices]
-    total = taps.weights[0][tile.slices].copy()
-    change = np.zeros(present.shape, np.float32)
+    if len(taps.maps) == 1:
+        return sources[0][tile.slices].copy()
+    part = taps._around(tile)
+    present = sources[0][part.slices]
+    total = taps.weights[0][part.slices].copy()
+    mean = present.copy()
     for j in range(1, len(taps.maps)):
-        reach = taps._reach(j, tile)
-        if reach is None:
+        step()
+        x0, y0, x1, y1 = taps._box(j, part)
+        if x0 == x1:
             continue
-        x0, y0, x1, y1 = taps.footprint(j, tile)
-        # Pixels without weight are kept from reading outside the footprint; no other position changes.
-        # Subtracting a whole number from a position of at least that size is exact, so a crop reads what the
-        # whole would.
-        positions = _clipped(taps.maps[j][tile.slices], *reach)
-        positions -= np.array([x0, y0], np.float32)
+        positions = taps.maps[j][part.slices]
+        if x0 or y0:
+            # Subtracting a whole number from a position of at least that size is exact, so a crop reads what the
+            # whole would. Pixels without weight may read its rim.
+            positions = positions - np.array([x0, y0], np.float32)
         crop = np.ascontiguousarray(sources[j][y0:y1, x0:x1])
         found = cv2.remap(crop, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        weight = taps.weights[j][tile.slices]
-        found -= present
+        weight = taps.weights[j][part.slices]
         found *= _three(weight)
-        change += found
+        mean += found
         total += weight
-    change /= _three(total)
-    change += present
-    return change
-
-
-def _kept_inside(positions: Field) -> tuple[Field, Plane]:
-    """Positions clipped to the picture, and how far that left them where they were (0 from a pixel on)."""
-    height, width = positions.shape[:2]
-    kept = _clipped(positions, np.zeros(2, np.float32), np.array([width - 1, height - 1], np.float32))
-    moved = kept - positions
-    np.abs(moved, out=moved)
-    x, y = cv2.split(moved)
-    return kept, np.maximum(1.0 - np.maximum(x, y), 0.0)
-
-
-def _clipped(positions: Field, least: NDArray[np.float32], greatest: NDArray[np.float32]) -> Field:
-    x, y = cv2.split(positions)
-    return np.asarray(cv2.merge((np.clip(x, least[0], greatest[0]), np.clip(y, least[1], greatest[1]))))
+    mean /= _three(total)
+    total -= 1.0
+    steady = crisp(mean, present, np.minimum(total, 1.0, out=total))
+    rows = slice(tile.y0 - part.y0, tile.y1 - part.y0)
+    return np.ascontiguousarray(steady[rows, tile.x0 - part.x0 : tile.x1 - part.x0])
 
 
 def _three(plane: Plane) -> Rgb:
