@@ -72,7 +72,12 @@ LOOKS = st.fixed_dictionaries(
         "matte": st.lists(
             st.fixed_dictionaries(
                 {"name": st.text("abc", min_size=1, max_size=3), "path": TEXT},
-                optional={"channel": TEXT, "cryptomatte": TEXT, "z": st.integers(-1000, 1000)},
+                optional={
+                    "channel": TEXT,
+                    "cryptomatte": TEXT,
+                    "z": st.integers(-1000, 1000),
+                    "invert": st.booleans(),
+                },
             ),
             min_size=1,
             max_size=3,

@@ -290,7 +290,7 @@ class Client:
             segmenter: one of those in `describe`. With mattes and without prompts "auto" is "host": nothing else is
                 looked for.
             mattes: instances whose mattes are given, as a look's [[matte]] tables: "name", "path" (of a picture, or
-                a pattern with one for each frame), and "channel", or "cryptomatte" (a name in one), and "z".
+                a pattern with one for each frame), and "channel", or "cryptomatte" (a name in one), "invert" and "z".
             cuts: the first frame of each new scene, ascending, in place of those that would be found; none of them
                 where it is empty.
         """

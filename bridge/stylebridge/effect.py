@@ -429,6 +429,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         scope=MATTE,
     ),
     Parameter(
+        "invert",
+        "Invert",
+        kind="bool",
+        default=False,
+        hint="Whether the matte is black where the thing is, and white around it.",
+        scope=MATTE,
+    ),
+    Parameter(
         "z",
         "Z",
         kind="int",

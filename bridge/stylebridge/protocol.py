@@ -120,6 +120,7 @@ _GIVEN_MATTE: dict[str, Field] = {
     "path": _PATH,
     "channel": Field("text", required=False, most=4096),
     "cryptomatte": Field("text", required=False, most=4096),
+    "invert": Field("flag", required=False),
     "z": Field("int", required=False),
 }
 

@@ -54,6 +54,7 @@ class Matte:
         channel: of the file; None for alpha, or where there is none the mean of the colours.
         cryptomatte: the name of a thing in a Cryptomatte; the channel is then which of the file's Cryptomattes.
         z: the greater lies on top; None for above all that is found.
+        invert: whether the thing is where the matte is black.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Matte:
     channel: str | None = None
     cryptomatte: str | None = None
     z: int | None = None
+    invert: bool | None = None
 
     def to_data(self) -> dict[str, Any]:
         """The table that this matte was read from."""

@@ -103,6 +103,18 @@ def test_a_matte_of_another_size_is_scaled_where_its_aspect_fits(
             client.analyse(shot, mattes=[{"name": "other", "path": str(tmp_path / "other.png")}])
 
 
+def test_a_matte_may_be_inverted(server: str, plate: str, tmp_path: Path) -> None:
+    matte = {"name": "roto", "path": str(tmp_path / "roto.####.png")}
+    with Client.connect(server) as client:
+        shot = client.open_shot(plate)
+        plain, turned = (client.analyse(shot, mattes=[{**matte, **more}]) for more in ({}, {"invert": True}))
+        assert plain.id != turned.id == client.analyse(shot, mattes=[{**matte, "invert": True}]).id
+        [found] = client.mattes(shot, turned, 1, [1002])
+        [around] = client.mattes(shot, plain, 0, [1002])
+        assert np.array_equal(np.asarray(found)[..., 0], 255 - eight_bit(disc(1002)))
+        assert np.array_equal(np.asarray(found), np.asarray(around)), "which is what the background is"
+
+
 def test_what_is_wrong_with_a_matte_is_named(server: str, plate: str, tmp_path: Path) -> None:
     (tmp_path / "roto.1002.png").unlink()
     roto = {"name": "roto", "path": str(tmp_path / "roto.####.png")}

@@ -72,7 +72,7 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
         with as_named(files):
             part = read_one(number)
         if part is None:
-            return np.zeros((info.height, info.width), np.uint8)
+            return np.full((info.height, info.width), 255 if wanted.invert else 0, np.uint8)
         fitted = mattes.fitted(part, (info.height, info.width), display)
         if fitted is None:
             x0, y0, x1, y1 = part.display
@@ -81,10 +81,11 @@ def _given(context: Context, wanted: Matte, info: SourceInfo, stack: contextlib.
                 f"The matte {wanted.name!r} is {x1 - x0}x{y1 - y0} on frame {number}, which does not fit the picture's "
                 f"{info.width}x{info.height}: give one of the same aspect.",
             )
-        return fitted
+        return 255 - fitted if wanted.invert else fitted
 
     read(info.first)  # refuses another aspect before anything is looked for
-    content = key(wanted.channel, wanted.cryptomatte, files.by_number is None, hashes)
+    inverted = ["inverted"] if wanted.invert else []
+    content = key(wanted.channel, wanted.cryptomatte, files.by_number is None, hashes, *inverted)
     return GivenMatte(wanted.name, wanted.z, content, read)
 
 

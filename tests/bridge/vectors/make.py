@@ -149,7 +149,7 @@ def messages() -> list[dict[str, Any]]:
                 "segmenter": "host",
                 "mattes": [
                     {"name": "hero", "path": "/roto/hero.####.exr", "channel": "left.mask.R", "z": -1},
-                    {"name": "car", "path": "/crypto.exr", "cryptomatte": "car_é"},
+                    {"name": "car", "path": "/crypto.exr", "cryptomatte": "car_é", "invert": True},
                 ],
                 "files": name,
             },
