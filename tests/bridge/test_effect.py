@@ -117,3 +117,12 @@ def test_any_value_is_taken_or_refused_in_one_line(parameter: effect.Parameter, 
     except StylebridgeError as error:
         assert error.code == Code.BAD_VALUE
         assert "\n" not in error.message and len(error.message) < 300
+
+
+def test_frames_are_a_list_in_order() -> None:
+    cuts = effect.find("cuts")
+    for right in ([], [0], [-3, 96, 40_000]):
+        assert cuts.check(right) == right
+    for wrong in ([3, 3], [5, 2], [1.5], [True], "3,4", 7, [2**41]):
+        with pytest.raises(StylebridgeError, match="a list of frame numbers"):
+            cuts.check(wrong)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
 import cv2
 import numpy as np
 import pytest
 
-from stylebridge_server import style, temporal
+from stylebridge.errors import StylebridgeError
+from stylebridge_server import media, style, temporal
 from stylebridge_server.colour import Encoding
+from stylebridge_server.shot import portable
+from stylebridge_server.shot.analyse import analyse
+from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.repeats import Repeats
+from stylebridge_server.shot.shot import Shot
 from stylebridge_server.shot.shown import Shown
 from stylebridge_server.shot.streams import Streams, StreamSpec, Workshop
 from stylebridge_server.values import Frame, Rgb, SourceInfo
@@ -128,3 +137,54 @@ def test_flow_is_found_from_the_last_frame_of_a_run_to_the_first_of_the_next() -
     source.picture(spec, 4, 0.0, np.ones((HEIGHT, WIDTH), np.float32))
     # Runs are 2 to 4 and 5 to 6: the window of 4 is 2, with 1 and 0 before and 5 and 7 after.
     assert set(asked) == {(2, 1), (1, 0), (5, 4), (7, 6)}
+
+
+def movie(path: Path, held: Sequence[int]) -> Path:
+    """An H.264 movie that shows each drawing for so many frames."""
+    noise = np.random.default_rng(2).random((96, 160 + 12 * len(held), 3)).astype(np.float32)
+    wide = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 20, 235, cv2.NORM_MINMAX).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", 24, options={"crf": "23", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for drawing, count in enumerate(held):
+            picture = np.ascontiguousarray(wide[:, 6 * drawing : 6 * drawing + 160])
+            for _ in range(count):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def analysed(path: Path, folder: Path, cuts: list[int] | None = None) -> Analysis:
+    shot = Shot(media.open_source(path))
+    try:
+        store = AnalysisStore(folder, 1 << 30)
+        return analyse(shot, (), "none", store, lambda *_: None, lambda: None, cuts=cuts)
+    finally:
+        shot.close()
+
+
+def test_an_analysis_records_the_repeats_of_a_movie_that_its_codec_has_touched(tmp_path: Path) -> None:
+    """24 frames a second from 12, and film at 3:2."""
+    twos = analysed(movie(tmp_path / "twos.mp4", [2] * 6), tmp_path / "analyses")
+    assert twos.repeats == (1, 3, 5, 7, 9, 11)
+    film = analysed(movie(tmp_path / "film.mp4", [2, 3, 2, 3]), tmp_path / "analyses")
+    assert film.repeats == (1, 3, 4, 6, 8, 9)
+    assert analysed(movie(tmp_path / "plain.mp4", [1] * 8), tmp_path / "analyses").repeats == ()
+    # What is a cut is no repeat, and the analysis is another.
+    cut = analysed(tmp_path / "twos.mp4", tmp_path / "analyses", [3])
+    assert cut.cuts == (3,) and cut.repeats == (1, 5, 7, 9, 11) and cut.id != twos.id
+
+
+def test_repeats_travel_with_their_analysis_and_nonsense_is_refused(tmp_path: Path) -> None:
+    store = AnalysisStore(tmp_path / "analyses", 1 << 30)
+    made = analysed(movie(tmp_path / "twos.mp4", [2] * 4), tmp_path / "analyses")
+    size, text = portable.piece(made, 0)
+    assert size == len(text)
+    (tmp_path / "sent").write_bytes(text)
+    other = AnalysisStore(tmp_path / "others", 1 << 30)
+    assert portable.add(other, tmp_path / "sent").repeats == made.repeats == (1, 3, 5, 7)
+    for wrong in (b"[0,3,5,7]", b"[1,3,3,7]", b"[1,3,5,8]"):
+        (tmp_path / "sent").write_bytes(text.replace(b"[1,3,5,7]", wrong))
+        with pytest.raises(StylebridgeError, match="repeated frames that cannot be"):
+            portable.add(other, tmp_path / "sent")
+    assert store.load(made.id).repeats == made.repeats

@@ -95,6 +95,7 @@ def _worker(worker: Facts) -> Iterable[tuple[str, object]]:
     yield "restarts", str(worker["restarts"])
     device = counters.get("facts", {})
     yield "device", f"{device['device']}, {device['threads']} threads" if device else None
+    yield "flow", device.get("flow")
     yield "memory", _size(counters.get("memory"))
     yield "most memory", _size(counters.get("peak_memory"))
     runs = counters.get("network", {})

@@ -97,6 +97,8 @@ def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:
     """
     full = info.width * info.height
     eight_bit = full * (3 if info.dtype == "uint8" else 3 + 3 * _FLOAT_RGB)
+    if info.kind == "movie":
+        eight_bit += full * (3 + _FLOAT)  # two lumas and their difference, in which repeats are seen
     if info.alpha != "none":
         eight_bit += full * 4 * _FLOAT_RGB  # filled where it covers nothing
     if not instances:

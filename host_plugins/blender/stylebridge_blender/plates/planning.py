@@ -70,10 +70,9 @@ def _direct(
 ) -> Plate:
     """A plate of media that are read as they are."""
     space, number = strip.colorspace_settings.name, frames.numbering(scene, strip)
-    whole = strip.type == "MOVIE" and strip.use_deinterlace
     return Plate(
         label=media.label_of(strip),
-        key=_hash([content, mark, space, *(["deinterlaced"] if whole else [])]),
+        key=_hash([content, mark, space]),
         frames=[(frame, number(frame)) for frame in frames.visible(strip)],
         start=frames.start(strip),
         rate=frames.rate(scene),
@@ -87,7 +86,6 @@ def _direct(
         else changes.COLOURS[space],
         colour_space=space,
         alpha_mode=strip.alpha_mode,
-        deinterlace="bwdif" if whole else "off",
     )
 
 

@@ -33,7 +33,6 @@ class Plate:
         colour, alpha: of the pixels, as the client is told; "" for what the files usually are.
         colour_space: Blender's name of the colour space of the pixels, which files that come back get.
         alpha_mode: Blender's name of how colour and alpha belong together in files that come back.
-        deinterlace: what becomes of an interlaced movie, as the client is told: what the strip shows.
         transparent: whether some pixels may be; known once it was opened, None before.
     """
 
@@ -52,7 +51,6 @@ class Plate:
     alpha: str = ""
     colour_space: str = "sRGB"
     alpha_mode: str = "STRAIGHT"
-    deinterlace: str = "off"
     transparent: bool | None = field(default=None, compare=False)
 
     def open(self, client: Client, job: Any) -> Shot:
@@ -70,7 +68,8 @@ class Plate:
         if self.files is not None:
             gather(self.files, pattern_of(self.path), job.step)
         told = {name: value for name, value in (("colour", self.colour), ("alpha", self.alpha)) if value}
-        told["deinterlace"] = self.deinterlace
+        # A strip that is deinterlaced is rendered by Blender; any other shows its movie's frames as they are.
+        told["deinterlace"] = "off"
         shot = client.open_shot(
             self.path, **told, progress=lambda at: job.progress(at.done, at.total, at.stage)
         )
