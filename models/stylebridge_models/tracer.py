@@ -8,6 +8,8 @@ or less; without normalisation, so that what is seen in one place does not depen
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,12 +45,12 @@ class TracerNetwork(nn.Module):
         a, b, c, d = _WIDTHS
         self.into = nn.Conv2d(4 * planes, a, 3, padding=1)
         self.down = nn.ModuleList(
-            nn.Conv2d(w, v, 3, stride=2, padding=1) for w, v in zip(_WIDTHS, _WIDTHS[1:], strict=False)
+            nn.Conv2d(w, v, 3, stride=2, padding=1) for w, v in pairwise(_WIDTHS)
         )
         self.inward = nn.ModuleList(_Block(w) for w in (a, b, c))
         self.deep = nn.Sequential(_Block(d), _Block(d, 2))
         self.whole = nn.Linear(2 * d, d)
-        self.up = nn.ModuleList(nn.Conv2d(v, w, 1) for w, v in zip(_WIDTHS, _WIDTHS[1:], strict=False))
+        self.up = nn.ModuleList(nn.Conv2d(v, w, 1) for w, v in pairwise(_WIDTHS))
         self.outward = nn.ModuleList(_Block(w) for w in (a, b, c))
         self.out = nn.Conv2d(a, 4 * _FINE, 3, padding=1)
         self.fine = nn.Conv2d(planes, _FINE, 3, padding=1)

@@ -31,6 +31,7 @@ _QUIET = 2.8  # departure from what other frames show that speaks neither way
 _REACH = 0.35  # of the picture's short side, around points alone
 _DISC = 4  # pixels of a window that a point or a stroke is wide
 _OFF = -16.0
+_FILLED = 0.3  # share of its own box that a thing fills at least
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,37 @@ class Aim:
 
 
 def find(lab: Lab, aim: Aim, survey: Survey | None, net: Net) -> Plane:
-    """Log odds (h, w) of the thing that is meant in a picture (h, w, 3)."""
+    """Log odds (h, w) of the thing that is meant in a picture (h, w, 3).
+
+    People draw boxes that touch the thing on all sides, so of several looks into a box that one is taken whose find
+    touches it best; of points, the last that found anything.
+    """
     height, width = lab.shape[:2]
     odds: Plane | None = None
+    best, best_fit = np.full((height, width), np.float32(_OFF)), -1.0
     for _ in range(LOOKS):
         step()
         window = frame(aim, odds, height, width)
-        fresh = window.put(net(evidence(lab, aim, window, odds, survey)), height, width, _OFF)
-        if odds is not None and not (fresh > 0).any():
-            break
-        odds = fresh
-    assert odds is not None
-    return odds
+        odds = window.put(net(evidence(lab, aim, window, odds, survey)), height, width, _OFF)
+        fit = _fit(odds, aim)
+        if fit >= best_fit + (0.02 if aim.box is not None else 0):
+            best, best_fit = odds, fit
+        if not (odds > 0).any():
+            odds = None
+    return best
+
+
+def _fit(odds: Plane, aim: Aim) -> float:
+    """How well the box around what was found is the box that was given, in [0, 1]; 1 for any find without a box."""
+    hard = (odds > 0).astype(np.uint8)
+    if aim.box is None:
+        return float(hard.any())
+    x0, y0, x1, y1 = aim.box
+    inside = np.zeros_like(hard)
+    inside[y0:y1, x0:x1] = hard[y0:y1, x0:x1]
+    _, _, w, h = cv2.boundingRect(inside)
+    fill = float(inside.sum()) / max(w * h, 1)
+    return w * h / ((x1 - x0) * (y1 - y0)) * min(1.0, fill / _FILLED)
 
 
 def frame(aim: Aim, odds: Plane | None, height: int, width: int) -> Window:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from stylebridge_server.segment import edges
 from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.segment.merge import between
+from stylebridge_server.segment.pair import SMALLEST_FLOW
 from stylebridge_server.segment.parts import hashed, large, packed, pieces, small, unpacked
 from stylebridge_server.segment.spool import Spool
-from stylebridge_server.segment.pair import SMALLEST_FLOW
 from stylebridge_server.segment.survey import Survey, reached, survey
 from stylebridge_server.segment.sweep import Sweep, exclusive
-from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
+from stylebridge_server.values import Instance, Plane, Rgb8
 
 WORKING_SIDE = 360  # short side at which instances are cut out
 WORKING_LENGTH = 1280  # and the most that the long side may have
@@ -29,7 +29,10 @@ HELD_SURVEYS = 4
 FORWARD, BACKWARD, KEY = 0, 1, 2
 
 Keys = dict[int, list[int]]  # frame -> instances whose label is given there; the labels lie in the spool
-Presence = Mapping[int, Sequence[tuple[int, int]]]  # instance -> first and last of frames on which it is followed
+Presence = Mapping[
+    int, Sequence[tuple[int, int]]
+]  # instance -> first and last of frames on which it is followed
+
 
 def working_size(height: int, width: int) -> tuple[int, int]:
     """Size (h, w) at which instances are cut out and followed; never larger than the picture."""
@@ -69,7 +72,13 @@ class Run:
     """
 
     def __init__(
-        self, frames: FrameReader, flow: Flow, store: MatteStore, progress: Progress, parts: Parts, method: str
+        self,
+        frames: FrameReader,
+        flow: Flow,
+        store: MatteStore,
+        progress: Progress,
+        parts: Parts,
+        method: str,
     ) -> None:
         """See `Segmenter.track`; `method` is its checksum."""
         self.flow, self.parts, self.method = flow, parts, method
@@ -192,6 +201,10 @@ class Run:
             held = {number: self._frames.read(number) for number in reversed(part)}
             for number in part:
                 yield number, held.pop(number)
+
+    def full(self, number: int) -> Rgb8:
+        """A frame at full resolution."""
+        return self._frames.read(number)
 
     def at(self, number: int) -> Rgb8:
         """A frame at working size."""

@@ -208,5 +208,7 @@ def tidy(label: Plane) -> Plane:
     areas = stats[1:, cv2.CC_STAT_AREA]
     small = [i + 1 for i, area in enumerate(areas) if area < _SPECK * areas.sum()]
     if small:
-        label = np.where(grow(np.isin(parts, small), 1) * (~np.isin(parts, small) & (parts > 0) == 0) > 0, 0, label)
+        label = np.where(
+            grow(np.isin(parts, small), 1) * (~np.isin(parts, small) & (parts > 0) == 0) > 0, 0, label
+        )
     return plane(label)

@@ -15,7 +15,7 @@ import numpy as np
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.segment.follow import BACKWARD, FORWARD, KEY, Keys, Run, Surveys, key_label
 from stylebridge_server.segment.merge import between
-from stylebridge_server.segment.parts import hashed, large, packed, pieces, small, unpacked
+from stylebridge_server.segment.parts import hashed, packed, pieces, small, unpacked
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
@@ -134,7 +134,9 @@ def _spans(run: Run, first: int, last: int, marks: Marks, surveys: Surveys) -> l
         frames = sorted(frame for i, frame in marks if i == instance)
         for start, end in zip([None, *frames], [*frames, None], strict=True):
             begins, ends = first if start is None else start, last if end is None else end
-            given = [None if key is None else [marks[instance, key], surveys.contents(key)] for key in (start, end)]
+            given = [
+                None if key is None else [marks[instance, key], surveys.contents(key)] for key in (start, end)
+            ]
             contents = [run.content(number) for number in range(begins, ends + 1)]
             name = hashed("span", run.method, run.size, given, contents)
             out.append(Span(instance, begins, ends, start, end, name))

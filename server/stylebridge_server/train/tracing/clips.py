@@ -76,9 +76,13 @@ class _Path:
             depth=1.0 if still or rng.random() < 0.4 else 0.0,
         )
 
-    def matrix(self, t: float, camera: NDArray[np.float64], middle: tuple[float, float]) -> NDArray[np.float64]:
+    def matrix(
+        self, t: float, camera: NDArray[np.float64], middle: tuple[float, float]
+    ) -> NDArray[np.float64]:
         """From the patch to the picture, (2, 3)."""
-        place = self.at + self.pace * t + self.swing * (np.sin(self.beat * t + self.phase) - np.sin(self.phase))
+        place = (
+            self.at + self.pace * t + self.swing * (np.sin(self.beat * t + self.phase) - np.sin(self.phase))
+        )
         out = cv2.getRotationMatrix2D(middle, self.turn * t, float(np.exp(self.growth * t)))
         out[:, 2] += place - middle
         if self.depth:
@@ -112,7 +116,9 @@ class Clip:
             ground = material.textures[int(rng.integers(len(material.textures)))]
         zoom = rng.uniform(1.0, 1.7)
         scale = max(h * 1.35 / ground.shape[0], w * 1.35 / ground.shape[1]) * zoom
-        self._ground = cv2.resize(ground, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        self._ground = cv2.resize(
+            ground, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )
         if rng.random() < 0.3:
             self._ground = cv2.GaussianBlur(self._ground, (0, 0), rng.uniform(0.7, 3))
         self._ground = self._ground.astype(np.float32) * np.float32(rng.uniform(0.6, 1.1))
@@ -134,7 +140,9 @@ class Clip:
             else:
                 patch = _thing(rng, material, ground, h)
             kind = patch
-            self._layers.append(_Layer(patch, _Path.drawn(rng, self.size, rng.random() < 0.2), rng.random() < 0.3))
+            self._layers.append(
+                _Layer(patch, _Path.drawn(rng, self.size, rng.random() < 0.2), rng.random() < 0.3)
+            )
         if rng.random() < 0.4:
             patch = _thing(rng, material, ground, round(h * 1.7))
             path = _Path.drawn(rng, self.size, True)
@@ -148,7 +156,9 @@ class Clip:
 
     def _camera(self, t: float) -> NDArray[np.float64]:
         h, w = self.size
-        out = cv2.getRotationMatrix2D((w / 2, h / 2), self._camera_turn * t, float(np.exp(self._camera_growth * t)))
+        out = cv2.getRotationMatrix2D(
+            (w / 2, h / 2), self._camera_turn * t, float(np.exp(self._camera_growth * t))
+        )
         out[:, 2] += self._pan * t + self._shake * self._shakes[int(t) % 64]
         return np.asarray(out)
 
@@ -156,7 +166,9 @@ class Clip:
         """Picture (h, w, 3) and the visible cover of every thing, (h, w) in [0, 1]; one thing may be left out."""
         h, w = self.size
         camera = self._camera(t)
-        shift = np.vstack([camera, [0, 0, 1]]) @ np.array([[1, 0, -self._offset[0]], [0, 1, -self._offset[1]], [0, 0, 1]])
+        shift = np.vstack([camera, [0, 0, 1]]) @ np.array(
+            [[1, 0, -self._offset[0]], [0, 1, -self._offset[1]], [0, 0, 1]]
+        )
         picture = cv2.warpAffine(self._ground, shift[:2], (w, h), borderMode=cv2.BORDER_REFLECT_101)
         covers: list[Plane] = []
         for k, layer in enumerate(self._layers):
@@ -182,7 +194,9 @@ class Clip:
             out = cv2.imdecode(data, cv2.IMREAD_COLOR)
         return np.ascontiguousarray(out), covers[: self.things]
 
-    def _placed(self, layer: _Layer, t: int, camera: NDArray[np.float64]) -> tuple[NDArray[np.float32], Plane]:
+    def _placed(
+        self, layer: _Layer, t: int, camera: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], Plane]:
         h, w = self.size
         ph, pw = layer.patch.shape[:2]
         path, middle = layer.path, (pw / 2, ph / 2)
@@ -194,8 +208,17 @@ class Clip:
         if path.bend:
             a = path.bend * np.sin(path.beat * 1.3 * t)
             b = path.bend * np.cos(path.beat * t + path.phase) - path.bend * np.cos(path.phase)
-            u, v = u + a * np.sin(path.wave[0] * 6.28 * v + path.phase), v + b * np.sin(path.wave[1] * 6.28 * u)
-        seen = cv2.remap(layer.patch, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            u, v = (
+                u + a * np.sin(path.wave[0] * 6.28 * v + path.phase),
+                v + b * np.sin(path.wave[1] * 6.28 * u),
+            )
+        seen = cv2.remap(
+            layer.patch,
+            u.astype(np.float32),
+            v.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
         pre = seen[..., :3] * seen[..., 3:]
         cover = seen[..., 3]
         if self._blur:
@@ -222,13 +245,17 @@ def _thing(rng: Rng, material: Material, ground: Rgb8, height: int) -> Cover:
         number, mask = material.regions[int(rng.integers(len(material.regions)))]
         x, y, w, h = cv2.boundingRect(mask)
         part = np.s_[y : y + h, x : x + w]
-        soft = cv2.GaussianBlur(mask[part].astype(np.float32), (0, 0), 0.7) if rng.random() < 0.7 else mask[part]
+        soft = (
+            cv2.GaussianBlur(mask[part].astype(np.float32), (0, 0), 0.7) if rng.random() < 0.7 else mask[part]
+        )
         patch = np.dstack([material.photographs[number][part], soft]).astype(np.float32)
     else:
         patch = _shape(rng, material, ground)
     size = height * float(np.exp(rng.uniform(np.log(0.12), np.log(0.65))))
     scale = size / np.sqrt(max(patch.shape[0] * patch.shape[1], 1))
-    patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    patch = cv2.resize(
+        patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     patch = cv2.copyMakeBorder(patch, 8, 8, 8, 8, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     return _varied(rng, patch)
 
@@ -257,7 +284,17 @@ def _shape(rng: Rng, material: Material, ground: Rgb8) -> Cover:
         reach = rng.uniform(18, 52) if k == 0 else rng.uniform(6, 32)
         if rng.random() < 0.6:
             axes = (int(reach), int(reach * rng.uniform(0.2 if k else 0.4, 1)))
-            cv2.ellipse(mask, tuple(int(v) for v in at), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+            cv2.ellipse(
+                mask,
+                tuple(int(v) for v in at),
+                axes,
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                255,
+                -1,
+                cv2.LINE_AA,
+            )
         else:
             corners = int(rng.integers(3, 12))
             angles = np.sort(rng.uniform(0, 6.28, corners))

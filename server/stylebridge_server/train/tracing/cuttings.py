@@ -69,15 +69,15 @@ def cuttings(photograph: Rgb8, seed: int, network: Semantic | None) -> Iterator[
         if cut is None:
             continue
         rim = cut > cv2.erode(cut, np.ones((3, 3), np.uint8))
-        if gradient[rim].mean() < _SHARP * usual or any((k & cut).sum() > 0.5 * (k | cut).sum() for k in kept):
+        if gradient[rim].mean() < _SHARP * usual or any(
+            (k & cut).sum() > 0.5 * (k | cut).sum() for k in kept
+        ):
             continue
         kept.append(cut)
         yield cut
 
 
-def _along_edges(
-    photograph: Rgb8, begin: Mask, box: tuple[int, int, int, int] | None = None
-) -> Mask | None:
+def _along_edges(photograph: Rgb8, begin: Mask, box: tuple[int, int, int, int] | None = None) -> Mask | None:
     """GrabCut from a first guess; its largest piece, holes closed; None where little or nearly all is left."""
     x, y, w, h = box or cv2.boundingRect(begin)
     m = 12 if box is None else 0
@@ -104,7 +104,11 @@ def _along_edges(
     share = float(out.sum()) / (w * h)
     if not 0.15 < share < 0.92 or out.sum() < 300:
         return None
-    return cv2.drawContours(out, outlines, -1, 1, -1) if out.sum() > 0.9 * sum(map(cv2.contourArea, outlines)) else out
+    return (
+        cv2.drawContours(out, outlines, -1, 1, -1)
+        if out.sum() > 0.9 * sum(map(cv2.contourArea, outlines))
+        else out
+    )
 
 
 def make(folders: Sequence[Path], network: Path | None, out: Path) -> None:

@@ -107,7 +107,11 @@ def disturbed(rng: Rng, label: Plane, gentle: bool = False) -> Plane:
     """A label as it may be wrong: moved, grown, shrunk, bent; and not so gently with leaks, holes, lost parts."""
     h, w = label.shape
     size = float(np.sqrt(max((label > 0.5).sum(), 1)))
-    kinds = ["grown", "shrunk", "bent"] if gentle else ["moved", "grown", "shrunk", "bent", "leak", "hole", "lost"]
+    kinds = (
+        ["grown", "shrunk", "bent"]
+        if gentle
+        else ["moved", "grown", "shrunk", "bent", "leak", "hole", "lost"]
+    )
     kind = str(rng.choice(kinds))
     reach = max(1, round(size * rng.uniform(0.01, 0.05 if gentle else 0.14)))
     if kind == "grown":

@@ -137,7 +137,7 @@ class Trainer:
 
 
 def loss(odds: Tensor, truth: Tensor, within: Tensor) -> Tensor:
-    """Of each window: cross-entropy, thrice as much at edges, and one less soft overlap where the thing is seen; (N,)."""
+    """Of each window: cross-entropy, thrice as much at edges, and one less soft overlap; (N,)."""
     wide = F.max_pool2d(truth[:, None], 5, 1, 2)[:, 0] + F.max_pool2d(-truth[:, None], 5, 1, 2)[:, 0]
     weight = (1 + 2 * wide) * within
     entropy = F.binary_cross_entropy_with_logits(odds, truth, reduction="none")
@@ -154,7 +154,9 @@ def _overlap(odds: Plane, truth: Plane) -> float:
     return float((found & there).sum()) / union if union else 1.0
 
 
-def train(recipe: Recipe, material: Material, folder: Path, report: Callable[[int, dict[str, float]], None]) -> None:
+def train(
+    recipe: Recipe, material: Material, folder: Path, report: Callable[[int, dict[str, float]], None]
+) -> None:
     """Train to the recipe's end, with checkpoints and the curve (log.csv) in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(recipe, material, folder)
@@ -169,7 +171,9 @@ def train(recipe: Recipe, material: Material, folder: Path, report: Callable[[in
                 table = csv.writer(file)
                 if fresh:
                     table.writerow(["step", *sums, "seconds"])
-                table.writerow([trainer.done, *(f"{v:.4f}" for v in sums.values()), round(time.monotonic() - began)])
+                table.writerow(
+                    [trainer.done, *(f"{v:.4f}" for v in sums.values()), round(time.monotonic() - began)]
+                )
             report(trainer.done, sums)
             sums = {}
         if trainer.done % _SAVED == 0 or trainer.done == recipe.steps:
