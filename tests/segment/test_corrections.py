@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scenes import Mattes, Scene, flow
+from segment.scenes import Mattes, Scene, flow
 
 from stylebridge_server import segment
 from stylebridge_server.values import FlowPair, Prompt, Rgb8
