@@ -41,7 +41,7 @@ def shrunk(picture: Rgb8) -> Rgb8:
 def overlay(
     picture: Rgb8, instances: Sequence[tuple[Instance, NDArray[np.uint8]]], opacity: float = 0.55
 ) -> Rgb8:
-    """The picture with each instance in its colour, outlined and named.
+    """The picture with each instance in its colour, outlined, with its id and name.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -67,10 +67,11 @@ def overlay(
         rows, columns = np.nonzero(matte > 127)
         if len(rows):
             # In the middle of it, but whole within the picture.
-            half = pen.textlength(instance.name, font) / 2 + 3
+            named = f"{instance.id}  {instance.name}"
+            half = pen.textlength(named, font) / 2 + 3
             x = float(np.clip(columns.mean(), half, max(picture.shape[1] - half, half)))
             y = float(np.clip(rows.mean(), tall, max(picture.shape[0] - tall, tall)))
-            pen.text((x, y), instance.name, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
+            pen.text((x, y), named, INK, font, "mm", stroke_width=2, stroke_fill=PAPER)
     return np.asarray(image)
 
 

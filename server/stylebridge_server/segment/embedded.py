@@ -1,4 +1,4 @@
-"""The back end without weights: graph cut on the prompted frames, optical flow and colour between them."""
+"""The back end that needs no download: our own networks look where prompts point, and trace what is there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from stylebridge_server.segment import discover
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.follow import BACKWARD, FORWARD, KEY, Keys, Run
 from stylebridge_server.segment.interface import FORGETFUL, Flow, FrameReader, MatteStore, Parts, Progress
+from stylebridge_server.segment.nets import checksum
+from stylebridge_server.segment.pair import SMALLEST_FLOW
 from stylebridge_server.segment.planes import plane
+from stylebridge_server.segment.spans import prompted
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.survey import Survey, survey
-from stylebridge_server.segment.sweep import SMALLEST_FLOW, Sweep
+from stylebridge_server.segment.sweep import Sweep
 from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
 
 LEAST_FRAMES = 5  # that a thing found without prompts must be seen on
@@ -23,8 +26,10 @@ class Embedded:
     """See `Segmenter`."""
 
     name = "embedded"
-    checksum = "embedded-1"
     memory = 0
+
+    def __init__(self) -> None:
+        self.checksum = f"embedded-2-{checksum()}"
 
     def track(
         self,
@@ -39,7 +44,7 @@ class Embedded:
         """See `Segmenter.track`."""
         if not scenes:
             return []
-        run = Run(frames, flow, store, progress)
+        run = Run(frames, flow, store, progress, parts, self.checksum)
         if not prompts:
             return _alone(run, scenes)
         prompting.check(prompts, scenes, frames.size)
@@ -49,7 +54,7 @@ class Embedded:
         ) -> tuple[Plane, str | None]:
             return prompting.label(run.small(rgb), given, around), None
 
-        return run.prompted(scenes, prompts, mark)
+        return prompted(run, scenes, prompts, mark)
 
 
 def _alone(run: Run, scenes: Sequence[tuple[int, int]]) -> list[Instance]:
@@ -62,14 +67,15 @@ def _alone(run: Run, scenes: Sequence[tuple[int, int]]) -> list[Instance]:
             if not keys:
                 run.tick(2 * (last - first + 1))
                 continue
-            run.sweep(BACKWARD, range(last, first - 1, -1), keys, {}, spool)
+            within = {i: [(first, last)] for given in keys.values() for i in given}
+            run.sweep(BACKWARD, range(last, first - 1, -1), keys, spool, within)
             # What was seen for a moment only is more likely an error than a thing.
             order = sorted({i for given in keys.values() for i in given})
             least = min(last - first + 1, LEAST_FRAMES)
             lasting = [i for i in order if spool.lasts(i) >= least]
             ids = {i: found + k + 1 for k, i in enumerate(lasting)}
             found += len(ids)
-            run.finish(first, last, keys, ids, spool)
+            run.finish(first, last, keys, ids, spool, within)
     return [run.instance(i, f"thing:{i}") for i in range(1, found + 1) if run.seen(i)]
 
 
@@ -78,7 +84,7 @@ def _scout(run: Run, first: int, last: int, spool: Spool) -> Keys:
     sweep, keys, count = Sweep(run.flow), Keys(), 0
     for number, rgb in run.read(range(first, last + 1)):
         small = run.small(rgb)
-        here = sweep.step(small, {}, {}, None)
+        here = sweep.step(small)
         due = (number - first) % discover.PROBE == min(discover.PROBE, last - first + 1) // 2
         if due and count < discover.MOST:
             around = survey(number, first, last, run.at, run.flow, SMALLEST_FLOW)
