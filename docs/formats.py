@@ -62,9 +62,9 @@ interlaced movie is refused until you say what is to become of it:
 | `bwdif` | whole frames are made of any movie, where interlace went unnoticed |
 | `off` | frames are taken as they are |
 
-- **Noticed** is what the pictures show (libavfilter's idet, and rows that alternate where something moves) at three places
-  of the movie. What the file says counts where nothing moves there: progressive pictures in a movie marked interlaced
-  are left alone, and combed ones in a movie that is not marked are found, up to 1088 lines.
+- **Noticed** is what the pictures show (libavfilter's idet, and rows that alternate where something moves) at three
+  places of the movie. What the file says counts where nothing moves there: progressive pictures in a movie marked
+  interlaced are left alone, and combed ones in a movie that is not marked are found, up to 1088 lines.
 - Whole frames are made by libavfilter's bwdif, one of each frame: number, time and count stay, and the moment is that
   of the first field. Each is made from the frame and its two neighbours alone, so it is the same in whatever order
   frames are read.
