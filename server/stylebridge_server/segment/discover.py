@@ -21,6 +21,7 @@ from stylebridge_server.segment.follow import KEY, Keys, Run
 from stylebridge_server.segment.independent import independence
 from stylebridge_server.segment.planes import grow, plane, shrink, signed_distance, without_threads
 from stylebridge_server.segment.prompts import label
+from stylebridge_server.segment.shadows import is_shadow
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.tracks import Linker, Track
 from stylebridge_server.values import Plane, Prompt, Rgb8
@@ -29,6 +30,7 @@ MOST = 8  # instances found in one scene; those seen most are taken
 
 _LASTING = 5  # frames on which a track must be seen
 _EVERY = 3  # frames from one key frame of an instance to the next
+_ASKED = 4  # key frames on which it is asked whether a track is a shadow
 _TYPICAL = 0.7  # share of its usual area that a track must show on a key frame
 _CONVINCING = 0.6  # mean probability there
 _COLOUR, _ODDS, _NEARNESS = 0.9, 0.8, 0.5
@@ -82,14 +84,15 @@ def find(run: Run, first: int, last: int, spool: Spool) -> Found:
                 kept.put(_MASKS, i, number, plane(mask))
             kept.put(_SHARES, 0, number, plane(1 / (1 + np.exp(-odds))))
             run.tick()
-        return _chosen(run, linker.tracks, kept, spool, first, last)
+        return _chosen(run, linker.tracks, flows, kept, spool)
 
 
 _MASKS, _SHARES = 0, 1
 
 
-def _chosen(run: Run, tracks: dict[int, Track], kept: Spool, spool: Spool, first: int, last: int) -> Found:
+def _chosen(run: Run, tracks: dict[int, Track], flows: evidence.Flows, kept: Spool, spool: Spool) -> Found:
     """Instances out of tracks, with their key frames."""
+    first, last = flows.first, flows.last
     lasting = [i for i, track in tracks.items() if _lasts(track, last - first + 1)]
     lasting = sorted(
         sorted(lasting, key=lambda i: -len(tracks[i].seen))[:MOST], key=lambda i: (tracks[i].first, i)
@@ -100,7 +103,11 @@ def _chosen(run: Run, tracks: dict[int, Track], kept: Spool, spool: Spool, first
     for i in lasting:
         track = tracks[i]
         labels = {}
-        for number in _key_frames(track):
+        frames = _key_frames(track)
+        masks = {n: _whole(kept.get(_MASKS, i, n)) > 0.5 for n in frames[:: max(1, len(frames) // _ASKED)]}
+        if is_shadow(flows, masks):
+            continue
+        for number in frames:
             given = outline(
                 run.at(number),
                 _scaled(kept.get(_SHARES, 0, number), run.size),
@@ -166,9 +173,13 @@ def _same(
     return best
 
 
-def _scaled(share: Plane | None, size: tuple[int, int]) -> Plane:
+def _whole(share: Plane | None) -> Plane:
     assert share is not None
-    return plane(cv2.resize(share, size[::-1], interpolation=cv2.INTER_LINEAR))
+    return share
+
+
+def _scaled(share: Plane | None, size: tuple[int, int]) -> Plane:
+    return plane(cv2.resize(_whole(share), size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def outline(rgb: Rgb8, share: Plane, mask: Plane) -> Plane | None:

@@ -125,13 +125,16 @@ class Flows:
         read: gives a frame at that size.
         flow: optical flow.
         first, last: the scene.
+
+    Attributes:
+        first, last: the same.
     """
 
     def __init__(
         self, read: Callable[[int], Rgb8], flow: Callable[[Rgb8, Rgb8], FlowPair], first: int, last: int
     ) -> None:
         self._read, self._flow = read, flow
-        self._first, self._last = first, last
+        self.first, self.last = first, last
         self._pairs: dict[tuple[int, int], FlowPair] = {}
         self._frames: dict[int, Rgb8] = {}
 
@@ -147,7 +150,7 @@ class Flows:
         """Distance to flow from a frame, for every distance that stays in the scene."""
         reach = 2 * max(DISTANCES)
         self._pairs = {key: pair for key, pair in self._pairs.items() if abs(key[0] - number) <= reach}
-        there = [d for d in DISTANCES if self._first <= number + d <= self._last]
+        there = [d for d in DISTANCES if self.first <= number + d <= self.last]
         return {d: self.between(number, number + d) for d in there}
 
     def between(self, one: int, other: int) -> FlowPair:
