@@ -47,6 +47,9 @@ class Memory:
     def content_hash(self) -> str:
         return self._name
 
+    def changed(self, number: int | None = None) -> bool:
+        return False
+
     def close(self) -> None:
         self._frames.clear()
 

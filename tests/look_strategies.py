@@ -44,6 +44,7 @@ def table_of(scopes: tuple[str, ...], required: tuple[str, ...]) -> st.SearchStr
 
 UNIT = st.integers(0, 1) | st.floats(0, 1)
 POINTS = st.lists(st.tuples(UNIT, UNIT).map(list), min_size=1, max_size=3)
+STROKES = st.lists(POINTS, min_size=1, max_size=2)
 PROMPTS = st.fixed_dictionaries(
     {
         "name": st.text("abc", min_size=1, max_size=2),
@@ -52,7 +53,7 @@ PROMPTS = st.fixed_dictionaries(
             list
         ),
     },
-    optional={"points": POINTS, "not_points": POINTS},
+    optional={"points": POINTS, "not_points": POINTS, "scribbles": STROKES, "not_scribbles": STROKES},
 )
 LOOKS = st.fixed_dictionaries(
     {"schema": st.just("look.1")},

@@ -281,8 +281,8 @@ class Client:
         """Finds cuts and instances. The same inputs have the same analysis, which is made once.
 
         Args:
-            prompts: as in a look: "name", "frame", and "points", "not_points", "box" (normalised) or "matte"
-                (a path).
+            prompts: as in a look: "name", "frame", and "points", "not_points", "scribbles", "not_scribbles", "box"
+                (normalised) or "matte" (a path).
             segmenter: one of those in `describe`. With mattes and without prompts "auto" is "host": nothing else is
                 looked for.
             mattes: instances whose mattes are given, as a look's [[matte]] tables: "name", "path" (of a picture, or

@@ -47,7 +47,8 @@ class Parameter:
         name: what looks, requests and programs call it.
         title: what a host's interface calls it.
         kind: "float", "int", "bool", "choice"; "style" (see `split_style`), "text",
-            "path", "selector" (a name or an id); "box" ([x0, y0, x1, y1]), "points" ([[x, y], ...]).
+            "path", "selector" (a name or an id); "box" ([x0, y0, x1, y1]), "points" ([[x, y], ...]), "strokes"
+            ([[[x, y], ...], ...]).
         default: the value where none is given; None where there is none.
         hint: one sentence for people.
         scope: one of `SCOPES`.
@@ -72,7 +73,8 @@ class Parameter:
     @property
     def python_type(self) -> type:
         """The Python type of a value: what a command line or a host's property has to be."""
-        return {"float": float, "int": int, "bool": bool, "box": list, "points": list}.get(self.kind, str)
+        lists = dict.fromkeys(("box", "points", "strokes"), list)
+        return {"float": float, "int": int, "bool": bool, **lists}.get(self.kind, str)
 
     @property
     def option(self) -> str:
@@ -353,11 +355,27 @@ PARAMETERS: tuple[Parameter, ...] = (
         scope=PROMPT,
     ),
     Parameter(
+        "scribbles",
+        "Scribbles",
+        kind="strokes",
+        default=None,
+        hint="Strokes drawn on the thing, each the points that straight lines join.",
+        scope=PROMPT,
+    ),
+    Parameter(
+        "not_scribbles",
+        "Scribbles beside it",
+        kind="strokes",
+        default=None,
+        hint="Strokes drawn on what does not belong to it.",
+        scope=PROMPT,
+    ),
+    Parameter(
         "matte",
         "Matte",
         kind="path",
         default=None,
-        hint="A picture that is white where the thing is, in place of box and points.",
+        hint="A picture that is white where the thing is, in place of all else.",
         scope=PROMPT,
     ),
     Parameter(

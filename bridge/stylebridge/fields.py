@@ -20,9 +20,9 @@ class Field:
 
     Attributes:
         kind: "int", "number", "text", "bytes", "flag", "list", "map", "ints", "numbers" and "texts" (lists of them),
-            "points" (a list of [x, y]), "maps" (a list of maps with the `inner` fields), "hash", "files" (a map
-            of path to {"hash", "size"}) or "hashes" (a list of them). In place of one of the last two the hash
-            of a blob may stand that holds it as MessagePack: an envelope has no room for many.
+            "points" (a list of [x, y]), "strokes" (a list of lists of them), "maps" (a list of maps with the `inner`
+            fields), "hash", "files" (a map of path to {"hash", "size"}) or "hashes" (a list of them). In place of one
+            of the last two the hash of a blob may stand that holds it as MessagePack: an envelope has no room for many.
         required: whether a message without it is refused. An absent field is None in `Message.fields`.
         least, most: bounds of a number; `most` is the greatest length of everything else.
         choices: all that a text may be.
@@ -132,14 +132,18 @@ def _fault(owner: str, value: Any, kind: Field) -> str:
         isinstance(entry, str) and len(entry) <= PATH_LIMIT for entry in value
     ):
         return "is not a list of texts"
-    elif kind.kind == "points" and not all(
-        isinstance(entry, list) and len(entry) == 2 and _numbers(entry) for entry in value
-    ):
+    elif kind.kind == "points" and not _points(value):
         return "is not a list of points [x, y]"
+    elif kind.kind == "strokes" and not all(isinstance(entry, list) and _points(entry) for entry in value):
+        return "is not a list of strokes [[x, y], ...]"
     return ""
 
 
 _FILE = {"hash": Field("hash"), "size": Field("int", least=1, most=2**53)}
+
+
+def _points(values: list[Any]) -> bool:
+    return all(isinstance(entry, list) and len(entry) == 2 and _numbers(entry) for entry in values)
 
 
 def _numbers(values: list[Any]) -> bool:

@@ -390,9 +390,11 @@ def _prompt(data: object, place: str, path: list[str | int]) -> Prompt:
             raise _bad(f"{place} has no {name}; a prompt needs a name and a frame.", path)
     _refuse_id(table["name"], place, path)
     if "matte" in table and len(table) > 3:
-        raise _bad(f"{place} has a matte beside box or points; a matte replaces them.", [*path, "matte"])
-    if not {"box", "points", "matte"} & set(table):
-        raise _bad(f"{place} points at nothing; give it a box, points or a matte.", path)
+        raise _bad(
+            f"{place} has a matte beside other ways of pointing; a matte replaces them.", [*path, "matte"]
+        )
+    if not {"box", "points", "scribbles", "matte"} & set(table):
+        raise _bad(f"{place} points at nothing; give it a box, points, scribbles or a matte.", path)
     return Prompt(
         table["name"],
         int(table["frame"]),
@@ -400,6 +402,10 @@ def _prompt(data: object, place: str, path: list[str | int]) -> Prompt:
         tuple(tuple(point) for point in table.get("points", ())),
         tuple(tuple(point) for point in table.get("not_points", ())),
         table.get("matte"),
+        *(
+            tuple(tuple(tuple(point) for point in stroke) for stroke in table.get(name, ()))
+            for name in ("scribbles", "not_scribbles")
+        ),
     )
 
 

@@ -56,6 +56,12 @@ def _points_problem(value: object) -> str:
     return f"it must be {NOUNS['points']}"
 
 
+def _strokes_problem(value: object) -> str:
+    if isinstance(value, (list, tuple)) and value and not any(_points_problem(stroke) for stroke in value):
+        return ""
+    return f"it must be {NOUNS['strokes']}"
+
+
 def _is_point(point: object) -> bool:
     return isinstance(point, (list, tuple)) and len(point) == 2 and all(_inside(number) for number in point)
 
@@ -68,6 +74,7 @@ NOUNS = {
     "selector": "a name or the id of an instance",
     "box": "[x0, y0, x1, y1] with numbers from 0 to 1, x0 < x1 and y0 < y1",
     "points": "[[x, y], ...] with numbers from 0 to 1",
+    "strokes": "[[[x, y], ...], ...] with numbers from 0 to 1",
 }
 
 CHECKS: dict[str, Callable[[object], str]] = {
@@ -78,4 +85,5 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "selector": _selector_problem,
     "box": _box_problem,
     "points": _points_problem,
+    "strokes": _strokes_problem,
 }

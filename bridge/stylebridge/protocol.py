@@ -106,6 +106,8 @@ _PROMPT: dict[str, Field] = {
     "frame": _NUMBER,
     "points": Field("points", required=False, most=10_000),
     "not_points": Field("points", required=False, most=10_000),
+    "scribbles": Field("strokes", required=False, most=1000),
+    "not_scribbles": Field("strokes", required=False, most=1000),
     "box": Field("numbers", required=False, most=4),
     "matte": optional(_PATH),
 }

@@ -15,7 +15,8 @@ class Prompt:
         frame: the source's own frame number.
         box: (x0, y0, x1, y1) around the thing.
         points, not_points: (x, y) on the thing, and beside it.
-        matte: path of a picture that is white where the thing is, in place of box and points.
+        matte: path of a picture that is white where the thing is, in place of all else.
+        scribbles, not_scribbles: strokes on the thing, and beside it: each the (x, y) that straight lines join.
     """
 
     name: str
@@ -24,16 +25,20 @@ class Prompt:
     points: tuple[tuple[float, float], ...] = ()
     not_points: tuple[tuple[float, float], ...] = ()
     matte: str | None = None
+    scribbles: tuple[tuple[tuple[float, float], ...], ...] = ()
+    not_scribbles: tuple[tuple[tuple[float, float], ...], ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """The table that this prompt was read from."""
         data: dict[str, Any] = {"name": self.name, "frame": self.frame}
         if self.box is not None:
             data["box"] = list(self.box)
-        if self.points:
-            data["points"] = [list(point) for point in self.points]
-        if self.not_points:
-            data["not_points"] = [list(point) for point in self.not_points]
+        for name, points in (("points", self.points), ("not_points", self.not_points)):
+            if points:
+                data[name] = [list(point) for point in points]
+        for name, strokes in (("scribbles", self.scribbles), ("not_scribbles", self.not_scribbles)):
+            if strokes:
+                data[name] = [[list(point) for point in stroke] for stroke in strokes]
         if self.matte is not None:
             data["matte"] = self.matte
         return data

@@ -19,6 +19,7 @@ Pixels = NDArray[Any]  # (H, W, C), uint8 | uint16 | float16 | float32
 Rgb = NDArray[np.float32]  # (H, W, 3), display-referred sRGB, nominally [0, 1]
 Plane = NDArray[np.float32]  # (H, W)
 Rgb8 = NDArray[np.uint8]  # (H, W, 3), display-referred sRGB
+Stroke = tuple[tuple[float, float], ...]  # (x, y) normalised to the picture, joined by straight lines
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,9 @@ class Prompt:
         frame: the source's own frame number.
         points, not_points: (x, y) on the thing, and beside it.
         box: (x0, y0, x1, y1) around the thing.
-        matte: (H, W) uint8, 0 to 255, in place of points and box.
+        matte: (H, W) uint8, 0 to 255, in place of points, box and scribbles.
+        scribbles, not_scribbles: strokes drawn on the thing, and beside it: each the (x, y) that straight lines join,
+            one or more.
     """
 
     name: str
@@ -160,6 +163,8 @@ class Prompt:
     not_points: tuple[tuple[float, float], ...] = ()
     box: tuple[float, float, float, float] | None = None
     matte: NDArray[np.uint8] | None = None
+    scribbles: tuple[Stroke, ...] = ()
+    not_scribbles: tuple[Stroke, ...] = ()
 
 
 @dataclass(frozen=True)

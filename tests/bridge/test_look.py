@@ -36,6 +36,7 @@ EXAMPLE: dict[str, Any] = {
         {"name": "dancer", "frame": 1010, "box": [0.31, 0.12, 0.55, 0.96]},
         {"name": "dancer", "frame": 1040, "points": [[0.4, 0.5], [0, 1]], "not_points": [[0.9, 0.1]]},
         {"name": "cup", "frame": 1001, "matte": "cup.1001.png"},
+        {"name": "hair", "frame": 1001, "scribbles": [[[0.1, 0.2], [0.3, 0.2]]], "not_scribbles": [[[0, 1]]]},
     ],
 }
 
@@ -88,6 +89,8 @@ def test_the_example() -> None:
     assert values["instance"][0]["edge_softness"] == 2.0
     assert values["instance"][1] == {"select": 3, "style": None, **look.instances[1].at(0)}
     assert look.prompts[1].points == ((0.4, 0.5), (0, 1))
+    assert look.prompts[3].scribbles == (((0.1, 0.2), (0.3, 0.2)),)
+    assert look.prompts[3].not_scribbles == (((0, 1),),)
 
 
 def test_an_empty_look_leaves_the_source() -> None:
@@ -219,8 +222,8 @@ def test_one_instance_has_one_layer() -> None:
         ),
         (
             changed(lambda look: look["prompt"].append(look["prompt"][0])),
-            "prompt[3].frame",
-            "[[prompt]] 4 repeats [[prompt]] 1: both are for 'dancer' on frame 1010; keep one.",
+            "prompt[4].frame",
+            "[[prompt]] 5 repeats [[prompt]] 1: both are for 'dancer' on frame 1010; keep one.",
         ),
         (
             changed(lambda look: look["prompt"][0].update(box=[0.5, 0, 0.4, 1])),
@@ -234,14 +237,19 @@ def test_one_instance_has_one_layer() -> None:
             "[[prompt]] 2, points is a list; it must be [[x, y], ...] with numbers from 0 to 1.",
         ),
         (
+            changed(lambda look: look["prompt"][1].update(scribbles=[[0.1, 0.2]])),
+            "prompt[1].scribbles",
+            "[[prompt]] 2, scribbles is a list; it must be [[[x, y], ...], ...] with numbers from 0 to 1.",
+        ),
+        (
             changed(lambda look: look["prompt"][0].pop("box")),
             "prompt[0]",
-            "[[prompt]] 1 points at nothing; give it a box, points or a matte.",
+            "[[prompt]] 1 points at nothing; give it a box, points, scribbles or a matte.",
         ),
         (
             changed(lambda look: look["prompt"][2].update(points=[[0, 0]])),
             "prompt[2].matte",
-            "[[prompt]] 3 has a matte beside box or points; a matte replaces them.",
+            "[[prompt]] 3 has a matte beside other ways of pointing; a matte replaces them.",
         ),
         (
             changed(lambda look: look["prompt"][2].pop("frame")),

@@ -75,6 +75,7 @@ def test_pixels_travel_in_a_second_part() -> None:
         ("analyse", {"prompts": [3]}, "is not a list of maps"),
         ("analyse", {"prompts": [{"name": "dog"}]}, 'lacks the field "frame"'),
         ("analyse", {"prompts": [{"name": "d", "frame": 0, "points": [[0.1]]}]}, "list of points"),
+        ("analyse", {"prompts": [{"name": "d", "frame": 0, "scribbles": [[0.1, 0.2]]}]}, "list of strokes"),
         ("analyse", {"prompts": [{"name": "d", "frame": 0, "box": [0, 0, 1, float("nan")]}]}, "numbers"),
         ("analyse", {"segmenter": "x" * 201}, "too long"),
         ("open_shot", {"pushed": {"first": 1}}, 'lacks the field "last"'),

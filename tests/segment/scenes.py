@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -72,6 +73,9 @@ class Scene:
     def read(self, number: int) -> Rgb8:
         self.reads += 1
         return self._frames[number].copy()
+
+    def content(self, number: int) -> str:
+        return hashlib.sha256(self._frames[number].tobytes()).hexdigest()
 
     def box(self, number: int, disc: int) -> tuple[float, float, float, float]:
         """Normalised box around a disc, a little wider than it."""

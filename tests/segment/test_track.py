@@ -125,6 +125,9 @@ def test_few_frames_are_held_at_once() -> None:
             self.most = max(self.most, self.alive)
             return out
 
+        def content(self, number: int) -> str:
+            return str(number)
+
     most = []
     for count in (40, 60):
         frames = Watched()
@@ -152,6 +155,9 @@ def test_the_dog_is_held_for_some_frames(shared: Path) -> None:
 
         def read(self, number: int) -> Rgb8:
             return pictures[number]
+
+        def content(self, number: int) -> str:
+            return str(number)
 
     store = Mattes((180, 320))
     prompts = [Prompt("dog", 7, box=(0.50, 0.50, 0.75, 0.81))]

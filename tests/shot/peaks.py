@@ -62,6 +62,9 @@ class Clip:
     def content_hash(self) -> str:
         return str(self.info)
 
+    def changed(self, number: int | None = None) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 

@@ -56,6 +56,9 @@ class Chart:
     def content_hash(self) -> str:
         return "chart"
 
+    def changed(self, number: int | None = None) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 

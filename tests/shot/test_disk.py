@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stylebridge_server.shot.cache import key
-from stylebridge_server.shot.disk import ABANDONED, DiskStore, _head, _unpacked
+from stylebridge_server.shot.disk import ABANDONED, DiskParts, DiskStore, opened, seal
 
 NAME = key("a tile")
 
@@ -47,15 +47,32 @@ def test_what_one_store_keeps_another_reads(tmp_path: Path, dtype: type) -> None
 
 @given(st.data())
 def test_a_damaged_file_is_never_believed(data: st.DataObject) -> None:
-    whole = _head(NAME, tile()) + tile().tobytes()
+    magic, contents = b"sbtile1\n", tile().tobytes()
+    whole = seal(magic, NAME, [contents]) + contents
     place = data.draw(st.integers(0, len(whole) - 1))
     flipped = bytearray(whole)
     flipped[place] ^= data.draw(st.integers(1, 255))
-    assert _unpacked(NAME, bytes(flipped)) is None
-    assert _unpacked(NAME, whole[:place]) is None
-    assert _unpacked(NAME, whole + b"x") is None
-    assert _unpacked(key("another"), whole) is None
-    assert _unpacked(NAME, whole) is not None
+    assert opened(magic, NAME, bytes(flipped)) is None
+    assert opened(magic, NAME, whole[:place]) is None
+    assert opened(magic, NAME, whole + b"x") is None
+    assert opened(magic, key("another"), whole) is None
+    assert opened(b"sbpart1\n", NAME, whole) is None
+    assert opened(magic, NAME, whole) == contents
+
+
+def test_parts_are_kept_beside_tiles_and_told_from_them(tmp_path: Path) -> None:
+    parts, tiles = DiskParts(tmp_path, 1 << 20), DiskStore(tmp_path, 1 << 20)
+    names = {contents: key(contents) for contents in (b"labels", b"")}
+    for contents, name in names.items():
+        assert parts.get(name) is None
+        parts.put(name, contents)
+        np.testing.assert_array_equal(tiles.get(name, tile), tile())
+    again = DiskParts(tmp_path, 1 << 20)
+    assert [again.get(name) for name in names.values()] == [b"labels", b""]
+    torn = next(path for path in files(tmp_path) if path.suffix == ".part" and path.stat().st_size == 24)
+    torn.write_bytes(b"torn")
+    assert DiskParts(tmp_path, 1 << 20, "of another make").get(names[b"labels"]) is None
+    assert again.get(names[b""]) is None and (again.hits, again.misses, again.damaged) == (2, 1, 1)
 
 
 def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
@@ -69,7 +86,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_the_least_recently_used_go_first_and_nothing_else(tmp_path: Path) -> None:
-    size = len(_head(NAME, tile())) + tile().nbytes
+    size = 40 + tile().nbytes
     (tmp_path / "letters").mkdir()
     for path in (tmp_path / "holiday.jpg", tmp_path / "letters" / "0.tile", tmp_path / "ab"):
         path.write_text("mine")

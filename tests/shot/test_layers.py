@@ -62,6 +62,9 @@ class Plate:
     def content_hash(self) -> str:
         return f"plate {self.info}"
 
+    def changed(self, number: int | None = None) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 

@@ -65,6 +65,9 @@ class Clip:
     def content_hash(self) -> str:
         return f"clip {self.info.channels} {self.info.dtype}"
 
+    def changed(self, number: int | None = None) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 

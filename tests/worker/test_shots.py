@@ -16,6 +16,8 @@ from stylebridge_server.worker.shots import Shots
 class Toy:
     """A shot that only knows whether it was closed."""
 
+    overwritten = False
+
     def __init__(self, name: str) -> None:
         self.id, self.closed = name, False
 
@@ -111,12 +113,27 @@ def test_who_lets_go_late_does_not_close_the_next(shots: Shots, closed: list[str
     assert closed == ["a"]
 
 
+def test_a_shot_whose_source_was_written_over_is_no_longer_found(shots: Shots, closed: list[str]) -> None:
+    """Also where what was written is what was there before: the open files are others."""
+    before, now = toy("a"), toy("a")
+    shots.add("one", before)
+    with shots.use("one", "a") as shot:
+        shot.overwritten = True
+        assert shots.add("two", now) is now and not before.closed
+    assert before.closed and closed == ["a"]
+    shots.end("two")
+    assert now.closed and closed == ["a", "a"] and len(shots) == 0
+
+
 def test_media_whose_contents_cannot_be_read_are_closed() -> None:
     class Source(Toy):
         info = SourceInfo("movie", 4, 4, 0, 9, 3, "uint8")
 
         def content_hash(self) -> str:
             raise StylebridgeError(Code.CANCELLED, "The request was cancelled.")
+
+        def changed(self, number: int | None = None) -> bool:
+            return False
 
     source: Any = Source("a")
     with pytest.raises(StylebridgeError):

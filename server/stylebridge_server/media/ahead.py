@@ -62,6 +62,9 @@ class ReadAhead(Source):
     def content_hash(self) -> str:
         return self._source.content_hash()
 
+    def changed(self, number: int | None = None) -> bool:
+        return self._source.changed(number)
+
     def close(self) -> None:
         self._forget()
         self._thread.shutdown()

@@ -44,6 +44,11 @@ class Source(ABC):
     def content_hash(self) -> str:
         """BLAKE2b of the contents, hexadecimal: the same for the same contents under any name."""
 
+    def changed(self, number: int | None = None) -> bool:
+        """Whether the file of a frame, or any of the files, is another now than when its contents were hashed: it was
+        written over, or is gone."""
+        return False
+
     def frames(self, first: int | None = None, last: int | None = None) -> Iterator[Frame]:
         """The frames first to last, inclusive, in order; the whole declared range where not given."""
         start = self.info.first if first is None else first

@@ -18,7 +18,7 @@ from stylebridge_server.media.exr_colour import alpha_of, colour_of
 from stylebridge_server.media.exr_file import HALF, Attribute, Box, ExrFile, Part, read_headers
 from stylebridge_server.media.exr_layers import Layer, pick, views_of
 from stylebridge_server.media.exr_pixels import check_part, read_channels
-from stylebridge_server.media.files import content_hash, readable_file
+from stylebridge_server.media.files import content_hash, readable_file, state_of
 from stylebridge_server.media.gaps import Gaps
 from stylebridge_server.media.limits import MAX_FILE, check_size
 from stylebridge_server.media.timecode import timecode_of_exr
@@ -73,6 +73,7 @@ class ExrSource(Source):
         check_part(part, chosen.channels)
         self.name, self.views, self.readable_last = name, views_of(opened), last
         self._files, self._gaps, self._asked = files, gaps, (layer, view)
+        self._hashed: dict[int, object] = {}  # the files' states when their contents were hashed
         self.gaps = gaps.sentence(first, last)
         self._number, self._chosen, self._display = first, chosen, part.display
         self._dtype = "float16" if all(one.type == HALF for one in chosen.channels) else "float32"
@@ -130,8 +131,13 @@ class ExrSource(Source):
         digest.update(repr(("exr", layer.name, layer.view, [one.name for one in layer.channels])).encode())
         digest.update(repr((self._gaps.policy if self._gaps.missing else "", self.info.first)).encode())
         for number, path in self._files.items():
+            self._hashed[number] = state_of(path)
             digest.update(f"{number}:{content_hash(readable_file(path))};".encode())
         return digest.hexdigest()
+
+    def changed(self, number: int | None = None) -> bool:
+        held = self._hashed if number is None else [self._gaps.held(number)]
+        return any(state_of(self._files[one]) != self._hashed[one] for one in held if one in self._hashed)
 
     def ends_early(self, number: int) -> StylebridgeError:
         error = super().ends_early(number)

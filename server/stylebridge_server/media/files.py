@@ -157,6 +157,15 @@ def know_hash(path: Path, value: str) -> None:
     _hashes[_state(path)] = value
 
 
+def state_of(path: Path) -> tuple[int, int, int] | None:
+    """What changes where a file is written over, in place or by another; None where it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 def _state(path: Path) -> tuple[str, int, int, int]:
     status = path.stat()
     return str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino

@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.media.base import Source
-from stylebridge_server.media.files import content_hash, readable_file
+from stylebridge_server.media.files import content_hash, readable_file, state_of
 from stylebridge_server.media.hdr import not_carried, read_hdr
 from stylebridge_server.media.limits import check_size
 from stylebridge_server.media.movie_decoder import MovieDecoder, open_container, video_stream
@@ -36,6 +36,7 @@ class MovieSource(Source):
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         self._path = readable_file(path)
+        self._opened = state_of(self._path)
         with open_container(self._path) as container:
             stream = video_stream(container, self._path)
             check_size(self.name, stream.codec_context.width, stream.codec_context.height)
@@ -85,6 +86,9 @@ class MovieSource(Source):
 
     def content_hash(self) -> str:
         return content_hash(self._path)
+
+    def changed(self, number: int | None = None) -> bool:
+        return state_of(self._path) != self._opened
 
     def close(self) -> None:
         self._decoder.close()

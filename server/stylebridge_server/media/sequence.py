@@ -13,7 +13,7 @@ import numpy as np
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.pattern import Pattern
 from stylebridge_server.media.base import Sink, Source
-from stylebridge_server.media.files import content_hash, readable_file, writable_place
+from stylebridge_server.media.files import content_hash, readable_file, state_of, writable_place
 from stylebridge_server.media.gaps import Gaps
 from stylebridge_server.media.still import check_writable, read_picture, write_picture
 from stylebridge_server.values import Frame, SourceInfo
@@ -34,6 +34,7 @@ class SequenceSource(Source):
     def __init__(self, name: str, files: Mapping[int, Path], gaps: Gaps) -> None:
         self.name = name
         self._files, self._gaps = files, gaps
+        self._hashed: dict[int, object] = {}  # the files' states when their contents were hashed
         first, last = min(files), max(files)
         self.readable_last = last
         self.gaps = gaps.sentence(first, last)
@@ -60,10 +61,15 @@ class SequenceSource(Source):
     def content_hash(self) -> str:
         digest = hashlib.blake2b(digest_size=32)
         for number, path in self._files.items():
+            self._hashed[number] = state_of(path)
             digest.update(f"{number}:{content_hash(readable_file(path))};".encode())
         if self.gaps:
             digest.update(self._gaps.policy.encode())
         return digest.hexdigest()
+
+    def changed(self, number: int | None = None) -> bool:
+        held = self._hashed if number is None else [self._gaps.held(number)]
+        return any(state_of(self._files[one]) != self._hashed[one] for one in held if one in self._hashed)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -75,6 +81,7 @@ class StillSource(Source):
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         self._path = readable_file(path)
+        self._hashed = state_of(self._path)
         self.readable_last = 0
         self.info = _info("still", self._path, self.name, 0, 0, None)
 
@@ -84,6 +91,9 @@ class StillSource(Source):
 
     def content_hash(self) -> str:
         return content_hash(self._path)
+
+    def changed(self, number: int | None = None) -> bool:
+        return state_of(self._path) != self._hashed
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from stylebridge_server.segment.host import Beside, Host, write_given
-from stylebridge_server.segment.interface import FrameReader, MatteStore, Segmenter
+from stylebridge_server.segment.interface import FORGETFUL, FrameReader, MatteStore, Parts, Segmenter
 
-__all__ = ["Beside", "FrameReader", "MatteStore", "Segmenter", "load", "names", "write_given"]
+__all__ = [
+    "FORGETFUL",
+    "Beside",
+    "FrameReader",
+    "MatteStore",
+    "Parts",
+    "Segmenter",
+    "load",
+    "names",
+    "write_given",
+]
 
 
 def names() -> list[str]:

@@ -28,6 +28,7 @@ from stylebridge_server.values import Plane, Prompt, Rgb8
 
 MOST = 8  # instances found in one scene; those seen most are taken
 
+_MOVING = 4  # frames that a scene needs for motion to be looked for
 _LASTING = 5  # frames on which a track must be seen
 _EVERY = 3  # frames from one key frame of an instance to the next
 _ASKED = 4  # key frames on which it is asked whether a track is a shadow
@@ -64,11 +65,10 @@ def find(run: Run, first: int, last: int, spool: Spool) -> Found:
     Returns:
         Instances numbered from 1 in order of appearance; empty where nothing moves by itself.
     """
-    height, width = run.size
-    small = evidence.size(height, width)
-    if min(small) < evidence.SMALLEST:
+    small = evidence.size(*run.size)
+    if min(small) < evidence.SMALLEST or last - first + 1 < _MOVING:
         run.tick(last - first + 1)
-        return Found()
+        return _still(run, (first + last) // 2, first, last, spool)
 
     def read(number: int) -> Rgb8:
         return np.asarray(cv2.resize(run.at(number), small[::-1], interpolation=cv2.INTER_AREA), np.uint8)
@@ -88,6 +88,15 @@ def find(run: Run, first: int, last: int, spool: Spool) -> Found:
 
 
 _MASKS, _SHARES = 0, 1
+
+
+def _still(run: Run, number: int, first: int, last: int, spool: Spool) -> Found:
+    """What stands out on a frame of a scene that is too short, or too small, for motion to tell anything."""
+    thing = standing_out(number, run.at(number))
+    if thing is None:
+        return Found()
+    spool.put(KEY, 1, number, thing)
+    return Found({number: [1]}, {1: [(first, last)]})
 
 
 def _chosen(run: Run, tracks: dict[int, Track], flows: evidence.Flows, kept: Spool, spool: Spool) -> Found:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import colorsys
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylebridge.errors import Code, StylebridgeError
 from stylebridge_server.segment import edges
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.segment.merge import between
+from stylebridge_server.segment.pair import SMALLEST_FLOW
+from stylebridge_server.segment.parts import hashed, large, packed, pieces, small, unpacked
 from stylebridge_server.segment.spool import Spool
-from stylebridge_server.segment.survey import Survey, survey
-from stylebridge_server.segment.sweep import SMALLEST_FLOW, Sweep
-from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
+from stylebridge_server.segment.survey import Survey, reached, survey
+from stylebridge_server.segment.sweep import Sweep, exclusive
+from stylebridge_server.values import Instance, Plane, Rgb8
 
 WORKING_SIDE = 360  # short side at which instances are cut out
 WORKING_LENGTH = 1280  # and the most that the long side may have
 HELD_BYTES = 48 << 20  # full frames held while reading towards the start
 HELD_FRAMES = 16
+HELD_SURVEYS = 4
 
 FORWARD, BACKWARD, KEY = 0, 1, 2
 
 Keys = dict[int, list[int]]  # frame -> instances whose label is given there; the labels lie in the spool
-Spans = Mapping[
+Presence = Mapping[
     int, Sequence[tuple[int, int]]
-]  # instance -> first and last of frames on which it is believed
-Marker = Callable[[int, Rgb8, Sequence[Prompt], "Survey | None"], "tuple[Plane, str | None]"]
-"""From frame number, its picture at full resolution, prompts of one name there and the survey of the frame to a label
-(h, w) at working size, at least one pixel 1, and the class of the thing where it is known."""
+]  # instance -> first and last of frames on which it is followed
 
 
 def working_size(height: int, width: int) -> tuple[int, int]:
@@ -40,134 +40,154 @@ def working_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+class Surveys:
+    """What other frames of a scene show of its frames; made when it is asked for, the last few are held."""
+
+    def __init__(self, run: Run, first: int, last: int) -> None:
+        self._run, self._first, self._last = run, first, last
+        self._held: dict[int, Survey | None] = {}
+
+    def __call__(self, number: int) -> Survey | None:
+        if number not in self._held:
+            if len(self._held) >= HELD_SURVEYS:
+                self._held.pop(next(iter(self._held)))
+            self._held[number] = survey(
+                number, self._first, self._last, self._run.at, self._run.flow, SMALLEST_FLOW
+            )
+        return self._held[number]
+
+    def contents(self, number: int) -> list[str]:
+        """The names of all pictures that a survey depends on."""
+        return [self._run.content(n) for n in [number, *reached(number, self._first, self._last)]]
+
+
 class Run:
     """One call of `track`: what it was given, and the count of its steps.
 
     Attributes:
         size: (h, w), the working size.
+        parts: kept from one call to the next.
+        method: names how everything is made.
         total: steps in all; whoever plans the work sets it.
     """
 
-    def __init__(self, frames: FrameReader, flow: Flow, store: MatteStore, progress: Progress) -> None:
-        self.flow = flow
+    def __init__(
+        self,
+        frames: FrameReader,
+        flow: Flow,
+        store: MatteStore,
+        progress: Progress,
+        parts: Parts,
+        method: str,
+    ) -> None:
+        """See `Segmenter.track`; `method` is its checksum."""
+        self.flow, self.parts, self.method = flow, parts, method
         self._frames, self._store, self._progress = frames, store, progress
         self._height, self._width = frames.size
         self.size = working_size(self._height, self._width)
         self._done, self.total = 0, 0
         self._seen: dict[int, list[float]] = {}  # instance -> first, last, frames, sum of areas
 
-    def prompted(
-        self, scenes: Sequence[tuple[int, int]], prompts: Sequence[Prompt], mark: Marker
-    ) -> list[Instance]:
-        """Follow what the prompts point at, whose labels `mark` gives.
-
-        Raises:
-            StylebridgeError: BAD_VALUE where a prompt finds nothing; and as `mark` does.
-        """
-        names = list(dict.fromkeys(prompt.name for prompt in prompts))
-        ids = {name: i + 1 for i, name in enumerate(names)}
-        classes: dict[int, str] = {}
-        per_scene = [(a, b, [p for p in prompts if a <= p.frame <= b]) for a, b in scenes]
-        per_scene = [scene for scene in per_scene if scene[2]]
-        self.total = sum(_steps(a, b, own) for a, b, own in per_scene)
-        for first, last, own in per_scene:
-            keys: Keys = {}
-            arounds: dict[int, Survey | None] = {}
-            with Spool(*self.size) as spool:
-                for frame in sorted({p.frame for p in own}):
-                    arounds[frame] = survey(frame, first, last, self.at, self.flow, SMALLEST_FLOW)
-                    for name in names:
-                        group = [p for p in own if p.frame == frame and p.name == name]
-                        if group:
-                            label, kind = mark(frame, self._frames.read(frame), group, arounds[frame])
-                            spool.put(KEY, ids[name], frame, label)
-                            keys.setdefault(frame, []).append(ids[name])
-                            if kind is not None:
-                                classes.setdefault(ids[name], kind)
-                self._scene(first, last, keys, arounds, spool)
-        for prompt in prompts:
-            if ids[prompt.name] not in self._seen:
-                raise StylebridgeError(
-                    Code.BAD_VALUE,
-                    f"The prompt {prompt.name!r} on frame {prompt.frame} finds nothing that stands out there: move it "
-                    "onto the thing, or add points.",
-                )
-        return [self.instance(ids[name], name, classes.get(ids[name])) for name in names]
-
-    def _scene(
-        self, first: int, last: int, keys: Keys, arounds: Mapping[int, Survey | None], spool: Spool
-    ) -> None:
-        """Follow the instances of one scene from their key frames both ways, then write their mattes."""
-        for direction in _directions(keys):
-            ahead = range(min(keys), last + 1)
-            numbers = ahead if direction == FORWARD else range(max(keys), first - 1, -1)
-            self.sweep(direction, numbers, keys, arounds, spool)
-        self.finish(first, last, keys, {i: i for given in keys.values() for i in given}, spool)
-
     def sweep(
         self,
         direction: int,
         numbers: range,
         keys: Keys,
-        arounds: Mapping[int, Survey | None],
         spool: Spool,
-        spans: Spans | None = None,
+        within: Presence,
+        surveys: Surveys | None = None,
     ) -> None:
-        """Follow the instances in one direction; what the other found stands in for those not met yet.
+        """Follow instances in one direction, each by itself, from key frame to key frame.
 
         Args:
             direction: FORWARD or BACKWARD.
-            numbers: the frames, in that direction.
-            keys: frames and instances whose label is in the spool under KEY.
-            arounds: surveys of key frames, where there are any.
-            spool: holds the labels of either direction, and takes those of this.
-            spans: frames beyond which an instance is let go, which come from a network that tells who comes back;
-                None for none.
+            numbers: the frames, in that direction; one step each.
+            keys: frames and instances whose label is in the spool under KEY; a track starts anew at each.
+            spool: holds the key labels, and takes those of this direction.
+            within: frames on which each instance is followed; on others, and before its first key, it has no label.
+            surveys: of the key frames, where there are any.
         """
-        instances = sorted({i for given in keys.values() for i in given})
-        sweep = Sweep(self.flow, returns=spans is None)
-        for number, rgb in self.read(numbers):
-            opposite = {i: spool.get(1 - direction, i, number) for i in instances}
-            others = {
-                i: label for i, label in opposite.items() if label is not None and _believed(spans, i, number)
-            }
-            given = {i: self._key(spool, i, number) for i in keys.get(number, [])}
-            for i in instances:
-                if not _believed(spans, i, number):
-                    sweep.forget(i)
-            for i, here in sweep.step(self.small(rgb), given, others, arounds.get(number)).items():
-                spool.put(direction, i, number, here)
+        busy = [n for n in numbers if any(present(within, i, n) for i in within)]
+        for run in _runs(busy, numbers.step):
+            sweep = Sweep(self.flow, apart=True)
+            for number, rgb in self.read(run):
+                for i in within:
+                    if not present(within, i, number):
+                        sweep.forget(i)
+                starting = [i for i in keys.get(number, []) if present(within, i, number)]
+                given = {i: key_label(spool, i, number) for i in starting}
+                around = {i: surveys(number) for i in starting} if surveys is not None else {}
+                for i, here in sweep.step(self.small(rgb), given, around).items():
+                    spool.put(direction, i, number, here)
+                self.tick()
+        for _ in range(len(numbers) - len(busy)):
             self.tick()
-
-    @staticmethod
-    def _key(spool: Spool, instance: int, number: int) -> Plane:
-        label = spool.get(KEY, instance, number)
-        assert label is not None
-        return label
 
     def finish(
-        self,
-        first: int,
-        last: int,
-        keys: Keys,
-        ids: Mapping[int, int],
-        spool: Spool,
-        spans: Spans | None = None,
+        self, first: int, last: int, keys: Keys, ids: Mapping[int, int], spool: Spool, within: Presence
     ) -> None:
-        """Bring the labels to full resolution with soft edges and hand them to the store, under their `ids`."""
-        for number in range(first, last + 1):
-            rgb = self._frames.read(number)
-            room = np.full((self._height, self._width), 255, np.uint8)
-            for i, name in ids.items():
-                if not _believed(spans, i, number):
-                    continue
-                own = [frame for frame, given in keys.items() if i in given]
-                label = between(number, own, spool.get(FORWARD, i, number), spool.get(BACKWARD, i, number))
-                if label is not None:
-                    matte = np.minimum(edges.matte(rgb, label), room)
-                    room -= matte
-                    self._write(name, number, matte)
-            self.tick()
+        """Make one label of what both directions found of each instance, and write mattes, under their `ids`."""
+
+        def label(instance: int, number: int) -> Plane | None:
+            if not present(within, instance, number):
+                return None
+            own = [frame for frame, given in keys.items() if instance in given]
+            ahead, back = (spool.get(way, instance, number) for way in (FORWARD, BACKWARD))
+            return between(number, own, ahead, back)
+
+        self.write(first, last, ids, label)
+
+    def write(
+        self, first: int, last: int, ids: Mapping[int, int], label: Callable[[int, int], Plane | None]
+    ) -> None:
+        """Bring labels to full resolution with soft edges and hand them to the store, under their `ids`.
+
+        What overlaps goes to who is surer of it: that, and the edges, are decided on every frame for itself. Mattes
+        that were made of the same pictures and labels before are taken from the parts.
+
+        Args:
+            first, last: frames, inclusive; one step each.
+            ids: instances, and the ids under which the store gets them.
+            label: gives an instance's label on a frame, (h, w) in [0, 1].
+        """
+        for part in pieces(first, last):
+            labels: list[dict[int, bytes]] = []
+            for number in part:
+                here = {i: label(i, number) for i in ids}
+                labels.append({i: small(one) for i, one in here.items() if one is not None and one.any()})
+            contents = [self.content(number) for number in part]
+            name = hashed("mattes", self.method, self._height, self._width, contents, list(ids), labels)
+            kept = self.parts.get(name)
+            made: list[dict[int, bytes]] = [] if kept is None else unpacked(kept)
+            if not made:
+                for number, here in zip(part, labels, strict=True):
+                    mattes = self._mattes(number, {i: large(one, self.size) for i, one in here.items()})
+                    made.append({i: zlib.compress(matte.tobytes(), 1) for i, matte in mattes.items()})
+                    self.tick()
+                self.parts.put(name, packed(made))
+            else:
+                for _ in part:
+                    self.tick()
+            for number, frame in zip(part, made, strict=True):
+                for i, data in frame.items():
+                    matte = np.frombuffer(zlib.decompress(data), np.uint8).reshape(self._height, self._width)
+                    self._write(ids[i], number, matte)
+
+    def _mattes(self, number: int, labels: Mapping[int, Plane]) -> dict[int, NDArray[np.uint8]]:
+        """Mattes (H, W) of the instances of one frame that are seen; together at most 255."""
+        if not labels:
+            return {}
+        rgb = self._frames.read(number)
+        room = np.full((self._height, self._width), 255, np.uint8)
+        out = {}
+        for i, label in exclusive(labels).items():
+            out[i] = np.minimum(edges.matte(rgb, label), room)
+            room -= out[i]
+        return out
+
+    def content(self, number: int) -> str:
+        """The name of a frame's picture."""
+        return self._frames.content(number)
 
     def read(self, numbers: range) -> Iterator[tuple[int, Rgb8]]:
         """Frames in the order asked for; towards the start in short runs, each read in rising order."""
@@ -181,6 +201,10 @@ class Run:
             held = {number: self._frames.read(number) for number in reversed(part)}
             for number in part:
                 yield number, held.pop(number)
+
+    def full(self, number: int) -> Rgb8:
+        """A frame at full resolution."""
+        return self._frames.read(number)
 
     def at(self, number: int) -> Rgb8:
         """A frame at working size."""
@@ -219,22 +243,22 @@ class Run:
         return Instance(number, name, label, (r, g, b), number, int(first), int(last), total / count)
 
 
-def _believed(spans: Spans | None, instance: int, number: int) -> bool:
-    return spans is None or any(begins <= number <= ends for begins, ends in spans[instance])
+def present(within: Presence, instance: int, number: int) -> bool:
+    """Whether an instance is followed on a frame."""
+    return any(begins <= number <= ends for begins, ends in within.get(instance, ()))
 
 
-def _directions(keys: Keys) -> list[int]:
-    """The sweeps of a scene; the second knows what the first found of instances that it meets later.
-
-    Where instances start on different frames the first sweep lacked those that start later; it is done again.
-    """
-    firsts = {min(f for f, given in keys.items() if i in given) for given in keys.values() for i in given}
-    return [FORWARD, BACKWARD] if len(firsts) == 1 else [FORWARD, BACKWARD, FORWARD]
+def key_label(spool: Spool, instance: int, number: int) -> Plane:
+    """The label that is given on a key frame."""
+    label = spool.get(KEY, instance, number)
+    assert label is not None
+    return label
 
 
-def _steps(first: int, last: int, prompts: Sequence[Prompt]) -> int:
-    """Steps of `Run._scene`: the sweeps and the writing."""
-    frames = {prompt.frame for prompt in prompts}
-    starts = {min(p.frame for p in prompts if p.name == prompt.name) for prompt in prompts}
-    ahead, back = last - min(frames) + 1, max(frames) - first + 1
-    return ahead * (1 if len(starts) == 1 else 2) + back + (last - first + 1)
+def _runs(numbers: Sequence[int], step: int) -> Iterator[range]:
+    """Frames in the order given, as ranges without gaps."""
+    begin = 0
+    for k in range(1, len(numbers) + 1):
+        if k == len(numbers) or numbers[k] != numbers[k - 1] + step:
+            yield range(numbers[begin], numbers[k - 1] + step, step)
+            begin = k

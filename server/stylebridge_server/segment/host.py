@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.interface import FORGETFUL, Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.values import GivenMatte, Instance, Prompt
 
 
@@ -29,6 +29,7 @@ class Host:
         flow: Flow,
         store: MatteStore,
         progress: Progress,
+        parts: Parts = FORGETFUL,
     ) -> list[Instance]:
         """No instances."""
         if prompts:

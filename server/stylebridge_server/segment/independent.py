@@ -15,6 +15,13 @@ from stylebridge_server.steps import step
 from stylebridge_server.values import Plane
 
 WEIGHTS = "embedded-motion"
+METHOD = "motion-1"  # raised when the same weights would find other things
+
+
+@cache
+def checksum() -> str:
+    """Changes whenever the same frames would be judged otherwise."""
+    return f"{METHOD}-{registry.find(WEIGHTS).sha256[:12]}"
 
 
 @cache

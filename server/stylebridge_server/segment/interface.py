@@ -27,12 +27,41 @@ class FrameReader(Protocol):
     def read(self, number: int) -> Rgb8:
         """The frame of that number: (H, W, 3) uint8 RGB at full resolution."""
 
+    def content(self, number: int) -> str:
+        """A name of what `read` gives for that number: equal names, equal pictures. Cheap; reads no picture."""
+
 
 class MatteStore(Protocol):
     """Takes the mattes as they are made. A frame that is never put has an empty matte."""
 
     def put(self, instance: int, frame: int, matte: NDArray[np.uint8]) -> None:
         """Keep the soft matte, (H, W) uint8 at full resolution, 255 where the instance covers the pixel."""
+
+
+class Parts(Protocol):
+    """Keeps parts of a shot's tracking between calls of `track`, so that a correction costs only what it changes.
+
+    What is kept is a pure function of what its name is a hash of, so any of it may be lost at any time.
+    """
+
+    def get(self, name: str) -> bytes | None:
+        """What was put under that name, or None."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep `data`, at most a few hundred frames' worth of labels or mattes, under a hexadecimal name."""
+
+
+class Forgetful:
+    """Parts that are never kept."""
+
+    def get(self, name: str) -> bytes | None:
+        return None
+
+    def put(self, name: str, data: bytes) -> None:
+        pass
+
+
+FORGETFUL = Forgetful()
 
 
 class Segmenter(Protocol):
@@ -56,6 +85,7 @@ class Segmenter(Protocol):
         flow: Flow,
         store: MatteStore,
         progress: Progress,
+        parts: Parts = FORGETFUL,
     ) -> list[Instance]:
         """Write a soft matte of every instance on every frame where it is seen, and list the instances.
 
@@ -65,7 +95,8 @@ class Segmenter(Protocol):
             prompts: what to follow; prompts of one name are key frames of one instance. Empty: find.
             flow: optical flow, asked for pairs of neighbouring frames at a working size.
             store: receives the mattes, each (instance, frame) at most once.
-            progress: called after every step.
+            progress: called after every step; parts that were kept count as steps at once.
+            parts: where labels of spans between key frames, and mattes, are kept from one call to the next.
 
         Returns:
             The instances in the order of their ids; empty where nothing was found.

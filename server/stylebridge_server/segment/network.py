@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from stylebridge_models.installed import Card
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.detections import THING, Finder, pointed_at, settled
-from stylebridge_server.segment.follow import BACKWARD, Marker, Run
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.follow import BACKWARD, Run
+from stylebridge_server.segment.interface import FORGETFUL, Flow, FrameReader, MatteStore, Parts, Progress
+from stylebridge_server.segment.nets import checksum
 from stylebridge_server.segment.scout import Scout
+from stylebridge_server.segment.spans import Marker, prompted
 from stylebridge_server.segment.spool import Spool
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.values import Instance, Plane, Prompt, Rgb8
@@ -25,11 +27,11 @@ class Network:
         memory: bytes that it takes at its peak.
     """
 
-    METHOD = "1"  # raised when the same network would give other mattes
+    METHOD = "2"  # raised when the same network would give other mattes
 
     def __init__(self, kind: str, card: Card, open: Callable[[], Finder], memory: int) -> None:
         self.name = kind
-        self.checksum = f"{kind}-{self.METHOD}-{card.name}-{card.version}"
+        self.checksum = f"{kind}-{self.METHOD}-{card.name}-{card.version}-{checksum()}"
         self.memory = memory
         self._open = open
 
@@ -41,15 +43,16 @@ class Network:
         flow: Flow,
         store: MatteStore,
         progress: Progress,
+        parts: Parts = FORGETFUL,
     ) -> list[Instance]:
         """See `Segmenter.track`; without prompts, everything that the network knows."""
         if not scenes:
             return []
-        run = Run(frames, flow, store, progress)
+        run = Run(frames, flow, store, progress, parts, self.checksum)
         if not prompts:
             return found_in(run, self.finder(), scenes)
         prompting.check(prompts, scenes, frames.size)
-        return run.prompted(scenes, prompts, self.marker(run))
+        return prompted(run, scenes, prompts, self.marker(run))
 
     def finder(self) -> Finder:
         """The network, which finds everything that it knows."""
@@ -87,7 +90,7 @@ def found_in(run: Run, finder: Finder, scenes: Sequence[tuple[int, int]]) -> lis
                 run.tick(2 * (last - first + 1))
                 continue
             spans = {i: span for i, span in scout.spans().items() if i in lasting}
-            run.sweep(BACKWARD, range(last, first - 1, -1), keys, {}, spool, spans)
+            run.sweep(BACKWARD, range(last, first - 1, -1), keys, spool, spans)
             ids = {i: len(labels) + k + 1 for k, i in enumerate(lasting)}
             labels |= {ids[i]: scout.tracks[i].label for i in lasting}
             run.finish(first, last, keys, ids, spool, spans)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stylebridge.errors import Code, StylebridgeError
-from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Progress
+from stylebridge_server.segment.interface import FORGETFUL, Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.values import Instance, Prompt
 
 
@@ -24,6 +24,7 @@ class Nothing:
         flow: Flow,
         store: MatteStore,
         progress: Progress,
+        parts: Parts = FORGETFUL,
     ) -> list[Instance]:
         """No instances."""
         if prompts:

@@ -13,8 +13,9 @@ from torch import nn
 from stylebridge_models.installed import Card
 from stylebridge_server.segment import prompts as prompting
 from stylebridge_server.segment.detections import THING, Detection, resized
-from stylebridge_server.segment.follow import Marker, Run
+from stylebridge_server.segment.follow import Run
 from stylebridge_server.segment.network import Network
+from stylebridge_server.segment.spans import Marker
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.segment.torch_pictures import shrunk
 from stylebridge_server.steps import step
@@ -37,7 +38,7 @@ class Sam(Network):
         memory: bytes that it takes at its peak.
     """
 
-    METHOD = "1"
+    METHOD = "2"
 
     def __init__(self, card: Card, open: Callable[[], nn.Module], memory: int) -> None:
         super().__init__("sam", card, lambda: Everything(open()), memory)

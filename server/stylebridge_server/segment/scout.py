@@ -87,7 +87,7 @@ class Scout:
         """Look through the scene."""
         for number, rgb in self._run.read(range(self._first, self._last + 1)):
             small = self._run.small(rgb)
-            here = self._sweep.step(small, {}, {}, None)
+            here = self._sweep.step(small)
             if (number - self._first) % self._finder.every == 0 or number == self._last:
                 found = settled(self._finder.find(rgb, self._run.size), small)
                 here = self._look(number, found, here, small)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-import zlib
 from types import TracebackType
 
-import numpy as np
-
+from stylebridge_server.segment.parts import large, small
 from stylebridge_server.values import Plane
 
 
@@ -30,22 +28,29 @@ class Spool:
 
     def put(self, direction: int, instance: int, frame: int, label: Plane) -> None:
         """Keep an (h, w) label in [0, 1], to 8 bits."""
-        data = zlib.compress(np.rint(label * 255).astype(np.uint8).tobytes(), 1)
-        self._empty.discard((direction, instance, frame))
+        self.put_small(direction, instance, frame, small(label))
         if not label.any():
             self._empty.add((direction, instance, frame))
+
+    def put_small(self, direction: int, instance: int, frame: int, data: bytes) -> None:
+        """Keep a label that `parts.small` has compressed."""
+        self._empty.discard((direction, instance, frame))
         self._file.seek(0, 2)
         self._index[direction, instance, frame] = (self._file.tell(), len(data))
         self._file.write(data)
 
     def get(self, direction: int, instance: int, frame: int) -> Plane | None:
         """The label put under these, (h, w) float32 in [0, 1], or None."""
+        data = self.get_small(direction, instance, frame)
+        return None if data is None else large(data, self._size)
+
+    def get_small(self, direction: int, instance: int, frame: int) -> bytes | None:
+        """The same, compressed."""
         found = self._index.get((direction, instance, frame))
         if found is None:
             return None
         self._file.seek(found[0])
-        data = zlib.decompress(self._file.read(found[1]))
-        return np.frombuffer(data, np.uint8).reshape(self._size).astype(np.float32) / np.float32(255)
+        return self._file.read(found[1])
 
     def lasts(self, instance: int) -> int:
         """Number of frames on which an instance's label is not empty, in either direction."""

@@ -62,7 +62,7 @@ def survey(
     h, w = rgb.shape[:2]
     if min(h, w) < smallest:
         return None
-    others = sorted({number + s * o for o in _OFFSETS for s in (-1, 1) if first <= number + s * o <= last})
+    others = reached(number, first, last)
     lab = to_lab(rgb)
     laid = []
     for other in others:
@@ -80,6 +80,11 @@ def survey(
     if len(laid) < _FEWEST:
         return None
     return _median(lab, np.stack(laid))
+
+
+def reached(number: int, first: int, last: int) -> list[int]:
+    """The frames that the survey of a frame reads beside it."""
+    return sorted({number + s * o for o in _OFFSETS for s in (-1, 1) if first <= number + s * o <= last})
 
 
 def _median(lab: Lab, stack: Lab) -> Survey:

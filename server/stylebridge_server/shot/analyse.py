@@ -34,6 +34,9 @@ class _Pictures:
     def read(self, number: int) -> Rgb8:
         return self._shot.display8(self._shot.read(number))
 
+    def content(self, number: int) -> str:
+        return self._shot.content(number)
+
 
 def analyse(
     shot: AnyShot,
@@ -45,6 +48,7 @@ def analyse(
     admit: Callable[[SourceInfo, Estimate], None] = lambda info, estimate: None,
     device: str = "cpu",
     mattes: Sequence[GivenMatte] = (),
+    parts: segment.Parts = segment.FORGETFUL,
 ) -> Analysis:
     """The analysis of a shot; found in the store where it was made from the same inputs before.
 
@@ -58,6 +62,8 @@ def analyse(
         admit: told what making it takes, before any is taken; raises where that is too much.
         device: where networks run.
         mattes: instances that the user brings.
+        parts: of the tracking, from analyses of the same shot with other prompts and from those that did not come to
+            their end; they make it cheaper and change nothing.
 
     Raises:
         StylebridgeError: as the sources and segmenters do; not_readable where not one frame can be read.
@@ -66,6 +72,7 @@ def analyse(
         segmenter = "host"
     chosen = segment.load(segmenter, device, pointed=bool(prompts))
     _check_names(prompts, mattes, chosen.name)
+    shot.check_current()
     inputs = key(
         "analysis",
         METHOD,
@@ -115,6 +122,7 @@ def analyse(
         partial(temporal.flow_pair, test=temporal.occlusion),
         segment.Beside(builder, len(mattes)),
         tracked,
+        parts,
     )
 
     def taken(done: int, total: int) -> None:
@@ -159,4 +167,5 @@ def _small(picture: Rgb8) -> Rgb8:
 
 def _prompt_key(prompt: Prompt) -> str:
     matte = None if prompt.matte is None else key(prompt.matte.shape, prompt.matte.tobytes())
-    return key(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)
+    drawn = (prompt.scribbles, prompt.not_scribbles) if prompt.scribbles or prompt.not_scribbles else ()
+    return key(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte, *drawn)

@@ -1,11 +1,12 @@
-"""Finished tiles on disk: what outlives a server, and what several servers may share.
+"""What was made, kept on disk: what outlives a server, and what several servers may share.
 
-Each tile is one file, named by the key of everything that it was made from (see `cache.key`), so a file is never
+Each thing is one file, named by the key of everything that it was made from (see `cache.key`), so a file is never
 stale and losing one costs time, never a different picture:
 
-    FOLDER/ab/ab54...f1.tile     a header, then the samples as they lie in memory
+    FOLDER/ab/ab54...f1.tile     a finished tile: a header, then the samples as they lie in memory
+    FOLDER/ab/ab54...f1.part     a part of the tracking of an instance, such as its labels between two key frames
 
-The header holds a checksum of the name and of all that follows: a file that was cut short, damaged or put under
+Each begins with a checksum of the name and of all that follows: a file that was cut short, damaged or put under
 another name is dropped and made anew. It is no signature: who can write into the folder can change pictures.
 """
 
@@ -21,24 +22,27 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.shot.cache import key
+
 log = logging.getLogger("stylebridge.cache")
 
-#: Magic, checksum (BLAKE2b, 128 bits), dtype, height, width, channels.
-_HEAD = struct.Struct("<8s16s4s3I")
-_MAGIC = b"sbtile1\n"
+#: Magic, checksum (BLAKE2b, 128 bits).
+_SEAL = struct.Struct("<8s16s")
+#: Of a tile: dtype, height, width, channels.
+_SHAPE = struct.Struct("<4s3I")
 _DTYPES: dict[bytes, np.dtype[Any]] = {b"u2  ": np.dtype("<u2"), b"f4  ": np.dtype("<f4")}
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SHELF = re.compile(r"[0-9a-f]{2}")
 
-#: Bytes of one tile; what claims more is no tile.
+#: Bytes of one file; what claims more is none of ours.
 LARGEST = 64 << 20
 #: The store is emptied to this share of its limit, looked at anew when a twentieth of it was written.
 KEEP, LOOK_AGAIN = 0.9, 0.05
@@ -50,8 +54,8 @@ NOTE_EVERY, ABANDONED = 60.0, 3600.0
 Array = NDArray[Any]
 
 
-class DiskStore:
-    """Arrays (H, W, C), uint16 or float32, in a folder, the least recently used dropped beyond a limit.
+class DiskFolder:
+    """Bytes by name in a folder, the least recently used dropped beyond a limit.
 
     Any number of processes and machines may use one folder; each keeps it within the limit, give or take the
     twentieth that it writes between two looks. Nothing here raises: a disk that is full, slow or gone costs time.
@@ -61,11 +65,15 @@ class DiskStore:
         limit: bytes.
 
     Attributes:
-        hits, misses, writes: how often a tile was read, was not there, was written.
+        kind: ending of the files, and, padded, their first eight bytes.
+        hits, misses, writes: how often a file was read, was not there, was written.
         damaged: how many files were dropped because of their checksum.
         bytes: how much the folder holds, as last counted, and what was written since.
         fault: why nothing is written now; empty where all is well.
     """
+
+    kind = ""
+    _magic = b""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self.limit = folder, limit
@@ -75,17 +83,6 @@ class DiskStore:
         self._unseen = 0
         self._sweeper: threading.Thread | None = None
         self._look()
-
-    def get(self, name: str, make: Callable[[], Array]) -> Array:
-        """The array of that name (from `cache.key`), read, or made now and kept. It may be read-only."""
-        found = self._read(name)
-        if found is not None:
-            self.hits += 1
-            return found
-        self.misses += 1
-        value = make()
-        self._write(name, value)
-        return value
 
     def holds(self, name: str) -> bool:
         """Whether there is a file of that name; it may yet turn out to be damaged."""
@@ -97,27 +94,32 @@ class DiskStore:
             self._sweeper.join()
 
     def _path(self, name: str) -> Path:
-        return self.folder / name[:2] / f"{name}.tile"
+        return self.folder / name[:2] / f"{name}.{self.kind}"
 
-    def _read(self, name: str) -> Array | None:
+    def _read(self, name: str) -> memoryview | None:
+        """The bytes of that name, None where they are not here or not what was written."""
         path = self._path(name)
         try:
             with path.open("rb") as file:
                 state = os.fstat(file.fileno())
-                value = _unpacked(name, file.read(min(state.st_size, LARGEST) + 1))
+                value = opened(self._magic, name, file.read(min(state.st_size, LARGEST) + 1))
         except OSError:
             return None
         if value is None:
-            self.damaged += 1
-            with contextlib.suppress(OSError):
-                path.unlink()
+            self._drop(path)
         elif time.time() - state.st_mtime > NOTE_EVERY:
             with contextlib.suppress(OSError):
                 os.utime(path)
         return value
 
-    def _write(self, name: str, value: Array) -> None:
-        size = _HEAD.size + value.nbytes
+    def _drop(self, path: Path) -> None:
+        self.damaged += 1
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+    def _write(self, name: str, *parts: bytes | memoryview) -> None:
+        """Keeps the bytes that the parts, one after the other, are."""
+        size = _SEAL.size + sum(memoryview(part).nbytes for part in parts)
         if time.monotonic() < self._rest_until or size > min(self.limit, LARGEST):
             return
         path = self._path(name)
@@ -126,8 +128,8 @@ class DiskStore:
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             path.parent.mkdir(exist_ok=True)
             with scratch.open("xb") as file:
-                file.write(_head(name, value))
-                file.write(np.ascontiguousarray(value).data)
+                for part in (seal(self._magic, name, parts), *parts):
+                    file.write(part)
             scratch.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -161,7 +163,7 @@ class DiskStore:
             for shelf in os.scandir(self.folder):
                 if _SHELF.fullmatch(shelf.name):
                     with contextlib.suppress(OSError):  # another process may empty it
-                        kept += _tiles(shelf.path)
+                        kept += _files(shelf.path, self.kind)
         total = sum(size for _, size, _ in kept)
         if total > self.limit:
             for _, size, path in sorted(kept):
@@ -173,40 +175,92 @@ class DiskStore:
         self.bytes = total
 
 
-def _tiles(shelf: str) -> list[tuple[float, int, str]]:
-    """Last use, size and path of the tiles in a folder; what was left half-written long ago is removed."""
+class DiskStore(DiskFolder):
+    """Tiles: arrays (H, W, C), uint16 or float32."""
+
+    kind = "tile"
+    _magic = b"sbtile1\n"
+
+    def get(self, name: str, make: Callable[[], Array]) -> Array:
+        """The array of that name (from `cache.key`), read, or made now and kept. It may be read-only."""
+        data = self._read(name)
+        if data is not None:
+            found = _array(data)
+            if found is not None:
+                self.hits += 1
+                return found
+            self._drop(self._path(name))
+        self.misses += 1
+        value = make()
+        height, width, channels = value.shape
+        shape = _SHAPE.pack(_CODES[value.dtype.newbyteorder("<")], height, width, channels)
+        self._write(name, shape, np.ascontiguousarray(value).data)
+        return value
+
+
+class DiskParts(DiskFolder):
+    """Parts of shots' tracking; see `segment.Parts`.
+
+    Args:
+        folder, limit: see `DiskFolder`.
+        fingerprint: of the process; parts that another made might differ in the last bits, and are not read.
+    """
+
+    kind = "part"
+    _magic = b"sbpart1\n"
+
+    def __init__(self, folder: Path, limit: int, fingerprint: str = "") -> None:
+        super().__init__(folder, limit)
+        self._fingerprint = fingerprint
+
+    def get(self, name: str) -> bytes | None:
+        """What was put under that name, or None."""
+        found = self._read(key(self._fingerprint, name))
+        if found is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return bytes(found)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep the bytes under that name."""
+        self._write(key(self._fingerprint, name), data)
+
+
+def _files(shelf: str, kind: str) -> list[tuple[float, int, str]]:
+    """Last use, size and path of the files of a kind; what was left half-written long ago is removed."""
     found = []
     for entry in os.scandir(shelf):
         with contextlib.suppress(OSError):
             state = entry.stat(follow_symlinks=False)
-            if entry.name.endswith(".tile") and _NAME.fullmatch(entry.name[:-5]):
+            name, _, ending = entry.name.partition(".")
+            if ending == kind and _NAME.fullmatch(name):
                 found.append((state.st_mtime, state.st_size, entry.path))
             elif entry.name.startswith(".new-") and time.time() - state.st_mtime > ABANDONED:
                 os.unlink(entry.path)  # noqa: PTH108
     return found
 
 
-def _head(name: str, value: Array) -> bytes:
-    height, width, channels = value.shape
-    rest = struct.pack("<4s3I", _CODES[value.dtype.newbyteorder("<")], height, width, channels)
+def seal(magic: bytes, name: str, parts: Sequence[bytes | memoryview]) -> bytes:
+    """What a file of that name and contents begins with."""
     digest = hashlib.blake2b(name.encode(), digest_size=16)
-    digest.update(rest)
-    digest.update(np.ascontiguousarray(value).data)
-    return _MAGIC + digest.digest() + rest
+    for part in parts:
+        digest.update(part)
+    return _SEAL.pack(magic, digest.digest())
 
 
-def _unpacked(name: str, data: bytes) -> Array | None:
-    """The array of a file's bytes, None where they are not what was written."""
-    if len(data) < _HEAD.size:
+def opened(magic: bytes, name: str, data: bytes) -> memoryview | None:
+    """The contents of a file's bytes, None where they are not what was written."""
+    contents = memoryview(data)[_SEAL.size :]
+    return contents if data[: _SEAL.size] == seal(magic, name, [contents]) else None
+
+
+def _array(data: memoryview) -> Array | None:
+    """The array that a tile's contents are, None where they are none."""
+    if len(data) < _SHAPE.size:
         return None
-    magic, checksum, code, height, width, channels = _HEAD.unpack_from(data)
+    code, height, width, channels = _SHAPE.unpack_from(data)
     dtype = _DTYPES.get(code)
-    if magic != _MAGIC or dtype is None:
+    if dtype is None or len(data) != _SHAPE.size + math.prod((height, width, channels)) * dtype.itemsize:
         return None
-    if len(data) != _HEAD.size + math.prod((height, width, channels)) * dtype.itemsize:
-        return None
-    digest = hashlib.blake2b(name.encode(), digest_size=16)
-    digest.update(memoryview(data)[len(_MAGIC) + len(checksum) :])
-    if digest.digest() != checksum:
-        return None
-    return np.frombuffer(data, dtype, offset=_HEAD.size).reshape(height, width, channels)
+    return np.frombuffer(data, dtype, offset=_SHAPE.size).reshape(height, width, channels)

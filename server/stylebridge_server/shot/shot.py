@@ -26,6 +26,8 @@ class Source(Protocol):
 
     def content_hash(self) -> str: ...
 
+    def changed(self, number: int | None = None) -> bool: ...
+
     def close(self) -> None: ...
 
 
@@ -61,7 +63,7 @@ class Shot(Shown):
         """The frame of that number, bit for bit as decoded.
 
         Raises:
-            StylebridgeError: not_found outside the range, partial where the source ends early.
+            StylebridgeError: not_found outside the range, partial where the source ends early; as `check_current`.
         """
         if not self.info.first <= number <= self.info.last:
             raise StylebridgeError(
@@ -69,14 +71,32 @@ class Shot(Shown):
                 f"Frame {number} is outside the shot, which runs from {self.info.first} to {self.info.last}.",
             )
         if number not in self._recent:
-            self._recent[number] = self._source.read(number)
+            frame = self._source.read(number)
+            self.check_current(number)
+            self._recent[number] = frame
             while len(self._recent) > self.KEPT:
                 self._recent.popitem(last=False)
         return self._recent[number]
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
         """Frames first to last, inclusive, in order; raises as `read` does."""
-        yield from self._source.frames(first, last)
+        for frame in self._source.frames(first, last):
+            self.check_current(frame.number)
+            yield frame
+
+    def check_current(self, number: int | None = None) -> None:
+        """Refuse to go on where the file of a frame, or any file for None, was written over since the shot was opened.
+
+        Raises:
+            StylebridgeError: need, with details {"shot": id}: opened again, the source is another shot.
+        """
+        if self.overwritten or self._source.changed(number):
+            self.overwritten = True
+            raise StylebridgeError(
+                Code.NEED,
+                "The source of the shot was written over since it was opened: open and analyse the shot again.",
+                shot=self.id,
+            )
 
     def content(self, number: int) -> str:
         """A name for the contents of one frame, for cache keys, without reading it."""

@@ -13,9 +13,11 @@ class Shown:
 
     Attributes:
         encoding: how its pixels are read.
+        overwritten: whether the source was found to be another now.
     """
 
     encoding: colour.Encoding
+    overwritten = False
     #: Pictures kept: the frame at hand, and the one that the window has reached.
     SHOWN = 2
     _shown: tuple[tuple[str, Rgb], ...] = ()
@@ -27,6 +29,9 @@ class Shown:
     def content(self, number: int) -> str:
         """A name for the contents of one frame and how they are read."""
         raise NotImplementedError
+
+    def check_current(self, number: int | None = None) -> None:
+        """Refuse to go on where the source changed since it was opened; frames that a client pushed cannot."""
 
     def display(self, number: int) -> Rgb:
         """(H, W, 3) float32 display-referred sRGB of a frame: see `colour.Encoding.display`. Not to be written to.

@@ -28,7 +28,7 @@ from stylebridge_server.shot import looks, portable
 from stylebridge_server.shot.analyse import analyse
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.cache import Cache
-from stylebridge_server.shot.disk import DiskStore
+from stylebridge_server.shot.disk import DiskParts, DiskStore
 from stylebridge_server.shot.pushed import LiveShot
 from stylebridge_server.shot.render import BACKGROUND
 from stylebridge_server.shot.streams import Workshop
@@ -56,6 +56,7 @@ class Jobs:
         intermediates: bytes of plates, features, flows and styled tiles to keep.
         analyses: of shots.
         disk: tiles that outlive this process; None for none.
+        parts: folder and bytes for parts of the tracking of analyses; None keeps none.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Jobs:
         intermediates: int,
         analyses: AnalysisStore,
         disk: DiskStore | None = None,
+        parts: tuple[Path, int] | None = None,
     ) -> None:
         fingerprints.settle_threads()
         self._device = device
@@ -78,6 +80,9 @@ class Jobs:
             disk=disk,
         )
         self._store = analyses
+        self._parts: segment.Parts = segment.FORGETFUL
+        if parts is not None:
+            self._parts = DiskParts(*parts, self.fingerprint)
         self._styles = Styles(self._engine, device)
         self._memory = Memory(
             [self._workshop.intermediates, self._workshop.results], limit_of_environment(), available, _memory
@@ -148,6 +153,7 @@ class Jobs:
                 partial(self._memory.admit, "Analysing"),
                 self._device,
                 given,
+                self._parts,
             )
         return _analysis(found)
 
@@ -240,12 +246,14 @@ def _jobs() -> Jobs:
     disk_limit = _bytes_of("STYLEBRIDGE_CACHE_MB", 10240)
     folder = Path(analyses) if analyses else platformdirs.user_cache_path("stylebridge") / "analyses"
     limit = _bytes_of("STYLEBRIDGE_ANALYSES_MB", 16384)
+    kept_of_tracking = limit // 4
     return Jobs(
         device=os.environ.get("STYLEBRIDGE_DEVICE", "cpu"),
         results=_bytes_of("STYLEBRIDGE_RESULTS_MB", 4096),
         intermediates=_bytes_of("STYLEBRIDGE_WORK_MB", 512),
-        analyses=AnalysisStore(folder, limit),
+        analyses=AnalysisStore(folder, limit - kept_of_tracking),
         disk=DiskStore(Path(tiles), disk_limit) if tiles else None,
+        parts=(folder / "parts", kept_of_tracking),
     )
 
 
@@ -351,4 +359,13 @@ def _prompt(context: Context, prompt: LookPrompt) -> Prompt:
         with said_as(prompt.matte, path):
             pixels = colour.to_working(media.load_image(path).pixels)
         matte = np.rint(np.clip(pixels.mean(-1), 0, 1) * 255).astype(np.uint8)
-    return Prompt(prompt.name, prompt.frame, prompt.points, prompt.not_points, prompt.box, matte)
+    return Prompt(
+        prompt.name,
+        prompt.frame,
+        prompt.points,
+        prompt.not_points,
+        prompt.box,
+        matte,
+        prompt.scribbles,
+        prompt.not_scribbles,
+    )

@@ -36,6 +36,7 @@ class _Open:
     shot: AnyShot
     sessions: set[str] = field(default_factory=set)
     users: int = 0  # jobs that work with it now
+    closed: bool = False
 
 
 class Shots:
@@ -71,9 +72,17 @@ class Shots:
             held = [opened for opened in self._open.values() if session in opened.sessions]
             for opened in held[: max(0, len(held) + 1 - SHOTS_LIMIT)]:
                 opened.sessions.discard(session)
+            known = self._open.get(shot.id)
+            replaced = known is not None and known.shot.overwritten  # and then again, with what it was
+            if known is not None and replaced:
+                held.append(known)
+                known.sessions.clear()
+                del self._open[shot.id]
             kept = self._open.setdefault(shot.id, _Open(shot))
             kept.sessions.add(session)
             self._open.move_to_end(shot.id)
+        if replaced:
+            self._on_close(shot.id)
         for opened in held:
             self._let_go(opened)
         if kept.shot is not shot:
@@ -119,10 +128,14 @@ class Shots:
 
     def _let_go(self, opened: _Open) -> None:
         with self._lock:
-            if opened.sessions or opened.users or self._open.get(opened.shot.id) is not opened:
+            if opened.sessions or opened.users or opened.closed:
                 return
-            del self._open[opened.shot.id]
-        self._on_close(opened.shot.id)
+            opened.closed = True
+            last = self._open.get(opened.shot.id) is opened
+            if last:
+                del self._open[opened.shot.id]
+        if last:
+            self._on_close(opened.shot.id)
         opened.shot.close()
 
 
@@ -287,6 +300,10 @@ class _Sent:
 
     def content_hash(self) -> str:
         return self._source.content_hash()
+
+    def changed(self, number: int | None = None) -> bool:
+        """Never: what the client sent is kept under its hash."""
+        return False
 
     def close(self) -> None:
         self._source.close()

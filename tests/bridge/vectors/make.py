@@ -80,6 +80,12 @@ def messages() -> list[dict[str, Any]]:
     made = {**made, "colour": "srgb", "alpha": "none"}
     name = name_of(b"abc")
     prompt = {"name": "dog", "frame": -3, "points": [[0.25, 1]], "box": [0, 0.5, 1, 1]}
+    drawn = {
+        "name": "dog",
+        "frame": 7,
+        "scribbles": [[[0.25, 0.5], [0.5, 0.75]], [[0, 1]]],
+        "not_scribbles": [[[0.125, 0.25]]],
+    }
     look = {
         "schema": "look.1",
         "background": {"style": "great-wave", "strength": [[0, 0.0], [24, 1.0, "smooth"]]},
@@ -125,6 +131,7 @@ def messages() -> list[dict[str, Any]]:
         ),
         message("requests", 10, "put_frame", {"shot": "s", "number": 70000, **red}, bytes(6)),
         message("requests", 127, "analyse", {"shot": "s", "prompts": [prompt], "segmenter": "auto"}),
+        message("requests", 126, "analyse", {"shot": "s", "prompts": [drawn], "segmenter": "sam"}),
         message(
             "requests",
             128,

@@ -1,0 +1,214 @@
+"""One instance followed from frame to frame: what is known of it, laid out as evidence for the network that traces it.
+
+The network (`stylebridge_models.tracer`) sees a window around the place where the instance should be: the picture, the
+label of the frame before moved along the flow, how well that fits, how things move there, and what colour models and
+the plate say. Deciding the edge anew on every frame from local colour models and a shape prior is the idea of Video
+SnapCut (Bai et al. 2009); here what the witnesses are worth is learned. An instance that is out of sight is looked for
+in the whole picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylebridge_server.segment import pair as pairs
+from stylebridge_server.segment.colours import Lab, Palette, local_odds
+from stylebridge_server.segment.motion import pull
+from stylebridge_server.segment.pair import Look, Pair, doubled, halved
+from stylebridge_server.segment.planes import grow, plane, shrink
+from stylebridge_server.segment.plate import Plate
+from stylebridge_server.segment.survey import Survey
+from stylebridge_server.segment.window import Window, around, whole
+from stylebridge_server.values import Plane
+
+Planes = NDArray[np.float32]  # (n, h, w)
+Net = Callable[[Planes], Plane]
+"""From the planes of a window to log odds (h, w)."""
+
+OFF = np.float32(-16)  # log odds of a pixel that is out of the question
+GONE = 0.01  # an instance below this share of its usual area is gone
+
+_FLOOR = np.float32(2e-5)  # frequency that every colour has
+_DOUBT = 0.1  # pixels of evidence that the local model starts with for either side
+_MARGIN, _SHARE = 10, 0.22  # of windows: pixels, and share of the instance's long side
+_SPECK = 0.03  # share of the instance below which a piece of its own is dropped
+_QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
+
+
+@dataclass
+class _Colours:
+    inside: Palette
+    outside: Palette
+
+    def odds(self, lab: Lab) -> Plane:
+        """Log odds of each colour, instance against its surroundings, in [-1, 1] for odds up to e^3."""
+        ratio = (self.inside(lab) + _FLOOR) / (self.outside(lab) + _FLOOR)
+        return plane(np.clip(np.log(ratio) / 3, -1, 1))
+
+
+class Follower:
+    """An instance whose label is known on one frame.
+
+    Attributes:
+        label: (h, w) float32 in [0, 1] on the last frame that was taken.
+        away: frames since the instance was last seen.
+    """
+
+    def __init__(self, look: Look, label: Plane, survey: Survey | None) -> None:
+        """Start where the label is given, (h, w) in [0, 1]; `survey` of that frame, where there is one."""
+        self.label = label
+        self.away = 0
+        self._key = _Colours(Palette(), Palette())
+        self._usual = _Colours(Palette(), Palette())
+        self._plate = Plate(look.half, self._covered())
+        self._area = self._given = max(float((label > 0.5).sum()), 1.0)
+        self._learn(look.lab, key=True)
+        if survey is not None:
+            small = replace(
+                survey,
+                lab=halved(survey.lab),
+                **{name: halved(getattr(survey, name)) for name in ("trust", "noise", "departure")},
+            )
+            alike = plane(self._key.odds(small.lab) > 0)
+            self._plate.heal(small, alike)
+
+    @property
+    def colours(self) -> Palette:
+        """The instance's colours."""
+        return self._usual.inside
+
+    def evidence(self, pair: Pair) -> tuple[Window, Planes]:
+        """What is known of the next frame where the instance should be: window and planes (TRACE, h, w)."""
+        height, width = self.label.shape
+        self._plate.move(pair.scene)
+        moved = pull(self.label, pair.field)
+        hard = (moved > 0.5).astype(np.uint8)
+        away = self.away > 0 or not hard.any()
+        if away:
+            window = whole(height, width)
+        else:
+            box = cv2.boundingRect(hard)
+            pace = float(np.abs(cv2.mean(pair.planes[..., pairs.MOTION], hard)[:2]).max())
+            window = around(box, _MARGIN + _SHARE * max(box[2:]) + pace)
+        return window, self._planes(pair, moved, window, away)
+
+    def again(self, pair: Pair, guess: Plane) -> tuple[Window, Planes]:
+        """As `evidence`, close up, for what was found from afar: its label (h, w) in place of the moved one."""
+        box = cv2.boundingRect((guess > 0.5).astype(np.uint8))
+        window = around(box, _MARGIN + _SHARE * max(box[2:]))
+        return window, self._planes(pair, guess, window, False)
+
+    def _planes(self, pair: Pair, moved: Plane, window: Window, away: bool) -> Planes:
+        height, width = moved.shape
+        seen = window.take(pair.planes)
+        prior = window.take(moved) if not away else np.zeros((window.h, window.w), np.float32)
+        lab = np.ascontiguousarray(seen[..., pairs.LAB])
+        valid = seen[..., pairs.VALID]
+        departure = doubled(self._plate.departure(pair.here.half), height, width)
+        trust = doubled(self._plate.trust(), height, width)
+        plates = window.take(np.dstack([departure, trust]))
+        motion = seen[..., pairs.MOTION] * np.float32(window.scale)
+        weight = prior * valid + np.float32(1e-4) * prior
+        total = float(weight.sum())
+        own = (motion * weight[..., None]).sum((0, 1)) / total if total > 0 else np.zeros(2, np.float32)
+        inside = np.clip(prior * 2 - 1, 0, 1) * (0.2 + 0.8 * valid)
+        outside = np.clip(1 - 2 * prior, 0, 1) * (0.2 + 0.8 * valid)
+        place = local_odds(
+            np.ascontiguousarray(seen[..., pairs.EXPECTED]), lab, plane(inside), plane(outside), _DOUBT
+        )
+        flat = np.ones_like(prior)
+        out = [
+            (lab[..., 0] - 50) / 30,
+            lab[..., 1] / 25,
+            lab[..., 2] / 25,
+            prior * 2 - 1,
+            np.clip(seen[..., pairs.DIFFERENCE] / 12, 0, 3),
+            valid,
+            *np.moveaxis(np.tanh(motion / 4), 2, 0),
+            *np.moveaxis(np.tanh((motion - own) / 4), 2, 0),
+            self._usual.odds(lab),
+            self._key.odds(lab),
+            np.clip(place / 3, -1, 1) * (0 if away else 1),
+            np.clip((plates[..., 0] - _QUIET) / 2, -1, 2) * plates[..., 1],
+            plates[..., 1],
+            window.within(height, width),
+            flat * away,
+            flat * np.tanh(np.hypot(*own) / 4),
+            flat * np.clip(np.log(max(self._area * window.scale**2, 1) / (window.h * window.w)) / 3, -2, 1),
+        ]
+        return plane(np.stack(out))
+
+    def take(self, pair: Pair, odds: Plane) -> None:
+        """Go to the next frame, where the instance has these log odds, (h, w), before others are heard."""
+        self.accept(pair, tidy(plane(1 / (1 + np.exp(-odds)))))
+
+    def accept(self, pair: Pair, label: Plane) -> None:
+        """Go to the next frame, where the instance has this label, (h, w) in [0, 1]."""
+        departs = self._plate.departure(pair.here.half)
+        self.label = label
+        if float((label > 0.5).sum()) < max(4.0, GONE * self._area):
+            self.label = np.zeros_like(label)
+            self.away += 1
+        else:
+            self.away = 0
+            self._learn(pair.here.lab, key=False)
+        self._plate.learn(pair.here.half, self._covered(), departs)
+
+    def _covered(self) -> Plane:
+        """At half the size, where the plate cannot be seen."""
+        return grow(halved(self.label), 2)
+
+    def _learn(self, lab: Lab, key: bool) -> None:
+        """Take in colours and size."""
+        hard = (self.label > 0.5).astype(np.uint8)
+        x, y, w, h = cv2.boundingRect(hard)
+        m = max(16, max(w, h) // 3)
+        part = np.s_[max(y - m, 0) : y + h + m, max(x - m, 0) : x + w + m]
+        # Every second pixel of large things is enough.
+        thin = max(1, round(float(np.sqrt(w * h)) / 90))
+        lab = np.ascontiguousarray(lab[part][::thin, ::thin])
+        label = np.ascontiguousarray(self.label[part][::thin, ::thin])
+        core = shrink(label, 1)
+        core = core if core.max() > 0.5 else label
+        ring = np.clip(1 - grow(label, 2), 0, 1)
+        if key:
+            for colours in (self._key, self._usual):
+                colours.inside.learn(lab, core)
+                colours.outside.learn(lab, ring)
+            return
+        area = float(hard.sum())
+        # Of something hardly seen only little is believed.
+        seen = min(1.0, area / self._area)
+        self._usual.inside.learn(lab, core, 0.05 * seen)
+        self._usual.outside.learn(lab, ring, 0.15)
+        self._area += 0.05 * (area - self._area) if area > 0.5 * self._area else 0.0
+
+
+def follow(follower: Follower, pair: Pair, net: Net) -> Plane:
+    """Log odds (h, w) of an instance on the next frame; `Follower.take` or `accept` must follow."""
+    height, width = follower.label.shape
+    window, planes = follower.evidence(pair)
+    odds = window.put(net(planes), height, width, float(OFF))
+    if follower.away and float((odds > 0).sum()) >= 12:
+        window, planes = follower.again(pair, plane(1 / (1 + np.exp(-odds))))
+        odds = window.put(net(planes), height, width, float(OFF))
+    return odds
+
+
+def tidy(label: Plane) -> Plane:
+    """The label without specks."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((label > 0.5).astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return label
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    small = [i + 1 for i, area in enumerate(areas) if area < _SPECK * areas.sum()]
+    if small:
+        label = np.where(
+            grow(np.isin(parts, small), 1) * (~np.isin(parts, small) & (parts > 0) == 0) > 0, 0, label
+        )
+    return plane(label)
