@@ -30,13 +30,16 @@ MOST = 8  # instances found in one scene; those seen most are taken
 
 _MOVING = 4  # frames that a scene needs for motion to be looked for
 _LASTING = 5  # frames on which a track must be seen
-_EVERY = 3  # frames from one key frame of an instance to the next
+_EVERY = 6  # frames from one key frame of an instance to the next
 _ASKED = 4  # key frames on which it is asked whether a track is a shadow
-_TYPICAL = 0.7  # share of its usual area that a track must show on a key frame
+_TYPICAL = 0.75  # share of its usual area, within so many frames, that a track must show on a key frame
+_AROUND = 16
 _CONVINCING = 0.6  # mean probability there
 _COLOUR, _ODDS, _NEARNESS = 0.9, 0.8, 0.5
 _SMOOTHNESS = 2.0
 _RING = 14  # pixels around a piece whose colours are the background's
+_HEARD = 0.4  # overlap of motion and looks from which looks are heard
+_AGREED = 0.7  # and from which a frame is a good key frame
 _ALIKE = 0.8  # likeness of colours at which a thing that left is back
 _BEYOND = 6  # frames that a track is believed before it is first seen and after it is last seen at the picture's edge
 
@@ -116,14 +119,15 @@ def _chosen(run: Run, tracks: dict[int, Track], flows: evidence.Flows, kept: Spo
         masks = {n: _whole(kept.get(_MASKS, i, n)) > 0.5 for n in frames[:: max(1, len(frames) // _ASKED)]}
         if is_shadow(flows, masks):
             continue
+        agreed: dict[int, float] = {}
         for number in frames:
-            given = outline(
-                run.at(number),
-                _scaled(kept.get(_SHARES, 0, number), run.size),
-                _scaled(kept.get(_MASKS, i, number), run.size),
-            )
+            rgb, share = run.at(number), _scaled(kept.get(_SHARES, 0, number), run.size)
+            given = outline(rgb, share, _scaled(kept.get(_MASKS, i, number), run.size))
             if given is not None:
-                labels[number] = given
+                labels[number], agreed[number] = _confirmed(number, rgb, share, given)
+        # Where motion and looks do not see the same, one of them errs.
+        least = min(_AGREED, max(agreed.values(), default=0.0))
+        labels = {number: given for number, given in labels.items() if agreed[number] >= least}
         if not labels:
             continue
         best = max(labels, key=lambda n: float(labels[n].sum()))
@@ -145,15 +149,12 @@ def _lasts(track: Track, frames: int) -> bool:
 
 def _key_frames(track: Track) -> list[int]:
     """Frames on which a track is seen well: by itself, about whole, surely; and not too many."""
-    usual = float(np.percentile([sight.area for sight in track.seen.values()], 75))
     good = {}
     for number, sight in track.seen.items():
-        if (
-            sight.alone
-            and sight.sure > _CONVINCING
-            and sight.area > _TYPICAL * usual * (0.3 if sight.edge else 1)
-        ):
-            good[number] = sight.sure
+        near = [other.area for n, other in track.seen.items() if abs(n - number) <= _AROUND]
+        whole = sight.area / float(np.percentile(near, 75))
+        if sight.alone and sight.sure > _CONVINCING and whole > _TYPICAL * (0.5 if sight.edge else 1):
+            good[number] = sight.sure * min(whole, 1.1) * (0.8 if sight.edge else 1)
     out: list[int] = []
     for number in sorted(good, key=lambda n: (-good[n], n)):
         if all(abs(number - other) >= _EVERY for other in out):
@@ -238,6 +239,25 @@ def outline(rgb: Rgb8, share: Plane, mask: Plane) -> Plane | None:
     out = np.zeros(rgb.shape[:2], np.float32)
     out[window] = np.isin(parts, keep)
     return out
+
+
+def _confirmed(number: int, rgb: Rgb8, share: Plane, given: Plane) -> tuple[Plane, float]:
+    """A label with the opinion of the network that looks where a box points, and how far that agreed."""
+    h, w = given.shape
+    x, y, bw, bh = cv2.boundingRect((given > 0.5).astype(np.uint8))
+    box = max(x - 2, 0) / w, max(y - 2, 0) / h, min(x + bw + 2, w) / w, min(y + bh + 2, h) / h
+    try:
+        seen = plane(label(rgb, [Prompt("thing", number, box=box)], None) > 0.5)
+    except StylebridgeError as error:
+        if error.code != Code.BAD_VALUE:
+            raise
+        return given, 0.0
+    shared = float((seen * given).sum())
+    agreed = shared / max(float(seen.sum() + given.sum()) - shared, 1.0)
+    if agreed < _HEARD:
+        return given, agreed
+    both = outline(rgb, (2 * share + seen) / 3, np.maximum(seen, given))
+    return (given if both is None else both), agreed
 
 
 def standing_out(number: int, rgb: Rgb8) -> Plane | None:
