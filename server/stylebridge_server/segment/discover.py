@@ -19,6 +19,7 @@ from stylebridge_server.segment.colours import Palette, to_lab
 from stylebridge_server.segment.cut import cut, edge_weights
 from stylebridge_server.segment.follow import KEY, Keys, Run
 from stylebridge_server.segment.independent import independence
+from stylebridge_server.segment.motion import pull
 from stylebridge_server.segment.planes import grow, plane, shrink, signed_distance, without_threads
 from stylebridge_server.segment.prompts import label
 from stylebridge_server.segment.shadows import is_shadow
@@ -30,6 +31,7 @@ MOST = 8  # instances found in one scene; those seen most are taken
 
 _MOVING = 4  # frames that a scene needs for motion to be looked for
 _LASTING = 5  # frames on which a track must be seen
+_ITSELF = 8  # frames, or half the scene's, on which something that was never seen before must be seen
 _EVERY = 6  # frames from one key frame of an instance to the next
 _ASKED = 4  # key frames on which it is asked whether a track is a shadow
 _TYPICAL = 0.75  # share of its usual area, within so many frames, that a track must show on a key frame
@@ -41,6 +43,7 @@ _RING = 14  # pixels around a piece whose colours are the background's
 _HEARD = 0.4  # overlap of motion and looks from which looks are heard
 _AGREED = 0.7  # and from which a frame is a good key frame
 _ALIKE = 0.8  # likeness of colours at which a thing that left is back
+_STAYS = 0.7  # likeness of colours from which what is not seen to move any more stands still
 _BEYOND = 6  # frames that a track is believed before it is first seen and after it is last seen at the picture's edge
 
 
@@ -132,10 +135,21 @@ def _chosen(run: Run, tracks: dict[int, Track], flows: evidence.Flows, kept: Spo
             continue
         best = max(labels, key=lambda n: float(labels[n].sum()))
         lab = to_lab(run.at(best))
-        instance = _same(track, lab, labels[best], looks, ends) or len(found.spans) + 1
+        instance = _same(track, lab, labels[best], looks, ends)
+        if instance is None and len(track.seen) < min(_ITSELF, (last - first + 1) // 2):
+            continue
+        instance = instance or len(found.spans) + 1
         looks.setdefault(instance, Palette()).learn(lab, shrink(labels[best], 1))
+        spans = found.spans.setdefault(instance, [])
+        ahead, behind = (_whole(kept.get(_MASKS, i, n)) for n in (track.first, track.last))
+        comes = _left(track, track.first, track.first - _BEYOND, ahead, flows)
+        goes = _left(track, track.last, track.last + _BEYOND, behind, flows)
+        begins = track.first - _BEYOND if comes else first
+        stops = track.last + _BEYOND if goes else last
+        if spans and not (comes and spans[-1][1] < last):
+            begins = spans.pop()[0]  # it was hidden, or stood still
+        spans.append((begins, stops))
         ends[instance] = track
-        found.spans.setdefault(instance, []).append(_span(track, first, last))
         for number, given in labels.items():
             spool.put(KEY, instance, number, given)
             found.keys.setdefault(number, []).append(instance)
@@ -162,12 +176,20 @@ def _key_frames(track: Track) -> list[int]:
     return sorted(out)
 
 
-def _span(track: Track, first: int, last: int) -> tuple[int, int]:
-    """Frames on which a track is believed: what stops in mid-picture may stand there, what leaves it is gone."""
-    ahead, behind = track.seen[track.last], track.seen[track.first]
-    begins = max(first, track.first - _BEYOND) if behind.edge else first
-    ends = min(last, track.last + _BEYOND) if ahead.edge else last
-    return begins, ends
+def _left(track: Track, number: int, beyond: int, mask: Plane, flows: evidence.Flows) -> bool:
+    """Whether a track that was seen to the frame `number`, at the picture's edge, is gone at the frame `beyond`.
+
+    What stands still is not seen to move either: then the flow leads to the same colours.
+    """
+    if not track.seen[number].edge:
+        return False
+    if not flows.first <= beyond <= flows.last:
+        return False
+    pair = flows.between(number, beyond)
+    before, after = (to_lab(flows.frame(n)) for n in (number, beyond))
+    colours = Palette()
+    colours.learn(before, mask)
+    return colours.likeness(pull(after, pair.forward), plane(mask * (pair.forward_valid > 0.5))) < _STAYS
 
 
 def _same(

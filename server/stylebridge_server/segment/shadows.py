@@ -1,7 +1,7 @@
 """Whether what moves is a shadow: under it lies what lay there before, only darker or lighter.
 
-Other frames are laid over the one at hand along the motion of what surrounds the piece. Where the piece is a thing, they
-show something else there; where it is a shadow, the same fine texture.
+Other frames are laid over the one at hand along the motion of what surrounds the piece. Where the piece is a thing,
+they show something else there; where it is a shadow, the same fine texture.
 """
 
 from __future__ import annotations
