@@ -278,7 +278,7 @@ def _confirmed(number: int, rgb: Rgb8, share: Plane, given: Plane) -> tuple[Plan
     agreed = shared / max(float(seen.sum() + given.sum()) - shared, 1.0)
     if agreed < _HEARD:
         return given, agreed
-    both = outline(rgb, (2 * share + seen) / 3, np.maximum(seen, given))
+    both = outline(rgb, plane((2 * share + seen) / 3), np.maximum(seen, given))
     return (given if both is None else both), agreed
 
 

@@ -88,8 +88,8 @@ def _epipolar(residual: Field, valid: Plane, length: Plane) -> Field:
     tells = ((length > _TELLS) & (valid > 0.5))[inner]
     points, moves, sizes = at[inner][tells], residual[inner][tells], length[inner][tells]
     if len(points) < 12:
-        return np.broadcast_to(np.float32([1, 0]), (h, w, 2))
-    middle = np.float32([w / 2, h / 2])
+        return np.broadcast_to(np.array([1, 0], np.float32), (h, w, 2))
+    middle = np.array([w / 2, h / 2], np.float32)
     spread = np.float32(max(h, w) / 2)
     place = (points - middle) / spread
     lines = np.column_stack(

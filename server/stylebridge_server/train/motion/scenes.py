@@ -105,7 +105,7 @@ class Thing:
         return self.at + self.speed * t + 0.5 * self.bend * t * t
 
 
-def outline(rng: Random, tall: bool) -> NDArray[np.uint8]:
+def outline(rng: Random) -> NDArray[np.uint8]:
     """A closed random shape, (PIECE, PIECE) uint8, soft-edged."""
     kind = rng.random()
     big = 2 * _PIECE
@@ -196,7 +196,7 @@ def thing(
         x, y = (away, y) if edge < 2 else (x, away)
     parts = [
         Part(
-            skin(rng, photographs, outline(rng, True)), np.zeros(2), np.array([rng.uniform(0.35, 1.0), 1.0]), 0.0,
+            skin(rng, photographs, outline(rng)), np.zeros(2), np.array([rng.uniform(0.35, 1.0), 1.0]), 0.0,
             np.zeros(2), 0.0, 0.0,
         )
     ]  # fmt: skip
@@ -205,7 +205,7 @@ def thing(
         same = rng.random() < 0.5
         lively = float(rng.uniform(0.0, 1.0)) if moves else 0.0
         for _ in range(int(rng.integers(1, 4))):
-            shape = outline(rng, True)
+            shape = outline(rng)
             cover = np.dstack([parts[0].skin[..., :3], shape]) if same else skin(rng, photographs, shape)
             parts.append(
                 Part(
@@ -242,9 +242,7 @@ def _corners(one: Thing, part: Part, t: float, eye: Camera) -> NDArray[np.float3
     return np.float32(seen[:, :2] / seen[:, 2:] * focal + [WIDTH / 2, HEIGHT / 2])
 
 
-def _lay(
-    picture: NDArray[np.float32], cover: Plane, one: Thing, t: float, eye: Camera, sharp: bool
-) -> Plane | None:
+def _lay(picture: NDArray[np.float32], cover: Plane, one: Thing, t: float, eye: Camera) -> Plane | None:
     """Paint a thing over a picture; takes it from `cover` and returns its own cover, or None where it is not seen."""
     mine: Plane | None = None
     for part in one.parts:
@@ -261,8 +259,8 @@ def _lay(
             side = max(4, round(_PIECE / shrink * 1.3))
             skin_ = cv2.resize(skin_, (side, side), interpolation=cv2.INTER_AREA)
         side = skin_.shape[0]
-        source = np.float32([[0, 0], [side, 0], [side, side], [0, side]]) - np.float32(0.5)
-        matrix = cv2.getPerspectiveTransform(source, corners - np.float32([x0, y0]))
+        source = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32) - np.float32(0.5)
+        matrix = cv2.getPerspectiveTransform(source, corners - np.array([x0, y0], np.float32))
         patch = cv2.warpPerspective(skin_, matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR).astype(
             np.float32
         )
@@ -281,7 +279,7 @@ class _Cast:
     """The shadow of something that is not in the picture, wandering over all that stands."""
 
     def __init__(self, rng: Random) -> None:
-        self._shape = outline(rng, True).astype(np.float32) * np.float32(rng.uniform(0.25, 0.75) / 255)
+        self._shape = outline(rng).astype(np.float32) * np.float32(rng.uniform(0.25, 0.75) / 255)
         self._at = rng.uniform(0, 1, 2) * [WIDTH, HEIGHT]
         way, pace = rng.uniform(0, 2 * np.pi), 10 ** rng.uniform(-0.3, 1.0)
         self._speed = np.array([np.cos(way), np.sin(way)]) * pace
@@ -353,7 +351,7 @@ class Scene:
             for one in order:
                 self._shadow(picture, one, t)
         for one in order:
-            mine = _lay(picture, cover, one, t, self.eye, True)
+            mine = _lay(picture, cover, one, t, self.eye)
             if mine is not None:
                 seen = [(other, theirs * (1 - mine)) for other, theirs in seen] + [(one, mine)]
         free = np.ones((HEIGHT, WIDTH), np.float32)
@@ -364,11 +362,9 @@ class Scene:
             picture *= 1 - (cast.dark(t) * free)[..., None]
         if self._blur > 0.2:
             picture = cv2.GaussianBlur(picture, (0, 0), self._blur)
-        picture = (
-            picture * (1 + self._flicker * self._rng.normal())
-            + self._rng.normal(size=picture.shape) * self._noise
-        )
-        rgb = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        noisy = picture * (1 + self._flicker * self._rng.normal())
+        noisy = noisy + self._rng.normal(size=picture.shape) * self._noise
+        rgb = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
         return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), seen
 
