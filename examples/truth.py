@@ -1,4 +1,4 @@
-"""Reads the truth beside the plate of the example shot: mattes, optical flow and depth of every frame.
+"""Reads the truth beside the plate of an example shot: mattes, and of the first shot optical flow and depth too.
 
 Needs numpy and av. Any frame in any order; nothing is decoded before it is asked for.
 
@@ -6,6 +6,7 @@ Needs numpy and av. Any frame in any order; nothing is decoded before it is aske
     truth = Truth()
     truth.matte(40, "car")      # (360, 640) uint8, 0 to 255, anti-aliased
     truth.forward(40)           # (180, 320, 2) float32, pixels of the 640x360 picture
+    Truth(PLAYROOM).matte(40, "ball")
 
 Positions are pixels, x to the right, y down, the centre of the top left pixel at (0, 0). Flow and depth are
 point samples at pixel centres, rendered with one ray each, so none of them is a mix of two things.
@@ -13,6 +14,7 @@ point samples at pixel centres, rendered with one ray each, so none of them is a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,24 +22,47 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-FRAMES = 96  # numbered 0 to 95
 HEIGHT, WIDTH = 360, 640
-NAMES = ("balloon", "car", "bird")  # from top to bottom in mattes.mkv
 FLOW_STRIDE, DEPTH_STRIDE = 2, 4  # every second, every fourth pixel, from (0, 0) on
 FLOW_STEP = 1 / 32  # pixels
 DEPTH_STEP = 1 / 256  # of the binary logarithm of metres
 ZERO = 32768  # the stored number that means no motion
 
 
+@dataclass(frozen=True)
+class Shot:
+    """One of the example shots.
+
+    Attributes:
+        folder: beside this file.
+        frames: how many; they are numbered from 0.
+        names: its instances, from top to bottom in mattes.mkv.
+    """
+
+    folder: str
+    frames: int
+    names: tuple[str, ...]
+
+
+VALLEY = Shot("shot", 96, ("balloon", "car", "bird"))
+PLAYROOM = Shot("playroom", 60, ("robot", "ball", "drone"))  # has no flow and no depth: the shutter is open
+SHOTS = (VALLEY, PLAYROOM)
+
+
 class Truth:
-    """The truth of the shot, read from a folder (by default `shot` beside this file)."""
+    """The truth of a shot, read from a folder (by default the shot's own).
 
-    frames = FRAMES
+    Attributes:
+        frames, names: the shot's.
+        plate: its movie.
+    """
+
     size = (HEIGHT, WIDTH)
-    names = NAMES
 
-    def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(folder) if folder else Path(__file__).parent / "shot"
+    def __init__(self, shot: Shot = VALLEY, folder: Path | str | None = None) -> None:
+        self.frames, self.names = shot.frames, shot.names
+        self.folder = Path(folder) if folder else Path(__file__).parent / shot.folder
+        self.plate = self.folder / "plate.mp4"
         self._open = cache(self._packets)
 
     def mattes(self, frame: int) -> NDArray[np.uint8]:
@@ -47,7 +72,7 @@ class Truth:
 
     def matte(self, frame: int, name: str) -> NDArray[np.uint8]:
         """Coverage of one instance, (360, 640) uint8."""
-        return np.ascontiguousarray(self.mattes(frame)[..., NAMES.index(name)])
+        return np.ascontiguousarray(self.mattes(frame)[..., self.names.index(name)])
 
     def forward(self, frame: int) -> NDArray[np.float32]:
         """Flow from a frame to the next, (180, 320, 2) float32, (x, y) in pixels of the full picture:
@@ -80,8 +105,8 @@ class Truth:
         return np.stack(np.split((both - ZERO) * np.float32(FLOW_STEP), 2), -1)
 
     def _decode(self, kind: str, frame: int) -> NDArray:
-        if not 0 <= frame < FRAMES:
-            raise IndexError(f"The example shot has frames 0 to {FRAMES - 1}; {frame} was asked for.")
+        if not 0 <= frame < self.frames:
+            raise IndexError(f"The shot has frames 0 to {self.frames - 1}; {frame} was asked for.")
         decoder, packets = self._open(kind)
         picture = decoder.decode(av.Packet(packets[frame]))[0]
         return picture.to_ndarray(format=picture.format.name)

@@ -1,6 +1,6 @@
-"""Pack the frames that render.py wrote into examples/shot/: the plate with its sound, and the truth.
+"""Pack the frames that render.py wrote beside truth.py: the plate, with the first shot's sound, and the truth.
 
-    python examples/scene/pack.py FOLDER [--only plate|truth]
+    python examples/scene/pack.py FOLDER [--shot playroom] [--only plate|truth]
 
 Needs av, numpy and OpenImageIO (`openimageio`), which reads the multi-layer EXR files.
 """
@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import av
 import numpy as np
 import OpenImageIO
-from truth import DEPTH_STEP, DEPTH_STRIDE, FLOW_STEP, FLOW_STRIDE, FRAMES, NAMES, ZERO
+from truth import DEPTH_STEP, DEPTH_STRIDE, FLOW_STEP, FLOW_STRIDE, SHOTS, VALLEY, ZERO, Shot
 from tune import RATE as SOUND_RATE
 from tune import tune
 
-SHOT = Path(__file__).parent.parent / "shot"
+EXAMPLES = Path(__file__).parent.parent
 RATE = 24
 
 
@@ -42,12 +42,12 @@ def layers(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     }
 
 
-def mattes(path: Path) -> np.ndarray:
+def mattes(path: Path, names: tuple[str, ...]) -> np.ndarray:
     """Coverage of each instance, as stored: one above the other, (3 H, W) uint8, from a Cryptomatte."""
     planes, notes = layers(path)
     manifest = next(json.loads(v) for k, v in notes.items() if k.endswith("/manifest"))
     out = []
-    for name in NAMES:
+    for name in names:
         number = np.array([int(manifest[name], 16)], np.uint32).view(np.float32)[0]
         cover = np.zeros(planes["CryptoAsset00.r"].shape, np.float32)
         for level in range(3):
@@ -106,17 +106,18 @@ def grade(rgb: np.ndarray) -> np.ndarray:
     return np.rint(level.clip(0, 1) * 255).astype(np.uint8)
 
 
-def plate(folder: Path, quality: int) -> None:
-    with av.open(str(SHOT / "plate.mp4"), "w", options={"movflags": "+faststart"}) as movie:
+def plate(shot: Shot, folder: Path, quality: int) -> None:
+    target = EXAMPLES / shot.folder / "plate.mp4"
+    with av.open(str(target), "w", options={"movflags": "+faststart"}) as movie:
         video = movie.add_stream("libx264", rate=RATE)
         video.width, video.height, video.pix_fmt = 640, 360, "yuv420p"
         video.options = {
             "crf": str(quality), "preset": "veryslow", "g": "48",
             "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709:fullrange=off",
         }  # fmt: skip
-        sound = movie.add_stream("aac", rate=SOUND_RATE, layout="stereo")
-        sound.bit_rate = 112000
-        for number in range(FRAMES):
+        # Streams are made before the first packet is written.
+        sound = movie.add_stream("aac", rate=SOUND_RATE, layout="stereo") if shot is VALLEY else None
+        for number in range(shot.frames):
             with av.open(str(folder / f"picture.{number:04d}.png")) as still:
                 rgb = next(still.decode(video=0)).to_ndarray(format="rgb24")
             frame = av.VideoFrame.from_ndarray(grade(rgb), format="rgb24")
@@ -124,33 +125,44 @@ def plate(folder: Path, quality: int) -> None:
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             movie.mux(video.encode(frame))
         movie.mux(video.encode())
-        samples = np.ascontiguousarray(tune(FRAMES / RATE).T)
-        for start in range(0, samples.shape[1], 1024):
-            block = np.ascontiguousarray(samples[:, start : start + 1024])
-            piece = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-            piece.sample_rate, piece.pts, piece.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
-            movie.mux(sound.encode(piece))
-        movie.mux(sound.encode())
+        if sound is not None:
+            sing(movie, sound, shot.frames / RATE)
+
+
+def sing(movie: av.container.OutputContainer, sound: av.AudioStream, seconds: float) -> None:
+    """Write the tune."""
+    sound.bit_rate = 112000
+    samples = np.ascontiguousarray(tune(seconds).T)
+    for start in range(0, samples.shape[1], 1024):
+        block = np.ascontiguousarray(samples[:, start : start + 1024])
+        piece = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+        piece.sample_rate, piece.pts, piece.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
+        movie.mux(sound.encode(piece))
+    movie.mux(sound.encode())
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("folder", type=Path)
+    options.add_argument("--shot", choices=[shot.folder for shot in SHOTS], default=VALLEY.folder)
     options.add_argument("--only", choices=("plate", "truth"))
     options.add_argument("--quality", type=int, default=18, help="constant rate factor of the plate")
     asked = options.parse_args()
-    SHOT.mkdir(exist_ok=True)
+    shot = next(shot for shot in SHOTS if shot.folder == asked.shot)
+    target = EXAMPLES / shot.folder
+    target.mkdir(exist_ok=True)
     if asked.only != "truth":
-        plate(asked.folder, asked.quality)
+        plate(shot, asked.folder, asked.quality)
     if asked.only != "plate":
-        lossless(
-            SHOT / "mattes.mkv", (mattes(asked.folder / f"matte.{n:04d}.exr") for n in range(FRAMES)), "gray"
-        )
-        seen = [layers(asked.folder / f"truth.{n:04d}.exr")[0] for n in range(FRAMES)]
-        lossless(SHOT / "forward.mkv", (flow(p, True) for p in seen), "gray16le")
-        lossless(SHOT / "backward.mkv", (flow(p, False) for p in seen), "gray16le")
-        lossless(SHOT / "depth.mkv", (depth(p) for p in seen), "gray16le")
-    for path in sorted(SHOT.iterdir()):
+        numbers = range(shot.frames)
+        covers = (mattes(asked.folder / f"matte.{n:04d}.exr", shot.names) for n in numbers)
+        lossless(target / "mattes.mkv", covers, "gray")
+        if shot is VALLEY:
+            seen = [layers(asked.folder / f"truth.{n:04d}.exr")[0] for n in numbers]
+            lossless(target / "forward.mkv", (flow(p, True) for p in seen), "gray16le")
+            lossless(target / "backward.mkv", (flow(p, False) for p in seen), "gray16le")
+            lossless(target / "depth.mkv", (depth(p) for p in seen), "gray16le")
+    for path in sorted(target.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
 
 

@@ -1,7 +1,7 @@
-"""Render the example shot with Cycles. Needs the `bpy` wheel (4.5).
+"""Render an example shot with Cycles. Needs the `bpy` wheel (4.5).
 
-    python examples/scene/render.py FOLDER --pass picture
-    python examples/scene/render.py FOLDER --pass matte
+    python examples/scene/render.py FOLDER --pass picture [--shot playroom]
+    python examples/scene/render.py FOLDER --pass matte [--shot playroom]
     python examples/scene/render.py FOLDER --pass truth
 
 Writes FOLDER/picture.NNNN.png (8 bit, display-referred sRGB), FOLDER/matte.NNNN.exr (Cryptomatte) and
@@ -12,75 +12,23 @@ so a stopped render goes on where it was. Then run pack.py.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bpy
-import landscape
 import materials
-import motion
-import toys
+import playroom
+import valley
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-FRAMES = 96
-BEHIND = 12.5  # metres; no instance goes so far
-INSTANCES = ("balloon", "car", "bird")
+SHOTS = {"shot": valley, "playroom": playroom}
 WIDTH, HEIGHT, RATE = 640, 360, 24
-
-
-def stage() -> bpy.types.Scene:
-    """The whole scene, animated; truth asks for frames -1 and 96 too, so the motion goes past both ends."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    wheel = landscape.build()
-    balloon, car, bird = toys.balloon(), toys.car(), toys.bird()
-    light(scene)
-    eye = camera(scene)
-    for frame in range(-2, FRAMES + 2):
-        motion.move_balloon(balloon, frame)
-        motion.move_car(car, frame)
-        motion.move_bird(bird, frame)
-        motion.key(wheel, frame, rotation_euler=(0, 0.25 + frame * 0.024, 0))
-        aim(eye, frame)
-    return scene
-
-
-def light(scene: bpy.types.Scene) -> None:
-    """A low warm sun from behind the left shoulder and a bluish sky."""
-    sun = bpy.data.lights.new("sun", "SUN")
-    sun.energy, sun.angle, sun.color = 7.5, math.radians(1.8), (1.0, 0.66, 0.34)
-    lamp = bpy.data.objects.new("sun", sun)
-    lamp.rotation_euler = Vector((0.90, 0.22, -0.42)).to_track_quat("-Z", "Y").to_euler()
-    scene.collection.objects.link(lamp)
-    scene.world = bpy.data.worlds.new("world")
-    scene.world.use_nodes = True
-    scene.world.node_tree.nodes["Background"].inputs[0].default_value = (0.46, 0.60, 0.95, 1)
-    scene.world.node_tree.nodes["Background"].inputs[1].default_value = 0.50
-
-
-def camera(scene: bpy.types.Scene) -> bpy.types.Object:
-    eye = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    eye.data.lens = 33
-    eye.data.clip_end = 1000
-    scene.collection.objects.link(eye)
-    scene.camera = eye
-    return eye
-
-
-def aim(eye: bpy.types.Object, frame: int) -> None:
-    """A slow truck to the right with a little dolly and crane, and a breath of handheld."""
-    t = frame / 95
-    ease = t + 0.12 * math.sin(2 * math.pi * t) / math.pi
-    at = Vector((-1.5 + 2.6 * ease, -13.2 + 0.9 * ease, 2.45 + 0.35 * ease))
-    at += Vector((0.02 * math.sin(frame / 7.3), 0, 0.02 * math.sin(frame / 9.1 + 1)))
-    target = Vector((-0.55 + 1.5 * ease, 4.0, 3.15 + 0.15 * ease))
-    motion.key(eye, frame, location=at, rotation_euler=(target - at).to_track_quat("-Z", "Y").to_euler())
 
 
 def settings(scene: bpy.types.Scene) -> None:
@@ -122,10 +70,6 @@ def matte(scene: bpy.types.Scene, samples: int) -> None:
     scene.render.use_border, scene.render.use_crop_to_border = True, False
     layer.use_pass_cryptomatte_asset = True
     layer.pass_cryptomatte_depth = 6
-    for thing in scene.objects:  # what stands behind all instances hides none of them
-        if thing.type == "MESH" and min((thing.matrix_world @ Vector(c)).y for c in thing.bound_box) > BEHIND:
-            thing.hide_render = True
-    scene.objects["sky"].hide_render = True
 
 
 def truth(scene: bpy.types.Scene) -> None:
@@ -151,14 +95,14 @@ def plain(scene: bpy.types.Scene) -> None:
     form.file_format, form.color_depth, form.exr_codec = "OPEN_EXR_MULTILAYER", "32", "ZIP"
 
 
-def frame_instances(scene: bpy.types.Scene) -> None:
+def frame_instances(scene: bpy.types.Scene, names: tuple[str, ...]) -> None:
     """Put the render border around all that may show of the instances on the current frame."""
     seen = []
     for thing in scene.objects:
         root = thing
         while root.parent:
             root = root.parent
-        if root.name in INSTANCES and thing.type == "MESH":
+        if root.name in names and thing.type == "MESH":
             corners = [thing.matrix_world @ Vector(corner) for corner in thing.bound_box]
             seen += [world_to_camera_view(scene, scene.camera, corner) for corner in corners]
     render, margin = scene.render, 0.01
@@ -168,25 +112,37 @@ def frame_instances(scene: bpy.types.Scene) -> None:
     render.border_max_y = min(1.0, max(p.y for p in seen) + margin)
 
 
+def stage(shot: ModuleType, kind: str, samples: int) -> bpy.types.Scene:
+    """The scene of a shot, ready for one pass."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = shot.stage()
+    settings(scene)
+    shot.settings(scene)
+    if kind == "picture":
+        picture(scene, samples)
+    elif kind == "matte":
+        matte(scene, samples)
+        shot.hide(scene)
+    else:
+        truth(scene)
+    return scene
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("folder", type=Path)
-    options.add_argument("--frames", default=f"0-{FRAMES - 1}", help="A-B, or A,B,C")
-    options.add_argument("--samples", type=int, default=8, help="rays a pixel of the picture")
-    options.add_argument("--matte-samples", type=int, default=32, help="rays a pixel of the mattes")
+    options.add_argument("--shot", choices=tuple(SHOTS), default="shot")
+    options.add_argument("--frames", help="A-B, or A,B,C")
+    options.add_argument(
+        "--samples", type=int, help="rays a pixel, by default 8 of the picture, 32 of the mattes"
+    )
     options.add_argument("--pass", dest="kind", choices=("picture", "matte", "truth"), required=True)
     asked = options.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    first, _, last = asked.frames.partition("-")
-    frames = list(range(int(first), int(last) + 1)) if last else [int(f) for f in asked.frames.split(",")]
-    scene = stage()
-    settings(scene)
-    if asked.kind == "picture":
-        picture(scene, asked.samples)
-    elif asked.kind == "matte":
-        matte(scene, asked.matte_samples)
-    else:
-        truth(scene)
+    shot = SHOTS[asked.shot]
+    first, _, last = (asked.frames or f"0-{shot.FRAMES - 1}").partition("-")
+    frames = list(range(int(first), int(last) + 1)) if last else [int(f) for f in first.split(",")]
+    scene = stage(shot, asked.kind, asked.samples or (8 if asked.kind == "picture" else 32))
     suffix = "png" if asked.kind == "picture" else "exr"
     for frame in frames:
         target = asked.folder / f"{asked.kind}.{frame:04d}.{suffix}"
@@ -195,7 +151,7 @@ def main() -> None:
         began = time.time()
         scene.frame_set(frame)
         if asked.kind == "matte":
-            frame_instances(scene)
+            frame_instances(scene, shot.INSTANCES)
         unfinished = target.with_name(f".{target.name}")
         scene.render.filepath = str(unfinished)
         bpy.ops.render.render(write_still=True)

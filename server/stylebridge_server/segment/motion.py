@@ -54,7 +54,7 @@ def camera(field: Field, valid: Plane, things: Plane) -> Field:
         (h, w, 2) float32, the scene's own flow.
     """
     h, w = field.shape[:2]
-    base = _homography(field, valid, things)
+    base = homography(field, valid, things)
     residual = field - base
     weight = valid * (1 - things)
     # What departs strongly from the fit is another moving thing, not depth.
@@ -68,7 +68,8 @@ def camera(field: Field, valid: Plane, things: Plane) -> Field:
     return plane(base + cv2.resize(depth, (w, h), interpolation=cv2.INTER_LINEAR))
 
 
-def _homography(field: Field, valid: Plane, things: Plane) -> Field:
+def homography(field: Field, valid: Plane, things: Plane) -> Field:
+    """The motion of one plane, the largest, everywhere: (h, w, 2) float32; arguments as for `camera`."""
     h, w = field.shape[:2]
     grid = coordinates(h, w)[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP].reshape(-1, 2)
     moved = grid + field[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP].reshape(-1, 2)

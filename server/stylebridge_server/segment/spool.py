@@ -16,7 +16,6 @@ class Spool:
         self._size = (h, w)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._index: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._empty: set[tuple[int, int, int]] = set()
 
     def __enter__(self) -> Spool:
         return self
@@ -29,12 +28,9 @@ class Spool:
     def put(self, direction: int, instance: int, frame: int, label: Plane) -> None:
         """Keep an (h, w) label in [0, 1], to 8 bits."""
         self.put_small(direction, instance, frame, small(label))
-        if not label.any():
-            self._empty.add((direction, instance, frame))
 
     def put_small(self, direction: int, instance: int, frame: int, data: bytes) -> None:
         """Keep a label that `parts.small` has compressed."""
-        self._empty.discard((direction, instance, frame))
         self._file.seek(0, 2)
         self._index[direction, instance, frame] = (self._file.tell(), len(data))
         self._file.write(data)
@@ -51,7 +47,3 @@ class Spool:
             return None
         self._file.seek(found[0])
         return self._file.read(found[1])
-
-    def lasts(self, instance: int) -> int:
-        """Number of frames on which an instance's label is not empty, in either direction."""
-        return len({key[2] for key in self._index if key[1] == instance and key not in self._empty})
