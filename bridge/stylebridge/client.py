@@ -184,7 +184,9 @@ class Client:
             path: a movie, a sequence or a picture. A server that does not see the same files is sent them.
             pushed: what is declared of frames that this client makes: "first", "last", "width", "height",
                 "channels", "dtype" and, if known, "rate" [numerator, denominator]. "colour" is "srgb" and "alpha" is
-                "straight" with 2 and 4 channels, else "none", unless it says otherwise.
+                "straight" with 2 and 4 channels, else "none", unless it says otherwise. Frames that are a part of a
+                source say its own range as "whole" [first, last], and come with their handles (`reach.handles`): a
+                result for which these are too few says `extra["window_short"]`.
             frames: the pushed frames: a mapping, or a function, of the frame's number to a `Picture` or an array
                 (height, width, channels). It is asked for each once, and again for those that a server lost.
             live: as `pushed` but without a range, for a camera whose frames are given with `put_frame`.
@@ -374,11 +376,7 @@ class Client:
             scrub: a name; a newer request of this client with the same takes the place of this one, which then raises
                 `SUPERSEDED`.
         """
-        given = Given()
-        named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {
-            "shot": shot.id,
-            "analysis": named,
             "look": dict(look) if output == FLAT else Look.from_data(dict(look)).for_output(output).to_data(),
             "frames": list(frames),
             "output": None if output == FLAT else output,
@@ -387,13 +385,7 @@ class Client:
             "window": window,
             "scrub": scrub,
         }
-
-        def stream() -> Generator[Picture, None, dict[str, Any]]:
-            fields["files"] = self._inputs.files(pictures_of(look), given)
-            supply = self._supply(shot, given, progress, analysis)
-            return (yield from self._connection.stream("render", fields, progress, supply=supply))
-
-        return stream()
+        return self._styled("render", shot, analysis, fields, look, progress)
 
     def preview(
         self,
@@ -415,22 +407,32 @@ class Client:
         Args:
             scale: as of `render`; 1 is the full size.
         """
-        given = Given()
-        named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {
-            "shot": shot.id,
-            "analysis": named,
             "look": dict(look),
             "frames": list(frames),
             "scale": scale,
             "window": window,
             "scrub": scrub,
         }
+        return self._styled("preview", shot, analysis, fields, look, progress)
+
+    def _styled(
+        self,
+        op: str,
+        shot: Shot,
+        analysis: Analysis | str | None,
+        fields: dict[str, Any],
+        look: Mapping[str, Any],
+        progress: OnProgress | None,
+    ) -> Generator[Picture, None, dict[str, Any]]:
+        given = Given()
+        named = analysis.id if isinstance(analysis, Analysis) else analysis
+        fields = {"shot": shot.id, "analysis": named, **fields}
 
         def stream() -> Generator[Picture, None, dict[str, Any]]:
             fields["files"] = self._inputs.files(pictures_of(look), given)
             supply = self._supply(shot, given, progress, analysis)
-            return (yield from self._connection.stream("preview", fields, progress, supply=supply))
+            return (yield from self._connection.stream(op, fields, progress, supply=supply))
 
         return stream()
 

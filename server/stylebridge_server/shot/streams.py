@@ -156,6 +156,21 @@ class Streams:
             large += self._detail(number, size) * np.float32(detail)
         return np.clip(large, 0, 1, out=large)
 
+    def is_short(self, window: int, number: int) -> bool:
+        """Whether frames would count in a frame's window that the source has and that were not given.
+
+        A cut, and the source's own first and last frame, end a window as they should. Where a cut lies among frames
+        that were not given nobody knows.
+        """
+        info = self._shot.info
+        if info.whole is None:
+            return False
+        first, last = self._scene(number)
+        before, after = reach.handles(window)
+        lacks_before = first == info.first > max(info.whole[0], number - before)
+        lacks_after = last == info.last < min(info.whole[1], number + after)
+        return lacks_before or lacks_after
+
     def _stream_tiles(
         self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile], canvas: Rgb
     ) -> None:
