@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,14 +23,10 @@ from stylebridge_server.shot.cache import Cache, key
 from stylebridge_server.shot.disk import Array, DiskStore
 from stylebridge_server.shot.proxy import Proxy
 from stylebridge_server.shot.shot import AnyShot
+from stylebridge_server.shot.tiling import Size, box, groups, overlapping, part, rectangles, touched
 from stylebridge_server.steps import say, step
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
-Size = tuple[int, int]  # height, width
-
-_TOGETHER = (
-    112  # tiles of a stream made at one go: bounds memory, 580,000 pixels of every frame of the window
-)
 SCENE_SAMPLES = 9  # frames of a scene whose mean statistics the network is given
 
 
@@ -144,7 +139,7 @@ class Streams:
         full = (info.height, info.width)
         size = style.network_size(info.height, info.width, spec.stroke)
         canvas = np.zeros((*size, 3), np.float32)
-        for group in _groups(_touched(style.tiles(*size), size, full, wanted)):
+        for group in groups(touched(style.tiles(*size), size, full, wanted)):
             step()
             self._stream_tiles(spec, number, size, group, canvas)
         if size == full:
@@ -199,17 +194,17 @@ class Streams:
             return {}
         taps = self._taps(window, size, spec.steadiness)
         step()
-        parts = _rectangles(tiles)
+        parts = rectangles(tiles)
         sources = []
         for j, k in enumerate(window.frames):
-            boxes = [taps.footprint(j, part) for part in parts]
-            sources.append(self._styled(spec, k, size, _overlapping(style.tiles(*size), boxes)))
+            boxes = [taps.footprint(j, one) for one in parts]
+            sources.append(self._styled(spec, k, size, overlapping(style.tiles(*size), boxes)))
         made: dict[Tile, NDArray[np.uint16]] = {}
-        for part in parts:
+        for one in parts:
             step()
-            steady = temporal.blend(taps, part, sources)
+            steady = temporal.blend(taps, one, sources)
             packed = np.rint(np.clip(steady, 0, 1, out=steady) * 65535).astype(np.uint16)
-            made |= {tile: _part(packed, part, tile) for tile in tiles if tile.overlaps(*_box(part))}
+            made |= {tile: part(packed, one, tile) for tile in tiles if tile.overlaps(*box(one))}
         return made
 
     def _reach(self, spec: StreamSpec, number: int) -> _Window:
@@ -226,7 +221,7 @@ class Streams:
             self._ground(spec, window.number),
             size,
             spec.steadiness if len(window.frames) > 1 else 0.0,
-            _box(tile),
+            box(tile),
             self._workshop.fingerprint,
         )
 
@@ -243,7 +238,7 @@ class Streams:
         for piece in style.pieces(missing):
             step()
             picture = self._decoded(painted, number, size, piece)
-            known |= {tile: _part(picture, piece, tile) for tile in missing if tile.overlaps(*_box(piece))}
+            known |= {tile: part(picture, piece, tile) for tile in missing if tile.overlaps(*box(piece))}
         canvas = np.zeros((*size, 3), np.float32)
         for tile in tiles:
             step()
@@ -253,7 +248,7 @@ class Streams:
     def _styled_name(
         self, spec: StreamSpec, painted: style.CodeStyle, number: int, size: Size, tile: Tile
     ) -> str:
-        return key("styled", self._at(number, size), painted.id, self._ground(spec, number), _box(tile))
+        return key("styled", self._at(number, size), painted.id, self._ground(spec, number), box(tile))
 
     def _styled_tile(
         self, painted: style.CodeStyle, number: int, size: Size, tile: Tile, name: str, known: Rgb | None
@@ -467,57 +462,3 @@ class Streams:
             lambda: temporal.flow_pair(self._plate(a, size), self._plate(b, size)),
             lambda pair: pair.nbytes,
         )
-
-
-def _rectangles(tiles: Sequence[Tile]) -> list[Tile]:
-    """Rectangles that cover the tiles and nothing else, as few as rows of them make."""
-    runs: list[Tile] = []
-    for tile in sorted(tiles, key=lambda one: (one.y0, one.x0)):
-        if runs and (runs[-1].y0, runs[-1].x1) == (tile.y0, tile.x0):
-            tile = Tile(runs.pop().x0, tile.y0, tile.x1, tile.y1)
-        runs.append(tile)
-    found: list[Tile] = []
-    for run in runs:
-        above = next((one for one in found if (one.x0, one.x1, one.y1) == (run.x0, run.x1, run.y0)), None)
-        if above is not None:
-            found.remove(above)
-            run = Tile(above.x0, above.y0, run.x1, run.y1)
-        found.append(run)
-    return found
-
-
-def _overlapping(tiles: Sequence[Tile], boxes: Sequence[tuple[int, int, int, int]]) -> list[Tile]:
-    """The tiles that share a pixel with one of the boxes (x0, y0, x1, y1), ends excluded."""
-    x0, y0, x1, y1 = np.array(boxes).T
-    a0, b0, a1, b1 = np.array([_box(tile) for tile in tiles]).T[..., None]
-    shared = ((a0 < x1) & (x0 < a1) & (b0 < y1) & (y0 < b1)).any(1)
-    return [tile for tile, one in zip(tiles, shared, strict=True) if one]
-
-
-def _box(tile: Tile) -> tuple[int, int, int, int]:
-    return tile.x0, tile.y0, tile.x1, tile.y1
-
-
-def _part(picture: NDArray[Any], piece: Tile, tile: Tile) -> NDArray[Any]:
-    """A tile out of a picture of the piece that it lies in, in memory of its own."""
-    rows = slice(tile.y0 - piece.y0, tile.y1 - piece.y0)
-    return picture[rows, tile.x0 - piece.x0 : tile.x1 - piece.x0].copy()
-
-
-def _groups(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
-    """Tiles that are made together, in order: as many as bounded memory allows."""
-    for i in range(0, len(tiles), _TOGETHER):
-        yield list(tiles[i : i + _TOGETHER])
-
-
-def _touched(tiles: Sequence[Tile], size: Size, full: Size, plane: Plane) -> list[Tile]:
-    """The tiles that matter where the plane is above 0, with what enlarging reads around each pixel."""
-    reach = 3  # network pixels: a cubic kernel's two, and one for rounding
-    scale_y, scale_x = full[0] / size[0], full[1] / size[1]
-    wanted = []
-    for tile in tiles:
-        rows = slice(max(0, int((tile.y0 - reach) * scale_y)), int(np.ceil((tile.y1 + reach) * scale_y)))
-        columns = slice(max(0, int((tile.x0 - reach) * scale_x)), int(np.ceil((tile.x1 + reach) * scale_x)))
-        if plane[rows, columns].any():
-            wanted.append(tile)
-    return wanted
