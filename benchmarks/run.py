@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from stylebridge import reach
 from stylebridge.client import Analysis, Client, Shot
 from stylebridge.look import Look
 from stylebridge_server import colour, composite, media, style, temporal
@@ -42,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLATE = ROOT / "examples/shot/plate.mp4"
 LOOK = ROOT / "examples/demo.toml"
 WINDOW = 8
+SPAN = sum(reach.handles(WINDOW)) + 1  # frames that it reaches
 
 
 def rooms() -> list[str]:
@@ -49,7 +51,7 @@ def rooms() -> list[str]:
     threads = settle_threads()
     engine = style.load()
     with media.open_source(PLATE) as source:
-        frames = [source.read(number) for number in range(WINDOW)]
+        frames = [source.read(number) for number in range(SPAN)]
     plates = [colour.to_working(frame.pixels) for frame in frames]
     height, width = plates[0].shape[:2]
     pieces = style.pieces(style.tiles(height, width))
@@ -57,19 +59,31 @@ def rooms() -> list[str]:
     code = next(iter(engine.presets().values())).code
     features = engine.features(plates[0])
     scene = engine.statistics(plates[:1])
-    middle = WINDOW // 2
-    before, after = (
-        [(b, temporal.flow_pair(a, b)) for a, b in pairwise(side)]
-        for side in (plates[middle::-1], plates[middle:])
-    )
-    taps = temporal.taps(plates[middle], before, after)
-    ordered = [plates[middle], *plates[:middle][::-1], *plates[middle + 1 :]]
+    middle = reach.handles(WINDOW)[0]
+    flows = [temporal.flow_pair(b, a) for a, b in pairwise(plates)]  # from each frame to the one before
+    numbers, sides = [middle], []
+    for way, count in zip((-1, 1), reach.sides(WINDOW), strict=True):
+        away = [d for d in reach.distances(count) if 0 <= middle + way * d < SPAN]
+        weights = dict(zip(away, temporal.fade(away, away[-1] + 1), strict=True))
+        numbers += [middle + way * d for d in away]
+        sides.append(
+            [
+                temporal.Link(
+                    flows[middle - d] if way < 0 else flows[middle + d - 1].reversed,
+                    plates[middle + way * d] if d in weights else None,
+                    weights.get(d, 0.0),
+                )
+                for d in range(1, away[-1] + 1)
+            ]
+        )
+    taps = temporal.taps(plates[middle], *sides)
+    ordered = [plates[k] for k in numbers]
     matte = np.full((height, width), 0.5, np.float32)
     steps = {
         "encode the plate": lambda: engine.features(plates[0]),
         "decode one style, all tiles": lambda: [engine.decode(features, scene, code, one) for one in pieces],
         "one flow pair": lambda: temporal.flow_pair(plates[0], plates[1]),
-        f"follow a window of {WINDOW}": lambda: temporal.taps(plates[middle], before, after),
+        f"follow a window of {WINDOW}": lambda: temporal.taps(plates[middle], *sides),
         "blend one stream": lambda: temporal.blend(taps, whole, ordered),
         "composite one layer": lambda: composite.composite(frames[0].pixels, [(matte, 0.5, plates[0])]),
     }

@@ -17,17 +17,18 @@ what was asked of it is asked again: requests are pure, so nothing is missing, d
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import pieces
 from .configs import BUILT_IN, Named, config_of, packed
 from .connection import RETRIES, Connection, OnProgress, Supply
 from .errors import Code, StylebridgeError
 from .finder import Finder
 from .inputs import Frames, Given, Inputs, files_of_look, frame_source, mattes_of
 from .look import Look
+from .pieces import absolute, declared, same
 from .pixels import Bytes, Picture, split
 from .protocol import FLAT, MANIFEST_LIMIT, PREVIEW_SCALE, WINDOW
 from .requests import Progress
@@ -132,7 +133,9 @@ class Client:
             path: a movie, a sequence or a picture. A server that does not see the same files is sent them.
             pushed: what is declared of frames that this client makes: "first", "last", "width", "height",
                 "channels", "dtype" and, if known, "rate" [numerator, denominator]. "colour" is "srgb" and "alpha" is
-                "straight" with 2 and 4 channels, else "none", unless it says otherwise.
+                "straight" with 2 and 4 channels, else "none", unless it says otherwise. Frames that are a part of a
+                source say its own range as "whole" [first, last], and come with their handles (`reach.handles`): a
+                result for which these are too few says `extra["window_short"]`.
             frames: the pushed frames: a mapping, or a function, of the frame's number to a `Picture` or an array
                 (height, width, channels). It is asked for each once, and again for those that a server lost.
             live: as `pushed` but without a range, for a camera whose frames are given with `put_frame`.
@@ -163,7 +166,7 @@ class Client:
         said = {name: value for name, value in (("colour", colour), ("alpha", alpha)) if value is not None}
         paths: list[str] = []
         if path is not None:
-            paths = [str(_absolute(path))]
+            paths = [str(absolute(path))]
             chosen = {"layer": layer, "view": view, "gaps": gaps, "deinterlace": deinterlace}
             source = Source(
                 {"path": paths[0], **said, **{key: one for key, one in chosen.items() if one is not None}}
@@ -173,7 +176,7 @@ class Client:
             source = self._pushed(said, frames, progress)
         else:
             said = {**(live or {}), **said}
-            source = Source({"live": _declared(said)})
+            source = Source({"live": declared(said)})
         named = source.fields["config"] = config_of(config, said.get("colour"))
         made = None if named is None or named.startswith(BUILT_IN) else {named: packed(named)}
         source.fields["files"] = self._inputs.files(paths, source.given, progress, made)
@@ -194,7 +197,7 @@ class Client:
         source = Source({}, Given(frames=frame_source(frames, first, last)))
         self._inputs.put_frames(source.given, range(first, last + 1), progress)
         hashes = [source.given.hashes[number] for number in range(first, last + 1)]
-        source.fields["pushed"] = {**_declared(pushed), "frames": self._inputs.listed(hashes, source.given)}
+        source.fields["pushed"] = {**declared(pushed), "frames": self._inputs.listed(hashes, source.given)}
         return source
 
     def put(self, content: Bytes | os.PathLike[str]) -> str:
@@ -261,23 +264,10 @@ class Client:
         Raises:
             StylebridgeError: `NEED` where the server does not have it, `NOT_WRITABLE`.
         """
-        target = Path(path)
-        part = target.with_name(f"{target.name}.part")
-        named, size = analysis.id if isinstance(analysis, Analysis) else analysis, 1
-        try:
-            with part.open("wb") as file:
-                while file.tell() < size:
-                    fields = {"analysis": named, "offset": file.tell()}
-                    value = self._connection.call("read_analysis", fields)
-                    file.write(value["bytes"])
-                    size = value["size"] if value["bytes"] else 0
-            part.replace(target)
-        except OSError as error:
-            raise StylebridgeError(
-                Code.NOT_WRITABLE, f"The analysis cannot be written to {target} ({error.strerror})."
-            ) from None
-        finally:
-            part.unlink(missing_ok=True)
+        named = analysis.id if isinstance(analysis, Analysis) else analysis
+        pieces.save(
+            lambda offset: self._connection.call("read_analysis", {"analysis": named, "offset": offset}), path
+        )
 
     def load_analysis(self, path: str | os.PathLike[str]) -> Analysis:
         """Gives the server an analysis that `save_analysis` wrote; the same analysis, with the same id.
@@ -329,11 +319,7 @@ class Client:
             scrub: a name; a newer request of this client with the same takes the place of this one, which then raises
                 `SUPERSEDED`.
         """
-        given = Given()
-        named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {
-            "shot": shot.id,
-            "analysis": named,
             "look": dict(look) if output == FLAT else Look.from_data(dict(look)).for_output(output).to_data(),
             "frames": list(frames),
             "output": None if output == FLAT else output,
@@ -342,13 +328,7 @@ class Client:
             "window": window,
             "scrub": scrub,
         }
-
-        def stream() -> Generator[Picture, None, dict[str, Any]]:
-            fields["files"] = self._inputs.files(files_of_look(look), given)
-            supply = self._supply(shot, given, progress, analysis)
-            return (yield from self._connection.stream("render", fields, progress, supply=supply))
-
-        return stream()
+        return self._styled("render", shot, analysis, fields, look, progress)
 
     def preview(
         self,
@@ -364,28 +344,37 @@ class Client:
     ) -> Generator[Picture, None, dict[str, Any]]:
         """Frames for the eye: soon, at half size, each by itself, so not steady over time. Else as `render`.
 
-        Whatever the look says of its window, no other frame is looked at. Every picture says `extra["preview"]`, and
-        the result says `preview`, so that none passes for a render's.
+        Every picture says `extra["preview"]`, and the result says `preview`, so that none passes for a render's.
 
         Args:
             scale: as of `render`; 1 is the full size.
         """
-        given = Given()
-        named = analysis.id if isinstance(analysis, Analysis) else analysis
         fields = {
-            "shot": shot.id,
-            "analysis": named,
             "look": dict(look),
             "frames": list(frames),
             "scale": scale,
             "window": window,
             "scrub": scrub,
         }
+        return self._styled("preview", shot, analysis, fields, look, progress)
+
+    def _styled(
+        self,
+        op: str,
+        shot: Shot,
+        analysis: Analysis | str | None,
+        fields: dict[str, Any],
+        look: Mapping[str, Any],
+        progress: OnProgress | None,
+    ) -> Generator[Picture, None, dict[str, Any]]:
+        given = Given()
+        named = analysis.id if isinstance(analysis, Analysis) else analysis
+        fields = {"shot": shot.id, "analysis": named, **fields}
 
         def stream() -> Generator[Picture, None, dict[str, Any]]:
             fields["files"] = self._inputs.files(files_of_look(look), given)
             supply = self._supply(shot, given, progress, analysis)
-            return (yield from self._connection.stream("preview", fields, progress, supply=supply))
+            return (yield from self._connection.stream(op, fields, progress, supply=supply))
 
         return stream()
 
@@ -413,7 +402,7 @@ class Client:
         Raises:
             StylebridgeError: `BAD_LOOK`, naming line and key.
         """
-        fields = {"text": text, "path": _absolute(path)}
+        fields = {"text": text, "path": absolute(path)}
         look: dict[str, Any] = self._connection.call("parse_look", fields)["look"]
         return look
 
@@ -445,7 +434,7 @@ class Client:
         def reopen() -> None:
             supply = self._inputs.supplier(source.given, {}, progress)
             value = self._connection.call("open_shot", source.fields, progress, supply=supply)
-            _same("source of this shot", value["shot"], shot.id)
+            same("source of this shot", value["shot"], shot.id)
 
         if "live" not in source.fields:
             again[shot.id] = reopen
@@ -458,28 +447,8 @@ class Client:
                     if isinstance(made, Path)
                     else self._analyse(shot, made, progress)
                 )
-                _same("analysis", value.id, named)
+                same("analysis", value.id, named)
 
             again[named] = remake
         whole = Given({**source.given.blobs, **given.blobs}, source.given.frames, source.given.hashes)
         return self._inputs.supplier(whole, again, progress)
-
-
-def _same(what: str, now: str, before: str) -> None:
-    if now != before:
-        raise StylebridgeError(
-            Code.NOT_FOUND,
-            f"The {what} is not what it was when it was opened: open and analyse the shot again.",
-        )
-
-
-def _declared(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is declared of frames that a client makes, with the usual colour and alpha."""
-    return {"colour": "srgb", "alpha": "straight" if given.get("channels") in (2, 4) else "none", **given}
-
-
-def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    """The path as the server finds it, which works in another folder; "camera:0" and URLs as they are."""
-    if path is None or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", os.fspath(path)):
-        return None if path is None else os.fspath(path)
-    return str(Path(path).absolute())

@@ -44,9 +44,7 @@ class TracerNetwork(nn.Module):
         super().__init__()
         a, b, c, d = _WIDTHS
         self.into = nn.Conv2d(4 * planes, a, 3, padding=1)
-        self.down = nn.ModuleList(
-            nn.Conv2d(w, v, 3, stride=2, padding=1) for w, v in pairwise(_WIDTHS)
-        )
+        self.down = nn.ModuleList(nn.Conv2d(w, v, 3, stride=2, padding=1) for w, v in pairwise(_WIDTHS))
         self.inward = nn.ModuleList(_Block(w) for w in (a, b, c))
         self.deep = nn.Sequential(_Block(d), _Block(d, 2))
         self.whole = nn.Linear(2 * d, d)

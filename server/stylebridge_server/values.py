@@ -53,6 +53,7 @@ class SourceInfo:
         first, last: the declared range, inclusive, in the source's own numbers.
         channels: 1, 2, 3 or 4, as in `Frame.pixels`.
         dtype: "uint8", "uint16", "float16" or "float32".
+        whole: the source's own range, where first to last is only the part of it that was given; else None.
         rate: frames a second; None for a still.
         pixel_aspect: width of a pixel over its height.
         sound: number of sound streams.
@@ -79,6 +80,7 @@ class SourceInfo:
     colour: str = "srgb"
     alpha: str = ""
     display: tuple[int, int, int, int] | None = None
+    whole: tuple[int, int] | None = None
     tags: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

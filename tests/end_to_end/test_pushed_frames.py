@@ -47,6 +47,35 @@ def test_pushed_frames_give_the_pixels_that_the_file_gives(server: str, movie: P
     ]
 
 
+def test_a_window_that_lacks_handles_is_said_to_be_short(server: str, movie: Path) -> None:
+    with Client.connect(server) as client, media.open_source(movie) as source:
+        part = {**declared(source), "first": 2, "last": 11}
+
+        def short(**said: object) -> list[int]:
+            shot = client.open_shot(pushed={**part, **said}, frames=pixels(source))
+            analysis = client.analyse(shot, segmenter="none")
+            pictures = client.render(shot, LOOK, [2, 8, 9, 11], analysis=analysis)
+            return [one.number for one in pictures if one.extra.get("window_short")]
+
+        assert short() == []  # the whole source, as far as anybody knows
+        assert short(whole=[2, 11]) == []
+        assert short(whole=[0, 11]) == [2, 8]  # 7 frames back from 8 is 1
+        assert short(whole=[2, 12]) == [8, 9, 11]  # 4 frames ahead of 8 is 12
+        with pytest.raises(StylebridgeError, match="no part of a source"):
+            short(whole=[3, 11])
+
+
+def test_a_preview_says_that_it_is_one(server: str, movie: Path) -> None:
+    with Client.connect(server) as client:
+        shot = client.open_shot(movie)
+        analysis = client.analyse(shot, segmenter="none")
+        (preview,) = client.preview(shot, LOOK, [5], analysis=analysis)
+        alone = {**LOOK, "shot": {"window": 1}}
+        (rendered,) = client.render(shot, alone, [5], analysis=analysis, scale=2)
+        np.testing.assert_array_equal(np.asarray(preview), np.asarray(rendered))
+        assert preview.extra["preview"] is True and "preview" not in rendered.extra
+
+
 def test_a_frame_that_the_host_cannot_make_is_named(server: str, movie: Path) -> None:
     with Client.connect(server) as client, media.open_source(movie) as source:
         with pytest.raises(

@@ -59,7 +59,8 @@ class PushedShot(Shown):
         kind = (info.kind, *self._shape, info.dtype, *read_as)
         self._kind = key(kind)
         rate = None if info.rate is None else (info.rate.numerator, info.rate.denominator)
-        self.id = key("pushed", kind, info.first, info.last, rate, list(hashes))
+        whole = () if info.whole is None else (info.whole,)  # what is said of a window that it cuts short
+        self.id = key("pushed", kind, info.first, info.last, rate, list(hashes), *whole)
         self._store, self._pins = store, store.pins()
         try:
             self._hold(check_cancelled)

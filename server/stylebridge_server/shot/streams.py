@@ -139,6 +139,24 @@ class Streams:
             large += self._detail(number, size) * np.float32(detail)
         return np.clip(large, 0, 1, out=large)
 
+    def is_short(self, window: int, number: int) -> bool:
+        """Whether frames would count in a frame's window that the source has and that were not given.
+
+        A cut, and the source's own first and last frame, end a window as they should. Where a cut lies among frames
+        that were not given nobody knows.
+        """
+        info = self._shot.info
+        if info.whole is None:
+            return False
+        first, last = self._scene(number)
+        found = Window.of(self._repeats.first(number), window, (first, last), self._repeats, self._shot.live)
+        # Repeats are passed over, so a window may reach further than its handles; how far among frames that were not
+        # given nobody knows: at least as many as it lacks.
+        before, after = reach.handles(window)
+        lacks_before = len(found.before) < before and first == info.first > info.whole[0]
+        lacks_after = len(found.after) < after and last == info.last < info.whole[1]
+        return lacks_before or lacks_after
+
     def _stream_tiles(
         self, spec: StreamSpec, number: int, size: Size, tiles: Sequence[Tile], canvas: Rgb
     ) -> None:

@@ -113,6 +113,7 @@ class Jobs:
             "add_analysis": self.add_analysis,
             "mattes": self.mattes,
             "render": self.render,
+            "preview": self.preview,
             "close_shot": self.close_shot,
         }
 
@@ -191,6 +192,11 @@ class Jobs:
         """Send the styled `frames`, or their layers, in the order asked for."""
         with self._shots.use(context.session, request["shot"]) as shot:
             return self._rendering.render(context, request, shot)
+
+    def preview(self, context: Context, request: Data) -> Data:
+        """Send the `frames` small, each by itself, saying so."""
+        with self._shots.use(context.session, request["shot"]) as shot:
+            return self._rendering.render(context, request, shot, preview=True)
 
     def status(self) -> Data:
         """Counters and limits: what ran, what is kept."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge.look import Look
-from stylebridge.protocol import FLAT, LAYERS, MATTES
+from stylebridge.protocol import FLAT, LAYERS, MATTES, PREVIEW_SCALE
 from stylebridge_server import composite, steps, temporal
 from stylebridge_server.shot.analysis import Analysis, AnalysisStore
 from stylebridge_server.shot.footprint import Estimate, extent, of_mattes, of_render
@@ -51,19 +52,26 @@ class Rendering:
         self._workshop, self._memory = workshop, memory
         self._streams: dict[tuple[str, int], tuple[str, Streams]] = {}  # by shot and scale
 
-    def render(self, context: Context, request: Data, shot: AnyShot) -> Data:
+    def render(self, context: Context, request: Data, shot: AnyShot, preview: bool = False) -> Data:
         """Send what is asked for, frame by frame, in the order asked for.
+
+        Args:
+            preview: each frame by itself, whatever the look says of its window, and says so.
 
         Raises:
             StylebridgeError: as looks, sources and styles do; bad_request, bad_value, partial, too_large.
         """
         with contextlib.ExitStack() as stack:
-            return self._render(context, request, shot, stack)
+            return self._render(context, request, shot, preview, stack)
 
-    def _render(self, context: Context, request: Data, shot: AnyShot, stack: contextlib.ExitStack) -> Data:
+    def _render(
+        self, context: Context, request: Data, shot: AnyShot, preview: bool, stack: contextlib.ExitStack
+    ) -> Data:
         analysis = self._analysis(shot, request)
         look = self._look(context, request, shot, analysis, stack)
-        scale = request.get("scale") or 1
+        scale = request.get("scale") or (PREVIEW_SCALE if preview else 1)
+        if preview:
+            look = replace(look, shot={**look.shot, "window": 1})
         estimate: Estimate = partial(of_render, scale=scale, **extent(look, shot.info))
         if request.get("output") == MATTES:
             estimate = partial(of_mattes, instances=len(analysis.instances) if analysis else 0, scale=scale)
@@ -88,10 +96,16 @@ class Rendering:
                 _send_mattes(context, request, seen, analysis, look, number)
             else:
                 styled = self._made(context, seen, partial(render, seen, analysis, look, number, streams))
-                context.frame(number, styled.pixels, _notes(seen, number))
+                notes = {**_notes(seen, look, number, streams), **({"preview": True} if preview else {})}
+                context.frame(number, styled.pixels, notes)
             self.frames += 1
         context.progress(len(numbers), len(numbers), "styling")
-        return {"fingerprint": self._workshop.fingerprint}
+        return {
+            "fingerprint": self._workshop.fingerprint,
+            "preview": preview,
+            "scale": scale,
+            "window": _window(look),
+        }
 
     def closed(self, shot: str) -> None:
         """Let go of what is kept for a shot, by its id."""
@@ -157,7 +171,8 @@ class Rendering:
                 render_layer, shot, look, one, number, streams, shares[one], request.get("samples")
             )
             pixels: Pixels = self._made(context, shot, work)
-            context.frame(number, pixels, {"layer": one, **_notes(shot, number)}, more=one != last)
+            notes = _notes(shot, look, number, streams)
+            context.frame(number, pixels, {"layer": one, **notes}, more=one != last)
 
     def _made(self, context: Context, shot: AnyShot | Proxy, work: Callable[[], Any]) -> Any:
         with steps.followed(context.progress):
@@ -172,10 +187,21 @@ class Rendering:
         return kept[1]
 
 
-def _notes(shot: AnyShot | Proxy, number: int) -> Data:
-    """What is said of a frame beside its pixels: how many of the source's are not finite, where any are."""
+def _notes(shot: AnyShot | Proxy, look: Resolved, number: int, streams: Streams) -> Data:
+    """What is said of a frame beside its pixels: how many of the source's are not finite, where any are; whether
+    frames were lacking that would have steadied it."""
     lost = shot.encoding.lost(shot.read(number).pixels)
-    return {"not_finite": lost} if lost else {}
+    notes: Data = {"not_finite": lost} if lost else {}
+    if streams.is_short(_window(look), number) and any(
+        one.amount(number) > 0 for one in look.layers.values()
+    ):
+        notes["window_short"] = True
+    return notes
+
+
+def _window(look: Resolved) -> int:
+    """How many frames count."""
+    return int(look.shot["window"]) if look.shot["steadiness"] > 0 else 1
 
 
 def _send_mattes(

@@ -7,7 +7,7 @@ import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ def open_shot(context: Context, request: Mapping[str, Any]) -> AnyShot:
             f"{len(hashes)} frames are named for the range {first} to {last}: name each frame of it, in order, "
             f"and at most {MANIFEST_LIMIT}.",
         )
-    info = _info(declared, first, last)
+    info = replace(_info(declared, first, last), whole=_whole(declared))
     encoding = _encoding(info, declared, config)
     return PushedShot(info, hashes, context.store, context.check_cancelled, encoding)
 
@@ -212,6 +212,19 @@ def _info(declared: Mapping[str, Any], first: int, last: int) -> SourceInfo:
         dtype=layout.dtype,
         rate=None if rate is None else Fraction(*rate),
     )
+
+
+def _whole(declared: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The range of the source that pushed frames are a part of, where it is said."""
+    whole, first, last = declared.get("whole"), declared["first"], declared["last"]
+    if whole is None:
+        return None
+    if len(whole) != 2 or not whole[0] <= first <= last <= whole[1]:
+        raise StylebridgeError(
+            Code.BAD_VALUE,
+            f"The frames {first} to {last} are no part of a source of the range {whole}: say its first and last frame.",
+        )
+    return whole[0], whole[1]
 
 
 def _of_path(context: Context, request: Mapping[str, Any], config: colour.Config | None) -> Shot:

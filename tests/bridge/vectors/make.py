@@ -175,6 +175,12 @@ def messages() -> list[dict[str, Any]]:
         ),
         message(
             "requests",
+            130,
+            "preview",
+            {"shot": "s", "analysis": "a", "look": look, "frames": [7], "scrub": "playhead"},
+        ),
+        message(
+            "requests",
             65536,
             "mattes",
             {"shot": "s", "analysis": "a", "instance": 0, "frames": list(range(20))},

@@ -50,11 +50,12 @@ def _ask(order: Order, client: Client, job: Job) -> Glance:
         _known[key] = (shot, analysis_of(order, shot, client, job))
     shot, analysis = _known[key]
     frame, index = order.instants[0]
-    look = dict(order.looks[index])
-    look["shot"] = {**look.get("shot", {}), "window": 1}
+    look = order.looks[index]
     number = min(dict(order.plate.frames)[frame], shot.info["last"])
     scale = max(math.ceil(shot.info["width"] / WIDTH), math.ceil(shot.info["height"] / HEIGHT), 1)
-    (picture,) = client.render(shot, look, [number], analysis=analysis, scale=min(scale, 16), scrub="preview")
+    (picture,) = client.preview(
+        shot, look, [number], analysis=analysis, scale=min(scale, 16), scrub="preview"
+    )
     return of(picture)
 
 
