@@ -118,12 +118,12 @@ def evidence(lab: Lab, aim: Aim, window: Window, odds: Plane | None, survey: Sur
     thing, rest = Palette(), Palette()
     thing.learn(seen, plane(core * within))
     rest.learn(seen, plane(outside * within))
-    colour = np.clip(np.log((thing(seen) + _FLOOR) / (rest(seen) + _FLOOR)) / 3, -1, 1)
+    colour = plane(np.clip(np.log((thing(seen) + _FLOOR) / (rest(seen) + _FLOOR)) / 3, -1, 1))
     place = np.clip(local_odds(seen, seen, plane(core * within), plane(outside * within), _DOUBT) / 3, -1, 1)
     departs, trust = np.zeros(size, np.float32), np.zeros(size, np.float32)
     if survey is not None:
         trust = window.take(survey.trust)
-        departs = np.clip((window.take(survey.departure) - _QUIET) / 2, -1, 2) * trust
+        departs = plane(np.clip((window.take(survey.departure) - _QUIET) / 2, -1, 2) * trust)
     planes = [
         (seen[..., 0] - 50) / 30,
         seen[..., 1] / 25,

@@ -160,8 +160,8 @@ class Run:
             kept = self.parts.get(name)
             made: list[dict[int, bytes]] = [] if kept is None else unpacked(kept)
             if not made:
-                for number, here in zip(part, labels, strict=True):
-                    mattes = self._mattes(number, {i: large(one, self.size) for i, one in here.items()})
+                for number, shown in zip(part, labels, strict=True):
+                    mattes = self._mattes(number, {i: large(one, self.size) for i, one in shown.items()})
                     made.append({i: zlib.compress(matte.tobytes(), 1) for i, matte in mattes.items()})
                     self.tick()
                 self.parts.put(name, packed(made))

@@ -133,13 +133,10 @@ class Clip:
         )
         self.things = int(rng.choice([1, 1, 2, 2, 3, 4]))
         self._layers: list[_Layer] = []
-        kind = None
         for _ in range(self.things):
-            if kind is not None and rng.random() < 0.35:
-                patch = _varied(rng, kind)  # a look-alike of the last
-            else:
-                patch = _thing(rng, material, ground, h)
-            kind = patch
+            # Now and then a look-alike of the last.
+            alike = rng.random() < 0.35 and self._layers
+            patch = _varied(rng, self._layers[-1].patch) if alike else _thing(rng, material, ground, h)
             self._layers.append(
                 _Layer(patch, _Path.drawn(rng, self.size, rng.random() < 0.2), rng.random() < 0.3)
             )

@@ -119,6 +119,4 @@ def make(folders: Sequence[Path], network: Path | None, out: Path) -> None:
         kept[f"photo_{number}"] = photograph
         for k, mask in enumerate(cuttings(photograph, number, finder)):
             kept[f"mask_{number}_{k}"] = mask
-        if number == 40:
-            np.savez_compressed(out.with_name("part.npz"), **kept)
-    np.savez_compressed(out, **kept)
+    np.savez_compressed(out, allow_pickle=False, **kept)

@@ -47,6 +47,12 @@ class TracePlayer:
     def __init__(self, material: Material, seed: int) -> None:
         self._material, self._seed, self._drawn = material, seed, 0
         self._follower: Follower | None = None
+        # Of the clip that is followed, from `_begin` on.
+        self._rgb: Rgb8
+        self._look: Look
+        self._truth: Plane
+        self._k: int
+        self._bad: int
 
     def show(self) -> tuple[Planes, Plane]:
         while self._follower is None or self._t + self._step not in range(self._clip.count):
@@ -119,7 +125,7 @@ def disturbed(rng: Rng, label: Plane, gentle: bool = False) -> Plane:
     if kind == "shrunk":
         return shrink(label, reach)
     if kind == "moved":
-        shift = np.float32([[1, 0, rng.normal(0, reach)], [0, 1, rng.normal(0, reach)]])
+        shift = np.array([[1, 0, rng.normal(0, reach)], [0, 1, rng.normal(0, reach)]], np.float32)
         return plane(cv2.warpAffine(label, shift, (w, h)))
     if kind == "bent":
         noise = cv2.GaussianBlur(rng.normal(0, 1, (h, w, 2)).astype(np.float32), (0, 0), size / 5 + 2)
@@ -219,7 +225,7 @@ def surveyed(rng: Rng, clip: Clip, t: int, k: int, lab: np.ndarray) -> Survey | 
     """What a survey of the frame may show: the scene without the thing, not quite in its place."""
     behind: Rgb8 = clip.frame(t, without=k)[0]
     h, w = behind.shape[:2]
-    shift = np.float32([[1, 0, rng.normal(0, 0.6)], [0, 1, rng.normal(0, 0.6)]])
+    shift = np.array([[1, 0, rng.normal(0, 0.6)], [0, 1, rng.normal(0, 0.6)]], np.float32)
     laid = to_lab(cv2.warpAffine(behind, shift, (w, h), borderMode=cv2.BORDER_REPLICATE))
     noise = np.full((h, w), np.float32(rng.uniform(1, 2)))
     doubt = cv2.GaussianBlur(rng.normal(0, 1, (h, w)).astype(np.float32), (0, 0), 14)

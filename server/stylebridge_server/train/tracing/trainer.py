@@ -93,8 +93,9 @@ class Trainer:
         recipe = self.recipe
         shown = [player.show() for player in self._players]
         batch = [(torch.from_numpy(p).bfloat16(), torch.from_numpy(t).bfloat16()) for p, t in shown]
-        picks = self._rng.integers(0, len(self._kept), recipe.again) if self._kept else []
-        batch += [self._kept[int(i)] for i in picks]
+        if self._kept:
+            picks = self._rng.integers(0, len(self._kept), recipe.again)
+            batch += [self._kept[int(i)] for i in picks]
         share = self.done / recipe.steps
         rate = recipe.rate * min(1, self.done / 50, (1 - share) / recipe.fall)
         for group in self._adam.param_groups:
