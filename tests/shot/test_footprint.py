@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stylebridge.look import Look
-from stylebridge_server import style
+from stylebridge_server import style, temporal
 from stylebridge_server.shot.footprint import extent, of_analysis, of_render, that_fits
 from stylebridge_server.shot.render import Resolved
 from stylebridge_server.values import SourceInfo
@@ -64,6 +64,7 @@ def test_only_layers_that_take_part_count() -> None:
     layers = dict(enumerate(look.layers))
     code = style.CodeStyle(next(iter(style.load().presets().values())).code)
     found = extent(Resolved(layers, {}, look.shot, {"ink": code}, idle=False), HD)
+    assert found.pop("flow")(10) == temporal.DIS.memory(10)
     assert found == {"layers": 1, "strokes": {0.5, 2.0}, "window": look.shot["window"], "whole": False}
 
 
