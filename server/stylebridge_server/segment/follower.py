@@ -22,6 +22,7 @@ from stylebridge_server.segment.motion import pull
 from stylebridge_server.segment.pair import Look, Pair, doubled, halved
 from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.plate import Plate
+from stylebridge_server.segment.remains import Way, returning
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.segment.window import Window, around, whole
 from stylebridge_server.values import Plane
@@ -66,6 +67,7 @@ class Follower:
         self._key = _Colours(Palette(), Palette())
         self._usual = _Colours(Palette(), Palette())
         self._plate = Plate(look.half, self._covered())
+        self._way = Way(*look.half.shape[:2])
         self._area = self._given = max(float((label > 0.5).sum()), 1.0)
         self._learn(look.lab, key=True)
         if survey is not None:
@@ -87,6 +89,8 @@ class Follower:
         height, width = self.label.shape
         self._plate.move(pair.scene)
         moved = pull(self.label, pair.field)
+        valid = halved(np.ascontiguousarray(pair.planes[..., pairs.VALID]))
+        self._way.move(halved(pair.field) * np.float32(0.5), valid, halved(moved))
         hard = (moved > 0.5).astype(np.uint8)
         away = self.away > 0 or not hard.any()
         if away:
@@ -96,6 +100,14 @@ class Follower:
             pace = float(np.abs(cv2.mean(pair.planes[..., pairs.MOTION], hard)[:2]).max())
             window = around(box, _MARGIN + _SHARE * max(box[2:]) + pace)
         return window, self._planes(pair, moved, window, away)
+
+    def back(self, pair: Pair) -> Plane | None:
+        """Where an instance that is out of sight may be seen again: a label (h, w), or None."""
+        half = pair.here.half
+        found = returning(
+            self._plate.departure(half), self._plate.trust(), self._key.odds(half), self._area / 4
+        )
+        return None if found is None else doubled(found, *self.label.shape)
 
     def again(self, pair: Pair, guess: Plane) -> tuple[Window, Planes]:
         """As `evidence`, close up, for what was found from afar: its label (h, w) in place of the moved one."""
@@ -150,6 +162,9 @@ class Follower:
     def accept(self, pair: Pair, label: Plane) -> None:
         """Go to the next frame, where the instance has this label, (h, w) in [0, 1]."""
         departs = self._plate.departure(pair.here.half)
+        stayed = self._way.stayed(halved(label))
+        if stayed.any():
+            label = plane(label * (1 - doubled(plane(stayed), *label.shape)))
         self.label = label
         if float((label > 0.5).sum()) < max(4.0, GONE * self._area):
             self.label = np.zeros_like(label)
@@ -194,8 +209,11 @@ def follow(follower: Follower, pair: Pair, net: Net) -> Plane:
     height, width = follower.label.shape
     window, planes = follower.evidence(pair)
     odds = window.put(net(planes), height, width, float(OFF))
-    if follower.away and float((odds > 0).sum()) >= 12:
-        window, planes = follower.again(pair, plane(1 / (1 + np.exp(-odds))))
+    if follower.away:
+        guess = plane(1 / (1 + np.exp(-odds))) if float((odds > 0).sum()) >= 12 else follower.back(pair)
+        if guess is None:
+            return odds
+        window, planes = follower.again(pair, guess)
         odds = window.put(net(planes), height, width, float(OFF))
     return odds
 
