@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from stylebridge_server.segment import pair as pairs
 from stylebridge_server.segment.colours import Lab, Palette, local_odds
+from stylebridge_server.segment.locate import Known, View, locate, reappear
 from stylebridge_server.segment.motion import pull
 from stylebridge_server.segment.pair import Look, Pair, doubled, halved
 from stylebridge_server.segment.planes import grow, plane, shrink
 from stylebridge_server.segment.plate import Plate
-from stylebridge_server.segment.remains import Way, returning
+from stylebridge_server.segment.remains import Way
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.segment.window import Window, around, whole
 from stylebridge_server.values import Plane
@@ -38,6 +39,7 @@ _FLOOR = np.float32(2e-5)  # frequency that every colour has
 _DOUBT = 0.1  # pixels of evidence that the local model starts with for either side
 _MARGIN, _SHARE = 10, 0.22  # of windows: pixels, and share of the instance's long side
 _SPECK = 0.03  # share of the instance below which a piece of its own is dropped
+_RULES = np.float32(2)  # log odds that the hand-made rules add or take
 _QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
 
 
@@ -68,6 +70,7 @@ class Follower:
         self._usual = _Colours(Palette(), Palette())
         self._plate = Plate(look.half, self._covered())
         self._way = Way(*look.half.shape[:2])
+        self._place, self._edge = (0.0, 0.0), False
         self._area = self._given = max(float((label > 0.5).sum()), 1.0)
         self._learn(look.lab, key=True)
         if survey is not None:
@@ -101,13 +104,30 @@ class Follower:
             window = around(box, _MARGIN + _SHARE * max(box[2:]) + pace)
         return window, self._planes(pair, moved, window, away)
 
+    def witnessed(self, pair: Pair, moved: Plane) -> Plane:
+        """Log odds (h, w) by hand-made rules, for the label moved to the next frame; see `locate`."""
+        others = np.zeros_like(moved)
+        return locate(self._known(), moved, others, [], self._view(pair))
+
     def back(self, pair: Pair) -> Plane | None:
         """Where an instance that is out of sight may be seen again: a label (h, w), or None."""
+        return reappear(self._known(), np.zeros_like(self.label), self._view(pair))
+
+    def _known(self) -> Known:
+        return Known(self._usual.inside, self._usual.outside, self._area, self._edge, self._place, self.away)
+
+    def _view(self, pair: Pair) -> View:
+        height, width = self.label.shape
         half = pair.here.half
-        found = returning(
-            self._plate.departure(half), self._plate.trust(), self._key.odds(half), self._area / 4
+        planes = [self._plate.departure(half), self._plate.trust(), *self._plate.telling(half)]
+        seen = pair.planes
+        return View(
+            np.ascontiguousarray(seen[..., pairs.LAB]),
+            np.ascontiguousarray(seen[..., pairs.EXPECTED]),
+            np.ascontiguousarray(seen[..., pairs.VALID]),
+            np.ascontiguousarray(seen[..., pairs.MOTION]),
+            *(doubled(one, height, width) for one in planes),
         )
-        return None if found is None else doubled(found, *self.label.shape)
 
     def again(self, pair: Pair, guess: Plane) -> tuple[Window, Planes]:
         """As `evidence`, close up, for what was found from afar: its label (h, w) in place of the moved one."""
@@ -188,6 +208,9 @@ class Follower:
         thin = max(1, round(float(np.sqrt(w * h)) / 90))
         lab = np.ascontiguousarray(lab[part][::thin, ::thin])
         label = np.ascontiguousarray(self.label[part][::thin, ::thin])
+        height, width = hard.shape
+        self._place = x + w / 2, y + h / 2
+        self._edge = x <= 2 or y <= 2 or x + w >= width - 2 or y + h >= height - 2
         core = shrink(label, 1)
         core = core if core.max() > 0.5 else label
         ring = np.clip(1 - grow(label, 2), 0, 1)
@@ -209,13 +232,16 @@ def follow(follower: Follower, pair: Pair, net: Net) -> Plane:
     height, width = follower.label.shape
     window, planes = follower.evidence(pair)
     odds = window.put(net(planes), height, width, float(OFF))
-    if follower.away:
-        guess = plane(1 / (1 + np.exp(-odds))) if float((odds > 0).sum()) >= 12 else follower.back(pair)
+    moved = pull(follower.label, pair.field)
+    if follower.away or not (moved > 0.5).any():
+        guess = follower.back(pair)
         if guess is None:
-            return odds
+            return np.full((height, width), OFF)
         window, planes = follower.again(pair, guess)
         odds = window.put(net(planes), height, width, float(OFF))
-    return odds
+        moved = guess
+    by_rules = follower.witnessed(pair, moved)
+    return plane(odds + np.where(by_rules > 0, _RULES, -_RULES))
 
 
 def tidy(label: Plane) -> Plane:
