@@ -56,6 +56,8 @@ _BY_KIND: dict[str, Any] = {
     "map": {},
     "ints": [1],
     "numbers": [0.5],
+    "strokes": [[[0.5, 0.5], [0.6, 0.5]]],
+    "frames": [1, 2],
     "points": [[0.5, 0.5]],
     "maps": [],
     "texts": ["x"],

@@ -94,6 +94,9 @@ def test_odd_pictures_do_not_stop_it(size: tuple[int, int]) -> None:
         def __init__(self) -> None:
             self.size = size
 
+        def content(self, number: int) -> str:
+            return "flat"
+
         def read(self, number: int) -> np.ndarray:
             out = np.full((*size, 3), 90, np.uint8)
             out[:, : size[1] // 2 + 1] = (200, 40, 30)
@@ -117,11 +120,7 @@ def test_what_is_refined_away_on_every_frame_is_said(monkeypatch: pytest.MonkeyP
 
 
 def test_a_box_around_what_colours_hardly_tell_apart_means_its_middle() -> None:
-    """GrabCut gives up where thing and ground have the same colours; where there is a little more, the box decides."""
-    little, nothing = (
-        Scene(1, [(30, (110 + more, 130, 100), lambda t: (100, 60))], seed=2) for more in (20, 0)
-    )
-    store, _ = run(little, [Prompt("ghost", 0, box=little.box(0, 0))])
-    assert overlap(store.get(1, 0), little.mattes[0][0]) > 0.6
-    with pytest.raises(StylebridgeError, match="finds nothing there"):
-        run(nothing, [Prompt("ghost", 0, box=nothing.box(0, 0))])
+    """Where thing and ground have nearly the same colours, the box decides."""
+    scene = Scene(1, [(30, (130, 130, 100), lambda t: (100, 60))], seed=2)
+    store, _ = run(scene, [Prompt("ghost", 0, box=scene.box(0, 0))])
+    assert overlap(store.get(1, 0), scene.mattes[0][0]) > 0.6

@@ -216,4 +216,4 @@ def test_prompts_are_checked_and_the_network_is_named() -> None:
         run(scene, Knowing(scene, ["cat", "dog"]), [Prompt("p", 9, points=((0.5, 0.5),))])
     segmenter = Network("maskrcnn", CARD, lambda: Knowing(scene, []), 5)
     assert segmenter.name == "maskrcnn" and segmenter.memory == 5
-    assert segmenter.checksum == f"maskrcnn-{Network.METHOD}-mine-0123456789abcdef"
+    assert segmenter.checksum.startswith(f"maskrcnn-{Network.METHOD}-mine-0123456789abcdef-tracer-")

@@ -34,7 +34,7 @@ def test_ids_stay_through_a_crossing() -> None:
     assert [i.name for i in found] == ["red", "blue"]
     for number in (1, 2):
         held = scores(scene, store, number)
-        assert np.mean(held) > 0.9 and min(held[-4:]) > 0.85, held
+        assert np.mean(held) > 0.9 and min(held[-4:]) > 0.8, held
         other = [overlap(store.get(number, t), scene.mattes[t][2 - number]) for t in range(26)]
         assert max(other) < 0.1
     sums = [store.get(1, t).astype(int) + store.get(2, t) for t in range(26)]

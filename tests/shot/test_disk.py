@@ -69,7 +69,7 @@ def test_parts_are_kept_beside_tiles_and_told_from_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tiles.get(name, tile), tile())
     again = DiskParts(tmp_path, 1 << 20)
     assert [again.get(name) for name in names.values()] == [b"labels", b""]
-    torn = next(path for path in files(tmp_path) if path.suffix == ".part" and path.stat().st_size == 24)
+    torn = next(path for path in files(tmp_path) if path.suffix == ".span" and path.stat().st_size == 24)
     torn.write_bytes(b"torn")
     assert DiskParts(tmp_path, 1 << 20, "of another make").get(names[b"labels"]) is None
     assert again.get(names[b""]) is None and (again.hits, again.misses, again.damaged) == (2, 1, 1)

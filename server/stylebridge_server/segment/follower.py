@@ -40,6 +40,8 @@ _DOUBT = 0.1  # pixels of evidence that the local model starts with for either s
 _MARGIN, _SHARE = 10, 0.22  # of windows: pixels, and share of the instance's long side
 _SPECK = 0.03  # share of the instance below which a piece of its own is dropped
 _RULES = np.float32(2)  # log odds that the hand-made rules add or take
+_SMALL = 0.15  # share of its usual area below which an instance may be a remnant where it was last
+_ALIKE = 0.4  # share of its first colours' mean log odds that what is so small must have
 _QUIET = 2.2  # departure from the plate, in deviations, that speaks neither way
 
 
@@ -73,6 +75,7 @@ class Follower:
         self._place, self._edge = (0.0, 0.0), False
         self._area = self._given = max(float((label > 0.5).sum()), 1.0)
         self._learn(look.lab, key=True)
+        self._own = self._alike(look)
         if survey is not None:
             small = replace(
                 survey,
@@ -186,13 +189,24 @@ class Follower:
         if stayed.any():
             label = plane(label * (1 - doubled(plane(stayed), *label.shape)))
         self.label = label
-        if float((label > 0.5).sum()) < max(4.0, GONE * self._area):
+        if float((label > 0.5).sum()) < max(4.0, GONE * self._area) or self._foreign(pair, label):
             self.label = np.zeros_like(label)
             self.away += 1
         else:
             self.away = 0
             self._learn(pair.here.lab, key=False)
         self._plate.learn(pair.here.half, self._covered(), departs)
+
+    def _foreign(self, pair: Pair, label: Plane) -> bool:
+        """Whether what is left of a label shows too little of the instance's colours: the place where it was last."""
+        if float((label > 0.5).sum()) > _SMALL * self._area:
+            return False
+        return self._alike(pair.here, label) < _ALIKE * self._own
+
+    def _alike(self, look: Look, label: Plane | None = None) -> float:
+        """Mean log odds, in units of e^3, of the colours of the first frame within the label."""
+        inside = halved(self.label if label is None else label) > 0.5
+        return float(self._key.odds(look.half)[inside].mean()) if inside.any() else 0.0
 
     def _covered(self) -> Plane:
         """At half the size, where the plate cannot be seen."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models.tracer import LOOK
-from stylebridge_server.segment import first_look
+from stylebridge_server.segment import cutout, first_look
 from stylebridge_server.segment.colours import to_lab
 from stylebridge_server.segment.first_look import Aim, Box
 from stylebridge_server.segment.nets import ready
@@ -19,6 +19,7 @@ from stylebridge_server.values import Plane, Prompt, Rgb8, Stroke
 
 _ASPECT = 0.02  # how far a given matte's aspect may depart from the picture's
 _PIECE = 0.1  # share of the largest piece below which others are dropped
+_CUT = np.float32(2)  # log odds that the graph cut adds to the network's or takes
 _MARK = 90  # a point decides a disc of the picture's short side over this
 
 
@@ -106,6 +107,9 @@ def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None) -> Plane:
             return hard if hard.any() else (soft == soft.max()).astype(np.float32)
     aim = _aim(prompts, h, w)
     odds = first_look.find(to_lab(rgb), aim, around, ready(LOOK))
+    by_cut = cutout.cut_out(rgb, aim, around)
+    if by_cut.any():
+        odds = odds + np.where(by_cut > 0, _CUT, -_CUT)
     found = plane(1 / (1 + np.exp(-odds)))
     if aim.box is not None:
         x0, y0, x1, y1 = aim.box

@@ -4,7 +4,7 @@ Each thing is one file, named by the key of everything that it was made from (se
 stale and losing one costs time, never a different picture:
 
     FOLDER/ab/ab54...f1.tile     a finished tile: a header, then the samples as they lie in memory
-    FOLDER/ab/ab54...f1.part     a part of the tracking of an instance, such as its labels between two key frames
+    FOLDER/ab/ab54...f1.span     a part of the tracking of an instance, such as its labels between two key frames
 
 Each begins with a checksum of the name and of all that follows: a file that was cut short, damaged or put under
 another name is dropped and made anew. It is no signature: who can write into the folder can change pictures.
@@ -206,7 +206,7 @@ class DiskParts(DiskFolder):
         fingerprint: of the process; parts that another made might differ in the last bits, and are not read.
     """
 
-    kind = "part"
+    kind = "span"
     _magic = b"sbpart1\n"
 
     def __init__(self, folder: Path, limit: int, fingerprint: str = "") -> None:
