@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge_server.temporal.bands import in_bands
 from stylebridge_server.values import Plane, Rgb, Tile
 
 # Pixels each way over which detail is averaged at once, and how many such cells around each: 20 pixels.
@@ -54,33 +55,49 @@ def crisp(mean: Rgb, present: Rgb, share: Plane) -> Rgb:
         (h, w, 3) float32, right in the tile that `around` was asked about.
     """
     height, width = share.shape
-    detail = _detail(mean)
-    lacking = _energy(_detail(present)) / _energy(detail)
+    detail = np.empty(mean.shape, np.float32)
+    size = -(-height // _CELL), -(-width // _CELL)
+    of_mean, of_present = np.empty(size), np.empty(size)
+
+    def measure(rows: slice) -> None:
+        cells = slice(rows.start // _CELL, -(-rows.stop // _CELL))
+        detail[rows] = _detail(mean, rows)
+        of_mean[cells] = _cells(detail[rows])
+        of_present[cells] = _cells(_detail(present, rows))
+
+    in_bands(height, width, measure)
+    lacking = _energy(of_present) / _energy(of_mean)
     added = np.clip(_GAIN * (_WANTED * lacking - 1.0), 0.0, _MOST)
     if not added.any():
         return mean
     steps = np.rint(added * _STEPS).astype(np.float32)
     gain = cv2.resize(steps, (steps.shape[1] * _CELL, steps.shape[0] * _CELL), interpolation=cv2.INTER_LINEAR)
-    gain = gain[:height, :width] * share
-    gain *= np.float32(1 / (_STEPS * 16 * _CODES))
-    detail *= cv2.merge((gain, gain, gain))
-    mean += detail
+
+    def add(rows: slice) -> None:
+        here = gain[rows, :width] * share[rows]
+        here *= np.float32(1 / (_STEPS * 16 * _CODES))
+        more = cv2.merge((here, here, here))
+        more *= detail[rows]
+        mean[rows] += more
+
+    in_bands(height, width, add)
     return mean
 
 
-def _detail(picture: Rgb) -> Rgb:
-    """What the binomial kernel takes away, in sixteenths of a code value: whole numbers under 2^21."""
-    codes = np.clip(picture, 0.0, 1.0)
+def _detail(picture: Rgb, rows: slice) -> Rgb:
+    """What the binomial kernel takes away in some rows, in sixteenths of a code value: whole numbers under 2^21."""
+    top = max(0, rows.start - 1)
+    codes = np.clip(picture[top : rows.stop + 1], 0.0, 1.0)
     codes *= np.float32(_CODES)
     np.rint(codes, out=codes)
     blurred = cv2.sepFilter2D(codes, -1, _BINOMIAL, _BINOMIAL, borderType=cv2.BORDER_REPLICATE)
     codes *= np.float32(16)
     codes -= blurred
-    return codes
+    return codes[rows.start - top : rows.stop - top]
 
 
-def _energy(detail: Rgb) -> NDArray[np.float64]:
-    """The mean detail around each cell, as far as the picture goes, and a little for flat ones: (rows, columns)."""
+def _cells(detail: Rgb) -> NDArray[np.float64]:
+    """The detail in each cell, as far as the picture goes: (rows, columns)."""
     height, width = detail.shape[:2]
     rows, columns = -(-height // _CELL), -(-width // _CELL)
     strength = cv2.transform(np.abs(detail), np.ones((1, 3), np.float32))
@@ -88,7 +105,11 @@ def _energy(detail: Rgb) -> NDArray[np.float64]:
         strength, 0, rows * _CELL - height, 0, columns * _CELL - width, cv2.BORDER_CONSTANT, value=0
     )
     # In doubles: whole numbers of 23 bits are summed over 400 pixels.
-    cells = strength.reshape(rows, _CELL, columns, _CELL).sum((1, 3), dtype=np.float64)
+    return np.asarray(strength.reshape(rows, _CELL, columns, _CELL).sum((1, 3), dtype=np.float64))
+
+
+def _energy(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean detail around each cell, and a little for flat ones: (rows, columns)."""
     side = 2 * _AROUND + 1
     summed = cv2.boxFilter(cells, -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(summed + side**2 * _CELL**2 * 3 * _FLAT * 16 * _CODES)

@@ -9,6 +9,7 @@ disagree by whole pixels of weight, and a threshold crawls visibly along edges f
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge_server.steps import step
+from stylebridge_server.temporal.bands import in_bands
 from stylebridge_server.temporal.working import Field, enlarged, reduced, working_size
 from stylebridge_server.values import FlowPair, Plane, Rgb, Rgb8
 
@@ -86,14 +88,33 @@ def validity(flow: Field, back: Field) -> Plane:
         (h, w) float32 in [0, 1].
     """
     height, width = flow.shape[:2]
-    target = flow + grid(height, width)
-    returning = sample(back, target)
-    speed = _squared(flow)
-    occluded = _squared(flow + returning) / (0.01 * (speed + _squared(returning)) + 0.5)
-    # At their own threshold DIS's unevenness over still texture already counts as a boundary, which cost a third of
-    # the steadiness in trials and kept no ghost away: the other tests and the window's own see to those.
-    boundary = _gradient_energy(flow) / (3.0 * (0.01 * speed + 0.002))
-    return _soft(occluded) * _soft(boundary) * inside(target)
+    found = np.empty((height, width), np.float32)
+    positions = grid(height, width)
+
+    def band(rows: slice) -> None:
+        here = flow[rows]
+        target = here + positions[rows]
+        returning = sample(back, target)
+        speed = _squared(here)
+        away = _squared(returning)
+        away += speed
+        away *= np.float32(0.01)
+        away += np.float32(0.5)
+        returning += here
+        occluded = _squared(returning)
+        occluded /= away
+        # At their own threshold DIS's unevenness over still texture already counts as a boundary, which cost a third
+        # of the steadiness in trials and kept no ghost away: the other tests and the window's own see to those.
+        speed *= np.float32(0.01)
+        speed += np.float32(0.002)
+        speed *= np.float32(3.0)
+        boundary = _gradient_energy(flow, rows)
+        boundary /= speed
+        result = np.multiply(_soft(occluded), _soft(boundary), out=found[rows])
+        result *= _inside(target, height, width)
+
+    in_bands(height, width, band)
+    return found
 
 
 def occlusion(flow: Field, back: Field) -> Plane:
@@ -115,11 +136,13 @@ def occlusion(flow: Field, back: Field) -> Plane:
     return np.clip(2.0 - ratio, 0.0, 1.0)
 
 
+@lru_cache(4)
 def grid(height: int, width: int) -> Field:
-    """The position of every pixel: (h, w, 2) float32, (x, y)."""
+    """The position of every pixel: (h, w, 2) float32, (x, y), read-only."""
     positions = np.empty((height, width, 2), np.float32)
     positions[..., 0] = np.arange(width, dtype=np.float32)
     positions[..., 1] = np.arange(height, dtype=np.float32)[:, None]
+    positions.flags.writeable = False
     return positions
 
 
@@ -130,10 +153,7 @@ def sample(values: NDArray[np.float32], positions: Field) -> Any:
 
 def inside(positions: Field) -> Plane:
     """1 for positions within the picture of their own size, 0 from a pixel outside on: (h, w) float32."""
-    height, width = positions.shape[:2]
-    x, y = positions[..., 0], positions[..., 1]
-    beyond = np.maximum(np.maximum(-x, x - (width - 1)), np.maximum(-y, y - (height - 1)))
-    return np.clip(1.0 - beyond, 0.0, 1.0)
+    return _inside(positions, *positions.shape[:2])
 
 
 def inside_picture(flow: Field) -> Plane:
@@ -150,18 +170,37 @@ def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Field:
 
 
 def _squared(field: Field) -> Plane:
-    return np.asarray(cv2.transform(field * field, np.ones((1, 2), np.float32)))
+    squares = field * field
+    return np.add(squares[..., 0], squares[..., 1])
 
 
-def _gradient_energy(flow: Field) -> Plane:
-    """|grad u|^2 + |grad v|^2 by central differences: (h, w) float32."""
+def _gradient_energy(flow: Field, rows: slice) -> Plane:
+    """|grad u|^2 + |grad v|^2 by central differences, of some rows: (rows, w) float32."""
+    top, bottom = max(0, rows.start - 1), min(flow.shape[0], rows.stop + 1)
+    inner = slice(rows.start - top, rows.stop - top)
     border = cv2.BORDER_REPLICATE
-    along_x = cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=border)
-    along_y = cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=border)
-    energy = np.square(along_x) + np.square(along_y)
-    return np.asarray(cv2.transform(energy, np.ones((1, 2), np.float32)))
+    part = flow[top:bottom]
+    along_x = cv2.Sobel(part[inner], cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=border)
+    along_y = cv2.Sobel(part, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=border)[inner]
+    along_x *= along_x
+    along_y *= along_y
+    along_x += along_y
+    return np.add(along_x[..., 0], along_x[..., 1])
+
+
+def _inside(positions: Field, height: int, width: int) -> Plane:
+    """`inside` of a picture of that size, for some positions."""
+    x, y = cv2.split(positions)
+    beyond = np.maximum(x - np.float32(width - 1), np.negative(x, out=x))
+    np.maximum(beyond, np.negative(y), out=beyond)
+    y -= np.float32(height - 1)
+    np.maximum(beyond, y, out=beyond)
+    np.subtract(np.float32(1.0), beyond, out=beyond)
+    return np.clip(beyond, 0.0, 1.0, out=beyond)
 
 
 def _soft(ratio: Plane) -> Plane:
-    """1 well under a ratio of 1, one half at it, 0 well above."""
-    return 1.0 / (1.0 + ratio * ratio)
+    """1 well under a ratio of 1, one half at it, 0 well above; written over."""
+    ratio *= ratio
+    ratio += np.float32(1.0)
+    return np.divide(np.float32(1.0), ratio, out=ratio)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from stylebridge_server.steps import step
+from stylebridge_server.temporal.bands import in_bands
 from stylebridge_server.temporal.crisp import around, crisp
 from stylebridge_server.temporal.flow import Field, grid, sample
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
@@ -127,14 +128,9 @@ def taps(image: Rgb, *sides: Iterable[Link], amount: float = 1.0) -> Taps:
             path.follow(link.pair)
             if link.plate is None:
                 continue
-            positions = path.positions
-            weight = likeness(sample(link.plate, positions))
-            # The tests of the flow are strict, for other uses; what they doubt and what looks right counts.
-            weight *= np.sqrt(path.believed)
-            weight *= amount * link.weight
-            weight -= _NEGLIGIBLE
+            positions = path.positions.copy()
             maps.append(positions)
-            weights.append(np.maximum(weight, 0.0, out=weight))
+            weights.append(likeness(link.plate, positions, path.believed, amount * link.weight))
     return Taps(tuple(maps), tuple(weights))
 
 
@@ -142,41 +138,45 @@ class _Path:
     """Where frame t's pixels have gone, a frame at a time in one fixed order.
 
     Attributes:
-        believed: (h, w) float32 in [0, 1]: how far that is known.
+        positions: (h, w, 2) float32 pixels, (x, y), within the picture; written over by the next frame.
+        believed: (h, w) float32 in [0, 1]: how far that is known; likewise.
     """
 
     def __init__(self, height: int, width: int) -> None:
-        self._x, self._y = cv2.split(grid(height, width))
-        self._started = False
+        self.positions: Field = grid(height, width).copy()
         self.believed: Plane = np.ones((height, width), np.float32)
-
-    @property
-    def positions(self) -> Field:
-        """(h, w, 2) float32 pixels, (x, y), within the picture."""
-        return np.asarray(cv2.merge((self._x, self._y)))
+        # Kept, for new memory costs more than what is done in it.
+        self._flow = np.empty((height, width, 3), np.float32)
+        self._started = False
 
     def follow(self, pair: FlowPair) -> None:
         """Go on by the pair's forward flow."""
-        there = cv2.merge((*cv2.split(pair.forward), pair.forward_valid))
-        if self._started:
-            # One reading of three channels costs less than two of fewer.
-            there = cv2.remap(there, self._x, self._y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        self._started = True
-        u, v, valid = cv2.split(there)
-        self.believed *= valid
-        height, width = valid.shape
-        self._x = self._moved(self._x, u, width)
-        self._y = self._moved(self._y, v, height)
+        height, width = self.believed.shape
+        flow, started = self._flow, self._started
 
-    def _moved(self, places: Plane, flow: Plane, size: int) -> Plane:
-        """Places clipped to the picture; from a pixel outside on nothing is believed of them."""
-        flow += places
-        kept = np.clip(flow, 0.0, np.float32(size - 1))
-        flow -= kept
-        np.abs(flow, out=flow)
-        np.subtract(1.0, flow, out=flow)
-        self.believed *= np.maximum(flow, 0.0, out=flow)
-        return kept
+        def beside(rows: slice) -> None:
+            # One reading of three channels costs less than two of fewer.
+            cv2.mixChannels([pair.forward[rows], pair.forward_valid[rows]], [flow[rows]], [0, 0, 1, 1, 2, 2])
+
+        def onward(rows: slice) -> None:
+            places, believed = self.positions[rows], self.believed[rows]
+            here = sample(flow, places) if started else flow[rows]
+            moved, valid = np.empty_like(places), np.empty_like(believed)
+            cv2.mixChannels([here], [moved, valid], [0, 0, 1, 1, 2, 2])
+            moved += places
+            cv2.min(moved, (width - 1, height - 1, 0, 0), dst=places)
+            cv2.max(places, (0, 0, 0, 0), dst=places)
+            # From a pixel outside on nothing is believed of them.
+            cv2.absdiff(moved, places, dst=moved)
+            np.subtract(np.float32(1.0), moved, out=moved)
+            cv2.max(moved, (0, 0, 0, 0), dst=moved)
+            believed *= valid
+            believed *= moved[..., 0]
+            believed *= moved[..., 1]
+
+        in_bands(height, width, beside)
+        in_bands(height, width, onward)
+        self._started = True
 
 
 def fade(distances: Sequence[int], beyond: int) -> list[float]:
@@ -212,27 +212,36 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
         return sources[0][tile.slices].copy()
     part = taps._around(tile)
     present = sources[0][part.slices]
-    total = taps.weights[0][part.slices].copy()
-    mean = present.copy()
-    for j in range(1, len(taps.maps)):
-        step()
-        x0, y0, x1, y1 = taps._box(j, part)
-        if x0 == x1:
-            continue
-        positions = taps.maps[j][part.slices]
-        if x0 or y0:
-            # Subtracting a whole number from a position of at least that size is exact, so a crop reads what the
-            # whole would. Pixels without weight may read its rim.
-            positions = positions - np.array([x0, y0], np.float32)
-        crop = np.ascontiguousarray(sources[j][y0:y1, x0:x1])
-        found = cv2.remap(crop, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        weight = taps.weights[j][part.slices]
-        found *= _three(weight)
-        mean += found
-        total += weight
-    mean /= _three(total)
-    total -= 1.0
-    steady = crisp(mean, present, np.minimum(total, 1.0, out=total))
+    mean = np.empty(present.shape, np.float32)
+    share = np.empty(present.shape[:2], np.float32)
+
+    def band(rows: slice) -> None:
+        here = Tile(part.x0, part.y0 + rows.start, part.x1, part.y0 + rows.stop)
+        total = taps.weights[0][here.slices].copy()
+        summed = sources[0][here.slices].copy()
+        for j in range(1, len(taps.maps)):
+            x0, y0, x1, y1 = taps._box(j, here)
+            if x0 == x1:
+                continue
+            positions = taps.maps[j][here.slices]
+            if x0 or y0:
+                # Subtracting a whole number from a position of at least that size is exact, so a crop reads what the
+                # whole would. Pixels without weight may read its rim.
+                positions = cv2.subtract(positions, (x0, y0, 0, 0))
+            crop = sources[j][y0:y1, x0:x1]
+            found = cv2.remap(crop, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            weight = taps.weights[j][here.slices]
+            found *= _three(weight)
+            summed += found
+            total += weight
+        np.divide(summed, _three(total), out=mean[rows])
+        total -= np.float32(1.0)
+        np.minimum(total, np.float32(1.0), out=share[rows])
+
+    step()
+    in_bands(*share.shape, band)
+    step()
+    steady = crisp(mean, present, share)
     rows = slice(tile.y0 - part.y0, tile.y1 - part.y0)
     return np.ascontiguousarray(steady[rows, tile.x0 - part.x0 : tile.x1 - part.x0])
 
@@ -251,21 +260,44 @@ class _Likeness:
         self._least = np.asarray(cv2.erode(self._image, neighbours))
         self._greatest = np.asarray(cv2.dilate(self._image, neighbours))
 
-    def __call__(self, found: Rgb) -> Plane:
-        """1 where `found` (h, w, 3) float32 agrees, falling towards 0 as it differs: (h, w) float32."""
-        # In place where that can be: new memory of this size costs as much as the sums.
-        found = _displayed(found)
-        different = found - self._image
-        different *= different
-        different *= np.float32(_DIFFERENT / _FOREIGN)
-        foreign = found - self._greatest
-        np.maximum(foreign, np.subtract(self._least, found, out=found), out=foreign)
-        np.maximum(foreign, 0.0, out=foreign)
-        foreign *= foreign
-        foreign += different
-        exponent = cv2.transform(foreign, np.full((1, 3), -_FOREIGN, np.float32))
-        blurred = cv2.GaussianBlur(exponent, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(cv2.exp(blurred))
+    def __call__(self, plate: Rgb, positions: Field, believed: Plane, most: float) -> Plane:
+        """How much a picture counts at each pixel: (h, w) float32.
+
+        Args:
+            plate: (h, w, 3) float32 display-referred RGB.
+            positions: (h, w, 2) float32, where it shows what frame t shows.
+            believed: (h, w) float32, how far that is known.
+            most: what counts where both agree; less as they differ.
+        """
+        height, width = believed.shape
+        exponent = np.empty((height, width), np.float32)
+
+        def compare(rows: slice) -> None:
+            found = _displayed(sample(plate, positions[rows]))
+            different = found - self._image[rows]
+            different *= different
+            different *= np.float32(_DIFFERENT / _FOREIGN)
+            foreign = found - self._greatest[rows]
+            cv2.max(foreign, np.subtract(self._least[rows], found, out=found), dst=foreign)
+            np.clip(foreign, 0.0, 2.0, out=foreign)
+            foreign *= foreign
+            foreign += different
+            cv2.transform(foreign, np.full((1, 3), -_FOREIGN, np.float32), dst=exponent[rows])
+
+        in_bands(height, width, compare)
+        weight = np.asarray(cv2.GaussianBlur(exponent, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE))
+
+        def weigh(rows: slice) -> None:
+            here = weight[rows]
+            cv2.exp(here, dst=here)
+            # The tests of the flow are strict, for other uses; what they doubt and what looks right counts.
+            here *= np.sqrt(believed[rows])
+            here *= np.float32(most)
+            here -= np.float32(_NEGLIGIBLE)
+            np.maximum(here, np.float32(0.0), out=here)
+
+        in_bands(height, width, weigh)
+        return weight
 
 
 def _displayed(image: Rgb) -> Rgb:
