@@ -2,6 +2,7 @@
 
     styles      the embedded style network, beside MicroAST where STYLEBRIDGE_MICROAST names the folder of its weights
     rooms       each step of a frame at 640x360, beside the sum of a frame
+    window      the window in sequence, beside the least that its flow and its readings could cost
     keyframes   a first render, the same with other strengths, and one styled frame by frame
     disk        a render without, into and out of the disk cache, each by a server of its own
     memory      peak memory of the worker for a clip and for one ten times as long
@@ -35,15 +36,13 @@ from stylebridge_server.shot.looks import load_look
 from stylebridge_server.values import Tile
 from stylebridge_server.worker.fingerprint import settle_threads
 
-from . import overlap, styles
+from . import overlap, styles, window
 from .colour import colours
 from .timing import median_ms
 
 ROOT = Path(__file__).resolve().parent.parent
 PLATE = ROOT / "examples/shot/plate.mp4"
 LOOK = ROOT / "examples/demo.toml"
-WINDOW = 8
-SPAN = sum(reach.handles(WINDOW)) + 1  # frames that it reaches
 
 
 def rooms() -> list[str]:
@@ -51,7 +50,7 @@ def rooms() -> list[str]:
     threads = settle_threads()
     engine = style.load()
     with media.open_source(PLATE) as source:
-        frames = [source.read(number) for number in range(SPAN)]
+        frames = [source.read(number) for number in range(window.SPAN)]
     plates = [colour.to_working(frame.pixels) for frame in frames]
     height, width = plates[0].shape[:2]
     pieces = style.pieces(style.tiles(height, width))
@@ -59,23 +58,9 @@ def rooms() -> list[str]:
     code = next(iter(engine.presets().values())).code
     features = engine.features(plates[0])
     scene = engine.statistics(plates[:1])
-    middle = reach.handles(WINDOW)[0]
+    middle = reach.handles(window.WINDOW)[0]
     flows = [temporal.flow_pair(b, a) for a, b in pairwise(plates)]  # from each frame to the one before
-    numbers, sides = [middle], []
-    for way, count in zip((-1, 1), reach.sides(WINDOW), strict=True):
-        away = [d for d in reach.distances(count) if 0 <= middle + way * d < SPAN]
-        weights = dict(zip(away, temporal.fade(away, away[-1] + 1), strict=True))
-        numbers += [middle + way * d for d in away]
-        sides.append(
-            [
-                temporal.Link(
-                    flows[middle - d] if way < 0 else flows[middle + d - 1].reversed,
-                    plates[middle + way * d] if d in weights else None,
-                    weights.get(d, 0.0),
-                )
-                for d in range(1, away[-1] + 1)
-            ]
-        )
+    numbers, sides = window.links(plates, flows, middle)
     taps = temporal.taps(plates[middle], *sides)
     ordered = [plates[k] for k in numbers]
     matte = np.full((height, width), 0.5, np.float32)
@@ -83,7 +68,7 @@ def rooms() -> list[str]:
         "encode the plate": lambda: engine.features(plates[0]),
         "decode one style, all tiles": lambda: [engine.decode(features, scene, code, one) for one in pieces],
         "one flow pair": lambda: temporal.flow_pair(plates[0], plates[1]),
-        f"follow a window of {WINDOW}": lambda: temporal.taps(plates[middle], *sides),
+        f"follow a window of {window.WINDOW}": lambda: temporal.taps(plates[middle], *sides),
         "blend one stream": lambda: temporal.blend(taps, whole, ordered),
         "composite one layer": lambda: composite.composite(frames[0].pixels, [(matte, 0.5, plates[0])]),
     }
@@ -99,6 +84,12 @@ def rooms() -> list[str]:
         f"| together | {total:.1f} | 100% |",
         "",
     ]
+
+
+def windowed() -> list[str]:
+    """The window in the example's size."""
+    with media.open_source(PLATE) as source:
+        return window.cost([colour.to_working(source.read(number).pixels) for number in range(window.SPAN)])
 
 
 def rendered(client: Client, shot: Shot, analysis: Analysis, look: Look, frames: range) -> float:
@@ -210,6 +201,7 @@ def main() -> int:
     parts = {
         "styles": lambda: styles.report(settle_threads()),
         "rooms": rooms,
+        "window": windowed,
         "keyframes": keyframes,
         "disk": disk,
         "memory": memory,

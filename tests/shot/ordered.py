@@ -1,6 +1,6 @@
-"""A part of a small shot rendered in a process of its own: `ordered.py COUNT BYTES FRAME ...`; prints a hash for each frame.
+"""A part of a small shot rendered in a process of its own; prints a hash for each frame.
 
-BYTES is what each cache may hold; they start empty.
+`ordered.py COUNT BYTES FRAME ...`: BYTES is what each cache may hold; they start empty.
 
 The shot is a texture that pans, with a cut in the middle and every seventh frame a repeat; the style is the network's
 own, by the first preset.

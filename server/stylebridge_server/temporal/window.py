@@ -239,7 +239,7 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
         np.minimum(total, np.float32(1.0), out=share[rows])
 
     step()
-    in_bands(*share.shape, band)
+    in_bands(*present.shape[:2], band)
     step()
     steady = crisp(mean, present, share)
     rows = slice(tile.y0 - part.y0, tile.y1 - part.y0)
