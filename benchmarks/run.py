@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +58,16 @@ def rooms() -> list[str]:
     features = engine.features(plates[0])
     scene = engine.statistics(plates[:1])
     middle = reach.handles(window.WINDOW)[0]
-    flows = [temporal.flow_pair(b, a) for a, b in pairwise(plates)]  # from each frame to the one before
-    numbers, sides = window.links(plates, flows, middle)
-    taps = temporal.taps(plates[middle], *sides)
+    numbers, sides = window.links(plates, middle)
+    half, size = temporal.shown(plates[middle]), (height, width)
+    taps = temporal.taps(half, size, *sides)
     ordered = [plates[k] for k in numbers]
     matte = np.full((height, width), 0.5, np.float32)
     steps = {
         "encode the plate": lambda: engine.features(plates[0]),
         "decode one style, all tiles": lambda: [engine.decode(features, scene, code, one) for one in pieces],
-        "one flow pair": lambda: temporal.flow_pair(plates[0], plates[1]),
-        f"follow a window of {window.WINDOW}": lambda: temporal.taps(plates[middle], *sides),
+        "one flow pair": lambda: window.half_flow(plates[0], plates[1]),
+        f"follow a window of {window.WINDOW}": lambda: temporal.taps(half, size, *sides),
         "blend one stream": lambda: temporal.blend(taps, whole, ordered),
         "composite one layer": lambda: composite.composite(frames[0].pixels, [(matte, 0.5, plates[0])]),
     }

@@ -29,6 +29,7 @@ from stylebridge_server.style.pixels import shrunk, to_rgb
 from stylebridge_server.values import FlowPair, Rgb, Rgb8, Tile
 
 from . import peer
+from .window import half_flow
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "examples"))
@@ -59,7 +60,8 @@ def steadied(source: Frames, styled: Frames, window: int) -> Frames:
     """Every frame as `shot.streams` blends it."""
     if window == 1:
         return styled
-    flows = [temporal.flow_pair(b, a) for a, b in pairwise(source)]  # from each frame to the one before
+    flows = [half_flow(b, a) for a, b in pairwise(source)]  # from each frame to the one before
+    halves = [temporal.shown(plate) for plate in source]
     height, width = source[0].shape[:2]
     result = []
     for t in range(len(source)):
@@ -72,13 +74,13 @@ def steadied(source: Frames, styled: Frames, window: int) -> Frames:
                 [
                     temporal.Link(
                         flows[t - d] if way < 0 else flows[t + d - 1].reversed,
-                        source[t + way * d] if d in weights else None,
+                        halves[t + way * d] if d in weights else None,
                         weights.get(d, 0.0),
                     )
                     for d in range(1, max(away, default=0) + 1)
                 ]
             )
-        taps = temporal.taps(source[t], *links)
+        taps = temporal.taps(halves[t], (height, width), *links)
         whole = Tile(0, 0, width, height)
         result.append(np.clip(temporal.blend(taps, whole, [styled[k] for k in numbers]), 0, 1))
     return result

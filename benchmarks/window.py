@@ -32,13 +32,14 @@ def cost(plates: Sequence[Rgb]) -> list[str]:
     threads = settle_threads()
     middle = reach.handles(WINDOW)[0]
     whole = Tile(0, 0, plates[0].shape[1], plates[0].shape[0])
-    flows = [temporal.flow_pair(b, a) for a, b in pairwise(plates)]  # from each frame to the one before
-    numbers, sides = links(plates, flows, middle)
-    found = temporal.taps(plates[middle], *sides)
+    size = plates[0].shape[0], plates[0].shape[1]
+    numbers, sides = links(plates, middle)
+    half = temporal.shown(plates[middle])
+    found = temporal.taps(half, size, *sides)
     sources = [plates[k] for k in numbers]
     steps: dict[str, Callable[[], object]] = {
-        "flow pair with validity": lambda: temporal.flow_pair(plates[middle], plates[middle - 1]),
-        "following and weighing": lambda: temporal.taps(plates[middle], *sides),
+        "flow pair with validity": lambda: half_flow(plates[middle], plates[middle - 1]),
+        "following and weighing": lambda: temporal.taps(temporal.shown(plates[middle]), size, *sides),
         "blending": lambda: temporal.blend(found, whole, sources),
         "baseline": least(plates[middle], plates[middle - 1], found.maps[1]),
     }
@@ -62,10 +63,15 @@ def cost(plates: Sequence[Rgb]) -> list[str]:
     ]
 
 
-def links(
-    plates: Sequence[Rgb], flows: Sequence[FlowPair], middle: int
-) -> tuple[list[int], list[list[temporal.Link]]]:
+def half_flow(a: Rgb, b: Rgb) -> FlowPair:
+    """As a window reads it."""
+    return temporal.for_window(temporal.DIS.pair((1, 0), (a, b)))
+
+
+def links(plates: Sequence[Rgb], middle: int) -> tuple[list[int], list[list[temporal.Link]]]:
     """The frames of a window, the middle one first, and the links of its two sides."""
+    flows = [half_flow(b, a) for a, b in pairwise(plates)]  # from each frame to the one before
+    halves = [temporal.shown(plate) for plate in plates]
     numbers, sides = [middle], []
     for way, count in zip((-1, 1), reach.sides(WINDOW), strict=True):
         away = reach.distances(count)
@@ -75,7 +81,7 @@ def links(
             [
                 temporal.Link(
                     flows[middle - d] if way < 0 else flows[middle + d - 1].reversed,
-                    plates[middle + way * d] if d in weights else None,
+                    halves[middle + way * d] if d in weights else None,
                     weights.get(d, 0.0),
                 )
                 for d in range(1, away[-1] + 1)

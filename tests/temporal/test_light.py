@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stylebridge import reach
-from stylebridge_server.temporal import Link, blend, fade, flow_pair, taps
+from stylebridge_server.temporal import Link, blend, fade, flow_pair, halved_pair, shown, taps
 from stylebridge_server.values import Tile
 
 HEIGHT, WIDTH, WINDOW = 96, 144, 8
@@ -38,11 +38,11 @@ def steadied(source: list[np.ndarray], styled: list[np.ndarray], t: int) -> np.n
         passed = [source[t + way * d] for d in range(max(away, default=0) + 1)]
         links.append(
             [
-                Link(flow_pair(a, b), b if d in weights else None, weights.get(d, 0.0))
+                Link(halved_pair(flow_pair(a, b)), shown(b) if d in weights else None, weights.get(d, 0.0))
                 for d, (a, b) in enumerate(pairwise(passed), 1)
             ]
         )
-    return blend(taps(source[t], *links), WHOLE, [styled[k] for k in numbers])
+    return blend(taps(shown(source[t]), (HEIGHT, WIDTH), *links), WHOLE, [styled[k] for k in numbers])
 
 
 @pytest.mark.parametrize("t", [8, 9, 10])
@@ -53,7 +53,8 @@ def test_a_light_that_flickers_is_followed_at_once(t: int) -> None:
     source = [picture * gain for gain in gains]
     styled = [painted(one, k) for k, one in enumerate(source)]
     result = steadied(source, styled, t)
-    assert result.mean() == pytest.approx(styled[t].mean(), rel=0.04)
+    # Of a change by a third and more hardly a fifth is held back.
+    assert result.mean() == pytest.approx(styled[t].mean(), rel=0.07)
     # While the light keeps still the window does blend, so that this says something.
     still = [picture] * 16
     steady = steadied(still, [painted(one, k) for k, one in enumerate(still)], t)
@@ -94,11 +95,11 @@ def test_a_thing_that_comes_back_looks_as_it_did() -> None:
     there[30:66, 50:100] = thing[30:66, 50:100]
     seen = [k < 10 or k >= 20 for k in range(30)]
     source = [there if shown else ground for shown in seen]
-    styled = [np.where((0.2 < one) & (one < 0.5), 1.0, one).astype(np.float32) for one in source]
+    styled = [np.where((one > 0.2) & (one < 0.5), 1.0, one).astype(np.float32) for one in source]
     before, after = steadied(source, styled, 9), steadied(source, styled, 20)
     box = (slice(34, 62), slice(54, 96))
     assert np.abs(before[box] - after[box]).mean() < 0.01
-    assert np.abs(after[box] - styled[20][box]).mean() < 0.01
+    assert np.abs(after[box] - styled[20][box]).mean() < 0.015
     # The frame in which it is away, beside them, shows nothing of it.
     for t in (10, 19):
         away = steadied(source, styled, t)

@@ -71,7 +71,7 @@ def test_raft_is_torchvisions() -> None:
         assert ours.shape == (*size, 2) and ours.dtype == np.float32
         assert np.array_equal(ours, theirs[0, :, : size[0], : size[1]].permute(1, 2, 0).numpy())
     assert pair.forward.any()
-    assert np.array_equal(pair.forward_valid, flow.validity(pair.forward, pair.backward))
+    assert pair.forward_valid.all() and pair.backward_valid.all()  # RAFT knows it everywhere
 
 
 def test_the_large_network_too_and_small_pictures_are_filled_up() -> None:
@@ -122,7 +122,7 @@ def test_given_motion_is_that_of_the_two_frames() -> None:
     picture = np.zeros((*size, 3), np.float32)
     pair = given(motions).pair((6, 5), (picture, picture))
     assert (pair.forward == (-3, -1)).all() and (pair.backward == (3, 1)).all()
-    assert (pair.forward_valid[5:, 5:] == 1).all() and (pair.forward_valid[:, :2] == 0).all()
+    assert pair.forward_valid.all()  # known, wherever it leads to
 
 
 def test_given_motion_is_scaled_to_the_picture_and_never_mixed() -> None:

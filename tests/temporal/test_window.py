@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylebridge_server.temporal import Link, Taps, blend, fade, flow_pair, taps
+from stylebridge_server.temporal import Link, Taps, blend, fade, flow_pair, halved_pair, shown
+from stylebridge_server.temporal import taps as taps_at
 from stylebridge_server.values import FlowPair, Tile
 
 HEIGHT, WIDTH = 96, 128
@@ -53,7 +54,15 @@ def boiling(count: int, seed: int = 7) -> list[np.ndarray]:
 def side(images: list[np.ndarray], pairs: list[FlowPair]) -> list[Link]:
     """Pictures one after another on one side, with weights that fall in a line."""
     weights = fade(range(1, len(images) + 1), len(images) + 1)
-    return [Link(pair, image, weight) for image, pair, weight in zip(images, pairs, weights, strict=True)]
+    return [
+        Link(halved_pair(pair), shown(image), weight)
+        for image, pair, weight in zip(images, pairs, weights, strict=True)
+    ]
+
+
+def taps(image: np.ndarray, *sides: list[Link], amount: float = 1.0) -> Taps:
+    """Of a picture of the whole size."""
+    return taps_at(shown(image), image.shape[:2], *sides, amount=amount)
 
 
 def followed(images: list[np.ndarray], pairs: list[FlowPair], amount: float = 1.0) -> Taps:
@@ -78,7 +87,10 @@ def test_exact_flow_finds_the_frame_again() -> None:
     images, pairs = panning(8, (3, 2))
     found = followed(images, pairs)
     assert [float(weight[40, 40]) > 0.1 for weight in found.weights] == [True] * 8
-    assert np.abs(blend(found, WHOLE, images) - images[0]).max() < 1e-5
+    error = np.abs(blend(found, WHOLE, images) - images[0])
+    assert error[21:-21, 21:-21].max() < 1e-5
+    # Along the rim the way leads out of the picture, for part of the four pixels that are followed together.
+    assert error.max() < 0.03
 
 
 def test_boiling_is_averaged_where_the_flow_is_exact() -> None:
@@ -98,7 +110,7 @@ def test_repeated_frames_average_without_resampling() -> None:
     expected = sum(w * s for w, s in zip(weights, styled, strict=True)) / sum(weights)
     # But for the finest detail, which is given back.
     coarse = [cv2.GaussianBlur(one, (0, 0), 3) for one in (blend(found, WHOLE, styled), expected)]
-    assert np.abs(coarse[0] - coarse[1]).max() < 0.006
+    assert np.abs(coarse[0] - coarse[1]).max() < 0.008
     assert expected.std() < 0.9 * styled[0].std()
 
 
@@ -176,7 +188,7 @@ def test_tiny_pictures(size: tuple[int, int]) -> None:
 def test_a_source_that_is_no_number_weighs_nothing() -> None:
     images, pairs = panning(3, (0, 0))
     images[1] = images[1].copy()
-    images[1][50, 60] = np.nan
+    images[1][44:56, 54:66] = np.nan
     found = followed(images, pairs)
     assert all(np.isfinite(weight).all() for weight in found.weights)
     assert found.weights[1][50, 60] == 0 and found.weights[2][50, 60] > 0

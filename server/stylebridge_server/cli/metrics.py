@@ -225,7 +225,7 @@ def _flow(name: str) -> Flow:
     if name in FLOWS:
         return FLOWS[name]
     method = raft.opened(name, "cpu")
-    return lambda a, b: method.pair((0, 1), (_unit(a), _unit(b)))
+    return lambda a, b: temporal.believed(method.pair((0, 1), (_unit(a), _unit(b))))
 
 
 def _unit(picture: Rgb8) -> Rgb:

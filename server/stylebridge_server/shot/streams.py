@@ -366,9 +366,9 @@ class Streams:
         name = size, window, steadiness, self._ways(window, flow)
         found = moment.taps.get(name)
         if found is None:
-            plate = self._plate(window.number, size)
+            half = self._half(window.number, size)
             sides = [self._side(window, way, size, flow) for way in (-1, 1)]
-            found = moment.taps[name] = temporal.taps(plate, *sides, amount=steadiness)
+            found = moment.taps[name] = temporal.taps(half, size, *sides, amount=steadiness)
         return found
 
     def _side(self, window: Window, way: int, size: Size, flow: temporal.Flow) -> Iterator[temporal.Link]:
@@ -378,7 +378,7 @@ class Streams:
         weights = dict(zip(distances, temporal.fade(distances, beyond), strict=True))
         for steps, (a, b) in enumerate(itertools.pairwise([window.number, *passed]), 1):
             pair = self._flow(a, b, size, flow)
-            plate = self._plate(b, size) if steps in weights else None
+            plate = self._half(b, size) if steps in weights else None
             yield temporal.Link(pair, plate, weights.get(steps, 0.0))
 
     def _ways(self, window: Window, flow: temporal.Flow) -> tuple[str, ...]:
@@ -456,6 +456,12 @@ class Streams:
         name = key("plate", self._at(number, size))
         return self._workshop.intermediates.get(name, make, lambda array: array.nbytes)
 
+    def _half(self, number: int, size: Size) -> Rgb:
+        """The plate at half the size, by which windows compare."""
+        name = key("half", self._at(number, size))
+        make = lambda: temporal.shown(self._plate(number, size))  # noqa: E731
+        return self._workshop.intermediates.get(name, make, lambda array: array.nbytes)
+
     def _features(self, number: int, size: Size) -> style.Features:
         def make() -> style.Features:
             return self._workshop.engine.features(self._plate(number, size))
@@ -464,13 +470,14 @@ class Streams:
         return self._workshop.intermediates.get(name, make, lambda features: features.nbytes)
 
     def _flow(self, a: int, b: int, size: Size, flow: temporal.Flow) -> FlowPair:
-        """Flow between neighbours of a window, computed once for both directions."""
+        """Flow between neighbours of a window at half the size, computed once for both directions."""
         if b > a:
             return self._flow(b, a, size, flow).reversed
         ends = self._ends(a, b)
         name = key("flow", self._at(a, size), self._at(b, size), flow.name(ends))
-        return self._workshop.intermediates.get(
-            name,
-            lambda: flow.pair(ends, (self._plate(a, size), self._plate(b, size))),
-            lambda pair: pair.nbytes,
-        )
+
+        def make() -> FlowPair:
+            pair = flow.pair(ends, (self._plate(a, size), self._plate(b, size)))
+            return temporal.for_window(pair)
+
+        return self._workshop.intermediates.get(name, make, lambda pair: pair.nbytes)

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from stylebridge_server.steps import step
-from stylebridge_server.temporal.flow import believed
 from stylebridge_server.temporal.methods import Numbers, Pictures
 from stylebridge_server.values import FlowPair, GivenFlow, Motion, Plane
 
@@ -41,8 +40,7 @@ class Given:
         forward, known = _sized(self._motion(later).previous, size)
         backward, known_back = _sized(self._motion(earlier).following, size)
         step()
-        pair = believed(forward, backward)
-        return FlowPair(forward, backward, pair.forward_valid * known, pair.backward_valid * known_back)
+        return FlowPair(forward, backward, known, known_back)
 
     def _motion(self, number: int) -> Motion:
         if number not in self._recent:

@@ -1,14 +1,14 @@
 """Methods of optical flow behind one interface: what a stream follows its frames by.
 
-A method gives flow both ways between two frames of a shot, with soft validity (see `flow`). It is a pure function of
-the pictures and of what `name` names, so a pair may be kept under that and its pictures' contents.
+A method gives flow both ways between two frames of a shot; how far it can be believed `flow.believed` says. It is a
+pure function of the pictures and of what `name` names, so a pair may be kept under that and its pictures' contents.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from stylebridge_server.temporal.flow import flow_pair
+from stylebridge_server.temporal.flow import dis
 from stylebridge_server.values import FlowPair, Rgb
 
 Numbers = tuple[int, int]
@@ -31,7 +31,7 @@ class Flow(Protocol):
         """All that the flow between two frames depends on beside their pictures: method, weights, files."""
 
     def pair(self, numbers: Numbers, pictures: Pictures) -> FlowPair:
-        """Flow from the later of two neighbours to the earlier, and back.
+        """Flow from the later of two neighbours to the earlier, and back; valid where the method knows it.
 
         Args:
             numbers: the later frame's number and the earlier one's.
@@ -43,9 +43,9 @@ class Flow(Protocol):
 
 
 class Dis:
-    """The embedded method; see `flow.flow_pair`."""
+    """The embedded method; see `flow.dis`."""
 
-    id = "dis-2"  # raised when the same pictures would give another flow
+    id = "dis-3"  # raised when the same pictures would give another flow
 
     def memory(self, pixels: int) -> int:
         return 0
@@ -54,7 +54,7 @@ class Dis:
         return self.id
 
     def pair(self, numbers: Numbers, pictures: Pictures) -> FlowPair:
-        return flow_pair(*pictures)
+        return dis(*pictures)
 
 
 DIS = Dis()

@@ -13,7 +13,6 @@ from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import installed, optical_flow
 from stylebridge_models.installed import Card
 from stylebridge_server.steps import step
-from stylebridge_server.temporal.flow import believed
 from stylebridge_server.temporal.methods import Numbers, Pictures
 from stylebridge_server.temporal.working import Field, enlarged, working_size
 from stylebridge_server.values import FlowPair, Rgb
@@ -55,7 +54,7 @@ class Raft:
         step()
         backward = enlarged(self._flow(second, first, small), size)
         step()
-        return believed(forward, backward)
+        return FlowPair(forward, backward, np.ones(size, np.float32), np.ones(size, np.float32))
 
     @torch.inference_mode()
     def _flow(self, a: Tensor, b: Tensor, size: tuple[int, int]) -> Field:

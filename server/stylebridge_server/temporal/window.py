@@ -12,6 +12,7 @@ changes slowly as well as half as many again did that lay one after another.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,14 @@ import cv2
 import numpy as np
 
 from stylebridge_server.steps import step
-from stylebridge_server.temporal.bands import in_bands
+from stylebridge_server.temporal.bands import at_once, in_bands
 from stylebridge_server.temporal.crisp import around, crisp
 from stylebridge_server.temporal.flow import Field, grid, sample
+from stylebridge_server.temporal.half import doubled
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 #: Names the method: another where the same frames give another result.
-METHOD = "open window, crisp"
+METHOD = "open window at half the size, crisp"
 
 # How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 200 |e|^2), RGB in [0, 1], d
 # being the difference and e what of it lies outside the range of colours of the pixel's neighbours. Over fine
@@ -91,11 +93,11 @@ class Taps:
 
 @dataclass(frozen=True)
 class Link:
-    """A frame on one side of t, reached from the one before it on that side, or from t.
+    """A frame on one side of t, reached from the one before it on that side, or from t; at half the size, see `half`.
 
     Attributes:
         pair: the flow to it, and back.
-        plate: the source frame, (h, w, 3) float32 display-referred RGB; None where it is only passed on the way.
+        plate: the source frame, float32 RGB as `half.shown` gives it; None where it is only passed on the way.
         weight: how much it counts before validity, frame t being 1; not read without a plate.
     """
 
@@ -104,79 +106,85 @@ class Link:
     weight: float = 0.0
 
 
-def taps(image: Rgb, *sides: Iterable[Link], amount: float = 1.0) -> Taps:
+def taps(image: Rgb, size: tuple[int, int], *sides: Iterable[Link], amount: float = 1.0) -> Taps:
     """Follow every pixel of frame t through the window, and weigh what is found there.
 
     Args:
-        image: the source frame t, (h, w, 3) float32 display-referred RGB.
-        sides: the frames before it, those after it, nearest first, all of its size. Each is asked for when it is
-            followed. The window is as long as these are; cuts and the ends of the source shorten it, which is the
-            caller's business.
+        image: the source frame t at half the size, float32 RGB as `half.shown` gives it.
+        size: the whole one, (h, w).
+        sides: the frames before it, those after it, nearest first. The window is as long as these are; cuts and the
+            ends of the source shorten it, which is the caller's business.
         amount: in [0, 1], scales the weight of every tap but the first; 0 is the styled frame itself, bit for
             bit.
 
     Returns:
         Taps: of frame t, then of the links with a plate, in the order given.
     """
-    height, width = image.shape[:2]
-    maps, weights = [grid(height, width)], [np.ones((height, width), np.float32)]
+    height, width = size
+    everywhere = grid(height, width)
     likeness = _Likeness(image)
-    for side in sides:
-        path = _Path(height, width)
-        for link in side:
-            step()
+
+    def follow(links: Sequence[Link]) -> list[tuple[Field, Plane]]:
+        path, found = _Path(image.shape[0], image.shape[1], size), []
+        for link in links:
             path.follow(link.pair)
             if link.plate is None:
                 continue
-            positions = path.positions.copy()
-            maps.append(positions)
-            weights.append(likeness(link.plate, positions, path.believed, amount * link.weight))
-    return Taps(tuple(maps), tuple(weights))
+            weight = likeness(sample(link.plate, path.positions))
+            # The tests of the flow are strict, for other uses; what they doubt and what looks right counts.
+            weight *= np.sqrt(path.believed)
+            weight *= amount * link.weight
+            weight -= _NEGLIGIBLE
+            positions = doubled(path.moved, height, width)
+            positions += everywhere
+            cv2.min(positions, (width - 1, height - 1, 0, 0), dst=positions)
+            np.maximum(positions, np.float32(0), out=positions)
+            found.append((positions, doubled(np.maximum(weight, 0.0, out=weight), height, width)))
+        return found
+
+    asked: list[list[Link]] = [[] for _ in sides]
+    for links, side in zip(asked, sides, strict=True):
+        for link in side:
+            step()
+            links.append(link)
+    taken = [(everywhere, np.ones(size, np.float32)), *itertools.chain(*at_once(follow, asked))]
+    step()
+    return Taps(tuple(positions for positions, _ in taken), tuple(weight for _, weight in taken))
 
 
 class _Path:
-    """Where frame t's pixels have gone, a frame at a time in one fixed order.
+    """Where frame t's pixels have gone, a frame at a time in one fixed order; in pixels of half the size.
 
     Attributes:
-        positions: (h, w, 2) float32 pixels, (x, y), within the picture; written over by the next frame.
-        believed: (h, w) float32 in [0, 1]: how far that is known; likewise.
+        positions: (h, w, 2) float32, (x, y), within the picture.
+        believed: (h, w) float32 in [0, 1]: how far that is known.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self.positions: Field = grid(height, width).copy()
+    def __init__(self, height: int, width: int, size: tuple[int, int]) -> None:
+        self._start = self.positions = grid(height, width)
+        # The middles of the outermost pixels of the whole size.
+        self._last = np.array((size[1] / 2 - 0.75, size[0] / 2 - 0.75), np.float32)
         self.believed: Plane = np.ones((height, width), np.float32)
-        # Kept, for new memory costs more than what is done in it.
-        self._flow = np.empty((height, width, 3), np.float32)
-        self._started = False
+
+    @property
+    def moved(self) -> Field:
+        """(h, w, 2) float32: how far they went, (x, y), in pixels of the whole size."""
+        away = self.positions - self._start
+        away *= np.float32(2)
+        return away
 
     def follow(self, pair: FlowPair) -> None:
         """Go on by the pair's forward flow."""
-        height, width = self.believed.shape
-        flow, started = self._flow, self._started
-
-        def beside(rows: slice) -> None:
-            # One reading of three channels costs less than two of fewer.
-            cv2.mixChannels([pair.forward[rows], pair.forward_valid[rows]], [flow[rows]], [0, 0, 1, 1, 2, 2])
-
-        def onward(rows: slice) -> None:
-            places, believed = self.positions[rows], self.believed[rows]
-            here = sample(flow, places) if started else flow[rows]
-            moved, valid = np.empty_like(places), np.empty_like(believed)
-            cv2.mixChannels([here], [moved, valid], [0, 0, 1, 1, 2, 2])
-            moved += places
-            cv2.min(moved, (width - 1, height - 1, 0, 0), dst=places)
-            cv2.max(places, (0, 0, 0, 0), dst=places)
-            # From a pixel outside on nothing is believed of them.
-            cv2.absdiff(moved, places, dst=moved)
-            np.subtract(np.float32(1.0), moved, out=moved)
-            cv2.max(moved, (0, 0, 0, 0), dst=moved)
-            believed *= valid
-            believed *= moved[..., 0]
-            believed *= moved[..., 1]
-
-        in_bands(height, width, beside)
-        in_bands(height, width, onward)
-        self._started = True
+        flow, valid = pair.forward, pair.forward_valid
+        if self.positions is not self._start:
+            flow, valid = sample(flow, self.positions), sample(valid, self.positions)
+        moved = self.positions + flow
+        self.positions = np.clip(moved, np.float32(-0.25), self._last)
+        self.believed *= valid
+        # From a pixel of the whole size outside on nothing is believed of them.
+        beyond = cv2.transform(cv2.absdiff(moved, self.positions), np.full((1, 2), 2, np.float32))
+        np.subtract(np.float32(1), beyond.reshape(valid.shape), out=beyond)
+        self.believed *= np.maximum(beyond, np.float32(0), out=beyond)
 
 
 def fade(distances: Sequence[int], beyond: int) -> list[float]:
@@ -203,7 +211,7 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
         taps: of frame t.
         tile: the part of frame t to make.
         sources: the styled frames of the taps, in their order: (h, w, 3) float32 each, at least what
-            `Taps.footprint` names being valid; the rest is not read.
+            `Taps.footprint` names being valid; the rest finite, whatever it is.
 
     Returns:
         (th, tw, 3) float32.
@@ -219,18 +227,13 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
         here = Tile(part.x0, part.y0 + rows.start, part.x1, part.y0 + rows.stop)
         total = taps.weights[0][here.slices].copy()
         summed = sources[0][here.slices].copy()
-        for j in range(1, len(taps.maps)):
-            x0, y0, x1, y1 = taps._box(j, here)
-            if x0 == x1:
+        for positions, weights, source in zip(taps.maps[1:], taps.weights[1:], sources[1:], strict=True):
+            weight = weights[here.slices]
+            if not weight.any():
                 continue
-            positions = taps.maps[j][here.slices]
-            if x0 or y0:
-                # Subtracting a whole number from a position of at least that size is exact, so a crop reads what the
-                # whole would. Pixels without weight may read its rim.
-                positions = cv2.subtract(positions, (x0, y0, 0, 0))
-            crop = sources[j][y0:y1, x0:x1]
-            found = cv2.remap(crop, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-            weight = taps.weights[j][here.slices]
+            found = cv2.remap(
+                source, positions[here.slices], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
             found *= _three(weight)
             summed += found
             total += weight
@@ -239,7 +242,7 @@ def blend(taps: Taps, tile: Tile, sources: Sequence[Rgb]) -> Rgb:
         np.minimum(total, np.float32(1.0), out=share[rows])
 
     step()
-    in_bands(*present.shape[:2], band)
+    in_bands(present.shape[0], present.shape[1], band)
     step()
     steady = crisp(mean, present, share)
     rows = slice(tile.y0 - part.y0, tile.y1 - part.y0)
@@ -255,53 +258,21 @@ class _Likeness:
     """How like frame t other pictures are that have been brought to it."""
 
     def __init__(self, image: Rgb) -> None:
-        self._image = _displayed(image)
+        self._image = image
         neighbours = np.ones((3, 3), np.uint8)
-        self._least = np.asarray(cv2.erode(self._image, neighbours))
-        self._greatest = np.asarray(cv2.dilate(self._image, neighbours))
+        self._least = np.asarray(cv2.erode(image, neighbours))
+        self._greatest = np.asarray(cv2.dilate(image, neighbours))
 
-    def __call__(self, plate: Rgb, positions: Field, believed: Plane, most: float) -> Plane:
-        """How much a picture counts at each pixel: (h, w) float32.
-
-        Args:
-            plate: (h, w, 3) float32 display-referred RGB.
-            positions: (h, w, 2) float32, where it shows what frame t shows.
-            believed: (h, w) float32, how far that is known.
-            most: what counts where both agree; less as they differ.
-        """
-        height, width = believed.shape
-        exponent = np.empty((height, width), np.float32)
-
-        def compare(rows: slice) -> None:
-            found = _displayed(sample(plate, positions[rows]))
-            different = found - self._image[rows]
-            different *= different
-            different *= np.float32(_DIFFERENT / _FOREIGN)
-            foreign = found - self._greatest[rows]
-            cv2.max(foreign, np.subtract(self._least[rows], found, out=found), dst=foreign)
-            np.clip(foreign, 0.0, 2.0, out=foreign)
-            foreign *= foreign
-            foreign += different
-            cv2.transform(foreign, np.full((1, 3), -_FOREIGN, np.float32), dst=exponent[rows])
-
-        in_bands(height, width, compare)
-        weight = np.asarray(cv2.GaussianBlur(exponent, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE))
-
-        def weigh(rows: slice) -> None:
-            here = weight[rows]
-            cv2.exp(here, dst=here)
-            # The tests of the flow are strict, for other uses; what they doubt and what looks right counts.
-            here *= np.sqrt(believed[rows])
-            here *= np.float32(most)
-            here -= np.float32(_NEGLIGIBLE)
-            np.maximum(here, np.float32(0.0), out=here)
-
-        in_bands(height, width, weigh)
-        return weight
-
-
-def _displayed(image: Rgb) -> Rgb:
-    """What a display shows of it; what is no number, black."""
-    shown = np.clip(image, 0.0, 1.0)
-    cv2.patchNaNs(shown, 0.0)
-    return shown
+    def __call__(self, found: Rgb) -> Plane:
+        """1 where `found` (h, w, 3) float32 agrees, falling towards 0 as it differs: (h, w) float32."""
+        # In place where that can be: new memory of this size costs as much as the sums.
+        different = found - self._image
+        different *= different
+        different *= np.float32(_DIFFERENT / _FOREIGN)
+        foreign = cv2.max(cv2.min(found, self._greatest), self._least)
+        foreign -= found
+        foreign *= foreign
+        foreign += different
+        exponent = cv2.transform(foreign, np.full((1, 3), -_FOREIGN, np.float32))
+        blurred = cv2.GaussianBlur(exponent, (0, 0), _NOISE_SIGMA, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.exp(blurred))
