@@ -15,7 +15,7 @@ import pytest
 # What a room may import beside itself. The six rooms at the end of the arrows do not know one another: what passes
 # between them is named in stylebridge_server.values.
 LEAVES = {"segment", "style", "temporal", "composite", "colour", "media"}
-COMMON = {"bridge", "models", "values", "steps", "settings"}
+COMMON = {"bridge", "models", "values", "steps", "settings", "threads"}
 ARROWS: dict[str, set[str]] = {
     "host_plugins": {"bridge"},
     "bridge": set(),
@@ -23,6 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "server": set(),
     "values": set(),
     "steps": set(),
+    "threads": set(),
     "settings": {"bridge"},
     **dict.fromkeys(LEAVES, COMMON),
     "shot": COMMON | LEAVES,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge_server.segment import edges
+from stylebridge_server.segment.colours import Palette
 from stylebridge_server.segment.interface import Flow, FrameReader, MatteStore, Parts, Progress
 from stylebridge_server.segment.merge import between
 from stylebridge_server.segment.pair import SMALLEST_FLOW
@@ -96,6 +97,7 @@ class Run:
         spool: Spool,
         within: Presence,
         surveys: Surveys | None = None,
+        rivals: Mapping[int, Sequence[Palette]] | None = None,
     ) -> None:
         """Follow instances in one direction, each by itself, from key frame to key frame.
 
@@ -106,10 +108,11 @@ class Run:
             spool: holds the key labels, and takes those of this direction.
             within: frames on which each instance is followed; on others, and before its first key, it has no label.
             surveys: of the key frames, where there are any.
+            rivals: by instance, colours of others, that it is not to be taken for when it comes back.
         """
         busy = [n for n in numbers if any(present(within, i, n) for i in within)]
         for run in _runs(busy, numbers.step):
-            sweep = Sweep(self.flow, apart=True)
+            sweep = Sweep(self.flow, apart=True, rivals=rivals)
             for number, rgb in self.read(run):
                 for i in within:
                     if not present(within, i, number):

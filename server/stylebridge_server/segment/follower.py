@@ -9,7 +9,7 @@ in the whole picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -64,9 +64,19 @@ class Follower:
         away: frames since the instance was last seen.
     """
 
-    def __init__(self, look: Look, label: Plane, survey: Survey | None) -> None:
-        """Start where the label is given, (h, w) in [0, 1]; `survey` of that frame, where there is one."""
+    def __init__(
+        self, look: Look, label: Plane, survey: Survey | None, rivals: Sequence[Palette] = ()
+    ) -> None:
+        """Start where the label is given.
+
+        Args:
+            look: of that frame.
+            label: (h, w) in [0, 1].
+            survey: of that frame, where there is one.
+            rivals: colours of others, that it is not to be taken for when it comes back.
+        """
         self.label = label
+        self._rivals = rivals
         self.away = 0
         self._key = _Colours(Palette(), Palette())
         self._usual = _Colours(Palette(), Palette())
@@ -114,7 +124,7 @@ class Follower:
 
     def back(self, pair: Pair) -> Plane | None:
         """Where an instance that is out of sight may be seen again: a label (h, w), or None."""
-        return reappear(self._known(), np.zeros_like(self.label), self._view(pair))
+        return reappear(self._known(), np.zeros_like(self.label), self._rivals, self._view(pair))
 
     def _known(self) -> Known:
         return Known(self._usual.inside, self._usual.outside, self._area, self._edge, self._place, self.away)

@@ -7,6 +7,7 @@ local models and a shape prior is the idea of Video SnapCut (Bai et al. 2009); t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import cv2
@@ -185,12 +186,13 @@ def pieces(
     return fill(out, max(4, int(0.015 * out.sum())))
 
 
-def reappear(known: Known, others: Plane, view: View) -> Plane | None:
+def reappear(known: Known, others: Plane, rivals: Sequence[Palette], view: View) -> Plane | None:
     """Look for an instance that was away: a piece that covers the plate, in its colours, where it may be.
 
     Args:
         known: the instance, away.
         others: (h, w) in [0, 1], the labels of all others, moved.
+        rivals: colours of others: what is more like one of them is not the instance.
         view: the new frame.
 
     Returns:
@@ -216,6 +218,7 @@ def reappear(known: Known, others: Plane, view: View) -> Plane | None:
         score = float(likely[parts == i].mean())
         alike = known.inside.likeness(view.lab, piece)
         sure = (score > 0.2 and alike > 0.15) if entering else (score > 0.5 and alike > 0.5)
+        sure = sure and all(rival.likeness(view.lab, piece) < alike for rival in rivals)
         if sure and score * area > best_score:
             best, best_score = piece, score * area
     return best

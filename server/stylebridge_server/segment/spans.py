@@ -1,8 +1,9 @@
 """Instances followed from prompts: each between two of its key frames by itself, and only what has changed.
 
 A span is the frames of one instance from one key frame to the next, or to an end of the scene. Its labels depend on
-the pictures there, on the labels at its ends and on what the surveys of those show, and on nothing else: not on other
-instances, nor on what lies beyond. So a correction changes the two spans beside it.
+the pictures there, on the labels at its ends, on what the surveys of those show, and on the colours that the first
+prompt of each other instance gives: what was out of sight is not to be taken for one of them. It depends on nothing
+else, neither on what lies beyond nor on where the others are. So a correction changes the two spans beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylebridge.errors import Code, StylebridgeError
+from stylebridge_server.segment.colours import Palette, to_lab
 from stylebridge_server.segment.follow import BACKWARD, FORWARD, KEY, Keys, Run, Surveys, key_label
 from stylebridge_server.segment.merge import between
 from stylebridge_server.segment.parts import hashed, packed, pieces, small, unpacked
@@ -74,7 +76,8 @@ def prompted(
                         marks[ids[name], frame] = hashed(data)
                         if kind:
                             classes.setdefault(ids[name], kind)
-            _scene(run, first, last, marks, surveys, spool)
+            firsts = {ids[p.name]: p.frame for p in reversed(own)}
+            _scene(run, first, last, marks, firsts, surveys, spool)
     for prompt in prompts:
         if not run.seen(ids[prompt.name]):
             raise StylebridgeError(
@@ -105,9 +108,18 @@ def _asked(prompt: Prompt) -> list[object]:
     return [prompt.points, prompt.not_points, prompt.box, prompt.scribbles, prompt.not_scribbles, matte]
 
 
-def _scene(run: Run, first: int, last: int, marks: Marks, surveys: Surveys, spool: Spool) -> None:
-    """Follow the instances of one scene from their key frames both ways, then write their mattes."""
-    missing = [span for span in _spans(run, first, last, marks, surveys) if not _load(run, span, spool)]
+def _scene(
+    run: Run, first: int, last: int, marks: Marks, firsts: Mapping[int, int], surveys: Surveys, spool: Spool
+) -> None:
+    """Follow the instances of one scene from their key frames both ways, then write their mattes.
+
+    Args:
+        firsts: by instance, the frame of its first prompt as they are listed, whatever was corrected later.
+    """
+    spans = _spans(run, first, last, marks, firsts, surveys)
+    missing = [span for span in spans if not _load(run, span, spool)]
+    colours = _colours(run, firsts, spool) if missing and len(firsts) > 1 else {}
+    rivals = {i: [other for j, other in colours.items() if j != i] for i in colours}
     for direction in (FORWARD, BACKWARD):
         keys: Keys = {}
         within: dict[int, list[tuple[int, int]]] = {}
@@ -121,15 +133,27 @@ def _scene(run: Run, first: int, last: int, marks: Marks, surveys: Surveys, spoo
             ends = span.last - (direction == FORWARD and other is not None)
             within.setdefault(span.instance, []).append((min(begins, key), max(ends, key)))
         numbers = range(first, last + 1) if direction == FORWARD else range(last, first - 1, -1)
-        run.sweep(direction, numbers, keys, spool, within, surveys)
+        run.sweep(direction, numbers, keys, spool, within, surveys, rivals)
     for span in missing:
         _keep(run, span, spool)
     run.write(first, last, {i: i for i, _ in sorted(marks)}, lambda i, number: spool.get(_MADE, i, number))
 
 
-def _spans(run: Run, first: int, last: int, marks: Marks, surveys: Surveys) -> list[Span]:
+def _colours(run: Run, firsts: Mapping[int, int], spool: Spool) -> dict[int, Palette]:
+    """The colours of each instance where its first prompt gives it."""
+    out = {}
+    for instance, frame in firsts.items():
+        out[instance] = Palette()
+        out[instance].learn(to_lab(run.at(frame)), key_label(spool, instance, frame))
+    return out
+
+
+def _spans(
+    run: Run, first: int, last: int, marks: Marks, firsts: Mapping[int, int], surveys: Surveys
+) -> list[Span]:
     """All spans of a scene, by instance and time."""
     out = []
+    shown = {i: [marks[i, frame], run.content(frame)] for i, frame in firsts.items()}
     for instance in sorted({i for i, _ in marks}):
         frames = sorted(frame for i, frame in marks if i == instance)
         for start, end in zip([None, *frames], [*frames, None], strict=True):
@@ -138,7 +162,8 @@ def _spans(run: Run, first: int, last: int, marks: Marks, surveys: Surveys) -> l
                 None if key is None else [marks[instance, key], surveys.contents(key)] for key in (start, end)
             ]
             contents = [run.content(number) for number in range(begins, ends + 1)]
-            name = hashed("span", run.method, run.size, given, contents)
+            others = [what for other, what in sorted(shown.items()) if other != instance]
+            name = hashed("span", run.method, run.size, given, contents, others)
             out.append(Span(instance, begins, ends, start, end, name))
     return out
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from stylebridge_server.segment.pair import Look, Pair
 from stylebridge_server.segment.planes import plane
 from stylebridge_server.segment.survey import Survey
 from stylebridge_server.steps import step
+from stylebridge_server.threads import at_once
 from stylebridge_server.values import Plane, Rgb8
 
 
@@ -26,10 +27,18 @@ class Sweep:
         apart: every instance by itself, as if there were no others, so that none depends on another's key frames.
             Else a pixel is in one of them at most.
         returns: whether what went away is looked for; not where a network tells who comes.
+        rivals: by instance, colours of others, that it is not to be taken for when it comes back.
     """
 
-    def __init__(self, flow: Flow, apart: bool = False, returns: bool = True) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        apart: bool = False,
+        returns: bool = True,
+        rivals: Mapping[int, Sequence[Palette]] | None = None,
+    ) -> None:
         self._flow, self._apart, self._returns = flow, apart, returns
+        self._rivals = rivals or {}
         self._rgb: Rgb8 | None = None
         self._look: Look | None = None
         self._followed: dict[int, Follower] = {}
@@ -56,21 +65,25 @@ class Sweep:
         if self._followed and self._rgb is not None and self._look is not None:
             pair = Pair.of(self._rgb, self._look, rgb, self._flow)
             self._look = pair.here
-            odds = {}
-            for instance, follower in self._followed.items():
-                step()
+            net = ready(TRACE)
+
+            def onward(follower: Follower) -> Plane:
                 lost = follower.away and not self._returns
-                odds[instance] = np.full(rgb.shape[:2], OFF) if lost else follow(follower, pair, ready(TRACE))
-            labels = {i: plane(1 / (1 + np.exp(-value))) for i, value in odds.items()}
+                odds = np.full(rgb.shape[:2], OFF) if lost else follow(follower, pair, net)
+                return plane(1 / (1 + np.exp(-odds)))
+
+            step()
+            labels = dict(zip(self._followed, at_once(onward, self._followed.values()), strict=True))
             if not self._apart:
                 labels = exclusive(labels)
-            for instance, label in labels.items():
-                self._followed[instance].accept(pair, tidy(label))
+            step()
+            at_once(lambda i: self._followed[i].accept(pair, tidy(labels[i])), labels)
         else:
             self._look = Look.of(rgb)
         self._rgb = rgb
         for instance, label in keys.items():
-            self._followed[instance] = Follower(self._look, label, (surveys or {}).get(instance))
+            rivals = self._rivals.get(instance, ())
+            self._followed[instance] = Follower(self._look, label, (surveys or {}).get(instance), rivals)
         return {i: follower.label for i, follower in sorted(self._followed.items())}
 
     def add(self, instance: int, label: Plane) -> Plane:

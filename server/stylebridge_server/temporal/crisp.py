@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylebridge_server.temporal.bands import in_bands
+from stylebridge_server.threads import in_bands
 from stylebridge_server.values import Plane, Rgb, Tile
 
 # Pixels each way over which detail is averaged at once, and how many such cells around each: 20 pixels.

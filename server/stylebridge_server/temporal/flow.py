@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylebridge_server.steps import step
-from stylebridge_server.temporal.bands import at_once
 from stylebridge_server.temporal.working import Field, enlarged, reduced, working_size
+from stylebridge_server.threads import at_once
 from stylebridge_server.values import FlowPair, Plane, Rgb, Rgb8
 
 Test = Callable[[Field, Field], Plane]

@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 
 from stylebridge_server.steps import step
-from stylebridge_server.temporal.bands import at_once, in_bands
 from stylebridge_server.temporal.crisp import around, crisp
 from stylebridge_server.temporal.flow import Field, grid, sample
 from stylebridge_server.temporal.half import doubled
+from stylebridge_server.threads import at_once, in_bands
 from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 
 #: Names the method: another where the same frames give another result.
