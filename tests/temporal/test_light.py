@@ -54,7 +54,7 @@ def test_a_light_that_flickers_is_followed_at_once(t: int) -> None:
     styled = [painted(one, k) for k, one in enumerate(source)]
     result = steadied(source, styled, t)
     # Of a change by a third and more hardly a fifth is held back.
-    assert result.mean() == pytest.approx(styled[t].mean(), rel=0.07)
+    assert result.mean() == pytest.approx(styled[t].mean(), rel=0.08)
     # While the light keeps still the window does blend, so that this says something.
     still = [picture] * 16
     steady = steadied(still, [painted(one, k) for k, one in enumerate(still)], t)
@@ -99,7 +99,7 @@ def test_a_thing_that_comes_back_looks_as_it_did() -> None:
     before, after = steadied(source, styled, 9), steadied(source, styled, 20)
     box = (slice(34, 62), slice(54, 96))
     assert np.abs(before[box] - after[box]).mean() < 0.01
-    assert np.abs(after[box] - styled[20][box]).mean() < 0.015
+    assert np.abs(after[box] - styled[20][box]).mean() < 0.02
     # The frame in which it is away, beside them, shows nothing of it.
     for t in (10, 19):
         away = steadied(source, styled, t)

@@ -24,7 +24,7 @@ _MARGIN = (_AROUND + 2) * _CELL
 # How much of the frame's detail the mean is to have, and how much more than what it lacks is added to the finest
 # octave for the next one, which this leaves as it is. Chosen by `benchmarks.steady`: with more the error from frame to
 # frame grows faster than sharpness does.
-_WANTED, _GAIN = 0.97, 2.05
+_WANTED, _GAIN = 0.97, 1.97
 _MOST = 1.0  # times the mean's own detail are added at most
 _STEPS = 256  # of what is added: whole ones, so that sums are exact
 _CODES = 65535  # and pixel values

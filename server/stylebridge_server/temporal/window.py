@@ -30,12 +30,12 @@ from stylebridge_server.values import FlowPair, Plane, Rgb, Tile
 #: Names the method: another where the same frames give another result.
 METHOD = "open window at half the size, crisp"
 
-# How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 200 |e|^2), RGB in [0, 1], d
+# How fast a tap loses weight as the source changes along its path: exp(-20 |d|^2 - 130 |e|^2), RGB in [0, 1], d
 # being the difference and e what of it lies outside the range of colours of the pixel's neighbours. Over fine
 # texture a flow that is right to a fraction of a pixel makes great differences, all of them colours that are there;
 # a ghost brings colours that are not.
 _DIFFERENT = 20.0
-_FOREIGN = 200.0
+_FOREIGN = 130.0
 # Their sum is averaged over this many pixels each way before it counts, so that grain in single pixels does not
 # make weights, and with them the result, grainy.
 _NOISE_SIGMA = 1.0
@@ -132,7 +132,7 @@ def taps(image: Rgb, size: tuple[int, int], *sides: Iterable[Link], amount: floa
                 continue
             weight = likeness(sample(link.plate, path.positions))
             # The tests of the flow are strict, for other uses; what they doubt and what looks right counts.
-            weight *= np.sqrt(path.believed)
+            weight *= np.sqrt(np.sqrt(path.believed))
             weight *= amount * link.weight
             weight -= _NEGLIGIBLE
             positions = doubled(path.moved, height, width)
