@@ -100,22 +100,35 @@ class Follower:
         """The instance's colours."""
         return self._usual.inside
 
-    def evidence(self, pair: Pair) -> tuple[Window, Planes]:
-        """What is known of the next frame where the instance should be: window and planes (TRACE, h, w)."""
-        height, width = self.label.shape
+    def moved(self, pair: Pair) -> Plane:
+        """Carry all that is known of places to the next frame; returns where the label is there, (h, w) in [0, 1]."""
         self._plate.move(pair.scene)
         moved = pull(self.label, pair.field)
         valid = halved(np.ascontiguousarray(pair.planes[..., pairs.VALID]))
         self._way.move(halved(pair.field) * np.float32(0.5), valid, halved(moved))
-        hard = (moved > 0.5).astype(np.uint8)
-        away = self.away > 0 or not hard.any()
+        return moved
+
+    def evidence(self, pair: Pair, label: Plane, away: bool = False) -> tuple[Window, Planes]:
+        """What is known of the next frame around a label of it.
+
+        Args:
+            pair: the two frames.
+            label: (h, w) in [0, 1], moved there, or found there.
+            away: look everywhere, for what is out of sight.
+
+        Returns:
+            Window and planes (TRACE, h, w).
+        """
+        height, width = label.shape
         if away:
-            window = whole(height, width)
-        else:
-            box = cv2.boundingRect(hard)
+            return whole(height, width), self._planes(pair, label, whole(height, width), True)
+        hard = (label > 0.5).astype(np.uint8)
+        box = cv2.boundingRect(hard)
+        pace = 0.0
+        if not self.away:
             pace = float(np.abs(cv2.mean(pair.planes[..., pairs.MOTION], hard)[:2]).max())
-            window = around(box, _MARGIN + _SHARE * max(box[2:]) + pace)
-        return window, self._planes(pair, moved, window, away)
+        window = around(box, _MARGIN + _SHARE * max(box[2:]) + pace)
+        return window, self._planes(pair, label, window, False)
 
     def witnessed(self, pair: Pair, moved: Plane) -> Plane:
         """Log odds (h, w) by hand-made rules, for the label moved to the next frame; see `locate`."""
@@ -141,12 +154,6 @@ class Follower:
             np.ascontiguousarray(seen[..., pairs.MOTION]),
             *(doubled(one, height, width) for one in planes),
         )
-
-    def again(self, pair: Pair, guess: Plane) -> tuple[Window, Planes]:
-        """As `evidence`, close up, for what was found from afar: its label (h, w) in place of the moved one."""
-        box = cv2.boundingRect((guess > 0.5).astype(np.uint8))
-        window = around(box, _MARGIN + _SHARE * max(box[2:]))
-        return window, self._planes(pair, guess, window, False)
 
     def _planes(self, pair: Pair, moved: Plane, window: Window, away: bool) -> Planes:
         height, width = moved.shape
@@ -254,17 +261,15 @@ class Follower:
 def follow(follower: Follower, pair: Pair, net: Net) -> Plane:
     """Log odds (h, w) of an instance on the next frame; `Follower.take` or `accept` must follow."""
     height, width = follower.label.shape
-    window, planes = follower.evidence(pair)
-    odds = window.put(net(planes), height, width, float(OFF))
-    moved = pull(follower.label, pair.field)
-    if follower.away or not (moved > 0.5).any():
+    label = follower.moved(pair)
+    if follower.away or not (label > 0.5).any():
         guess = follower.back(pair)
         if guess is None:
             return np.full((height, width), OFF)
-        window, planes = follower.again(pair, guess)
-        odds = window.put(net(planes), height, width, float(OFF))
-        moved = guess
-    by_rules = follower.witnessed(pair, moved)
+        label = guess
+    window, planes = follower.evidence(pair, label)
+    odds = window.put(net(planes), height, width, float(OFF))
+    by_rules = follower.witnessed(pair, label)
     return plane(odds + np.where(by_rules > 0, _RULES, -_RULES))
 
 

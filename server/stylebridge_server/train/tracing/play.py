@@ -66,7 +66,9 @@ class TracePlayer:
         rgb, covers = self._clip.frame(self._t)
         self._pair = Pair.of(self._rgb, self._look, rgb, flow)
         self._rgb, self._look, self._truth = rgb, self._pair.here, covers[self._k]
-        self._window, planes = follower.evidence(self._pair)
+        label = follower.moved(self._pair)
+        away = follower.away > 0 or not (label > 0.5).any()
+        self._window, planes = follower.evidence(self._pair, label, away)
         self._near = False
         return planes, self._window.take(self._truth)
 
