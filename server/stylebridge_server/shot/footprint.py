@@ -26,6 +26,7 @@ _KEPT_FRAMES = 5  # source frames at one time: three that the shot keeps, the on
 _AHEAD = 2  # of a sequence, read before they are asked for
 _DECODED = 192 << 20  # pictures that a movie's decoder keeps
 _NETWORK = 128 << 20  # a band being encoded, or a piece decoded
+_FOLLOWED = 192 << 20  # instances at working size
 _FLOAT_RGB, _FLOAT = 12, 4  # bytes a pixel
 
 Estimate = Callable[[SourceInfo], Bytes]
@@ -104,9 +105,10 @@ def of_analysis(info: SourceInfo, instances: bool, network: Bytes = 0) -> Bytes:
     if not instances:
         return _source(info) + eight_bit
     held = max(48 << 20, 3 * full)
-    # The soft matte of an instance: the guided filter holds so many planes of the box around it.
-    edges = full * 220
-    return _source(info) + eight_bit + held + edges + network + (96 << 20)
+    # The soft matte of an instance: what the guided filter found, enlarged, and the picture that it is read with.
+    edges = full * 90
+    # At working size, whatever the shot's: the networks' layers, on every thread, and what followers know.
+    return _source(info) + eight_bit + held + edges + network + _FOLLOWED
 
 
 def extent(look: Resolved, info: SourceInfo) -> dict[str, Any]:
