@@ -51,6 +51,12 @@ def test_what_is_beside_is_not_it(scene: Scene) -> None:
     assert found[blue].mean() < 0.1 and overlap(found, red) > 0.9
 
 
+def test_a_stroke_beside_takes_off_a_part_of_the_same_colours(scene: Scene) -> None:
+    aim = Aim((44, 34, 97, 87), [stroke((70, 50))], [stroke((54, 70), (86, 70))])
+    found = cut_out(scene.read(0), aim, None)
+    assert found[50, 70] and found[70, 56:84].mean() < 0.1
+
+
 def test_nothing_lies_outside_the_box(scene: Scene) -> None:
     found = cut_out(scene.read(0), Aim((50, 40, 80, 80), [], []), None)
     found[40:80, 50:80] = 0

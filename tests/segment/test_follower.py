@@ -95,14 +95,16 @@ def test_an_empty_label_is_one_that_is_away_and_what_comes_back_is_found() -> No
     assert planes[AWAY].all() and (planes[PRIOR] == -1).all()
     assert (window.put(planes[AWAY], *SIZE, rest=0) == 1).all(), "it is looked for everywhere"
     # Found by rules even where the network sees nothing from afar.
-    blind: list[int] = []
+    looks: list[Planes] = []
 
     def net(planes: Planes) -> Plane:
-        blind.append(1)
-        return constant(-9)(planes) if len(blind) == 1 else ready(TRACE)(planes)
+        looks.append(planes)
+        return constant(-9)(planes) if len(looks) == 1 else ready(TRACE)(planes)
 
     follower.take(here, follow(follower, here, net))
-    assert len(blind) == 2 and follower.away == 0
+    afar, close = looks
+    assert afar[AWAY].all() and not close[AWAY].any() and (close[PRIOR] > 0).any(), "then seen close up"
+    assert follower.away == 0
     assert overlap(follower.label, scene.mattes[4][0]) > 0.8
 
 

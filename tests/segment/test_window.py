@@ -40,6 +40,7 @@ def test_what_is_taken_lies_where_it_was_when_it_is_put_back(window: Window) -> 
     assert (y + 0.5) / window.scale + window.y0 - 0.5 == pytest.approx(90, abs=0.3)
     back = window.put(seen, *SIZE, rest=-7)
     assert back.shape == SIZE
+    assert middle(back) == pytest.approx((110, 90), abs=0.3)
     assert np.mean((back > 0.5) != (given > 0.5)) < 0.002
     beyond = np.ones(SIZE, bool)
     beyond[max(window.y0, 0) : window.y1, max(window.x0, 0) : window.x1] = False
