@@ -1,8 +1,8 @@
 """Optical flow between two frames, both ways, with a soft measure of where it can be believed.
 
 The flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016), OpenCV's medium
-preset, on 8-bit luma. Where it can be believed follows the tests of Ruder, Dosovitskiy and Brox ("Artistic
-style transfer for videos", GCPR 2016), made soft: a threshold flips on rounding, so two machines would
+preset with less effort, on 8-bit luma. Where it can be believed follows the tests of Ruder, Dosovitskiy and Brox
+("Artistic style transfer for videos", GCPR 2016), made soft: a threshold flips on rounding, so two machines would
 disagree by whole pixels of weight, and a threshold crawls visibly along edges from frame to frame.
 """
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylebridge.errors import Code, StylebridgeError
 from stylebridge_models import checkpoints, segmentation
 from stylebridge_server.segment.semantic import ESPNETV2_SIDE, Semantic
 from stylebridge_server.train import pictures
@@ -26,10 +27,18 @@ Mask = NDArray[np.uint8]
 
 
 def semantic(path: Path) -> Semantic:
-    """The network of an ESPNetv2 state dict as it is published."""
+    """The network of an ESPNetv2 state dict as it is published.
+
+    Raises:
+        StylebridgeError: not_readable where it is none; as reading it does.
+    """
     state = checkpoints.read(path)
     kind = segmentation.seen(state)
-    assert kind is not None
+    if kind is None:
+        raise StylebridgeError(
+            Code.NOT_READABLE,
+            f"{path} holds no network for segmentation that is known here: give ESPNetv2's weights.",
+        )
     tensors, settings = segmentation.convert(kind, state, path, None)
     network = segmentation.load(kind, settings, tensors)
     return Semantic(network, settings["labels"], ESPNETV2_SIDE, "cpu")
@@ -112,10 +121,23 @@ def _along_edges(photograph: Rgb8, begin: Mask, box: tuple[int, int, int, int] |
 
 
 def make(folders: Sequence[Path], network: Path | None, out: Path) -> None:
-    """Write photographs and masks to `out` as npz: photo_I, and mask_I_K packed with its photograph's number."""
+    """Write photographs and masks to `out` as npz, all uint8: photo_I (H, W, 3), and its mask_I_K (H, W), 0 or 1.
+
+    Args:
+        folders: of photographs, searched with all that lies below.
+        network: weights of ESPNetv2 as published, or None.
+        out: a name that ends in `.npz`.
+
+    Raises:
+        StylebridgeError: not_found where there are no photographs; as reading pictures and weights does.
+    """
     finder = semantic(network) if network is not None else None
     kept: dict[str, NDArray[np.uint8]] = {}
-    for number, photograph in enumerate(photographs(folders)):
+    found = photographs(folders)
+    if not found:
+        where = ", ".join(map(str, folders))
+        raise StylebridgeError(Code.NOT_FOUND, f"There are no photographs below {where}: name other folders.")
+    for number, photograph in enumerate(found):
         kept[f"photo_{number}"] = photograph
         for k, mask in enumerate(cuttings(photograph, number, finder)):
             kept[f"mask_{number}_{k}"] = mask

@@ -1,26 +1,38 @@
-"""Trains one of the tracer's networks; resumed from what lies in its folder."""
+"""Train the two networks that cut out and follow what a prompt points at.
+
+    python -m stylebridge_server.train.tracing.trainer look --photographs kodak/ cid22/ --out run/
+    python -m stylebridge_server.train.tracing.trainer trace --photographs kodak/ cid22/ --out run/
+
+Things are cut out of the photographs once and kept in `run/things.npz`. Checkpoint and curve lie in `run/look` and
+`run/trace`; the same command goes on from there. At the end `run/weights` has the averaged weights, as they ship.
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from stylebridge.errors import StylebridgeError
 from stylebridge_models.tracer import LOOK, TRACE, TracerNetwork
 from stylebridge_server.steps import step as alive
+from stylebridge_server.train.tracing import cuttings
 from stylebridge_server.train.tracing.clips import Material
+from stylebridge_server.train.tracing.export import export
 from stylebridge_server.train.tracing.play import LookPlayer, Player, TracePlayer
 from stylebridge_server.values import Plane
 
 PARTS = {"look": LOOK, "trace": TRACE}
+AVERAGED = "averaged.safetensors"
 _SAVED = 100  # steps from one checkpoint to the next
 _LOGGED = 20
 _KEPT = 384  # windows that are shown again
@@ -86,7 +98,7 @@ class Trainer:
         }
         torch.save(kept, self.folder / "checkpoint.part")
         (self.folder / "checkpoint.part").replace(self.folder / "checkpoint.pt")
-        save_file({k: v.contiguous() for k, v in self.averaged.items()}, self.folder / "averaged.safetensors")
+        save_file({k: v.contiguous() for k, v in self.averaged.items()}, self.folder / AVERAGED)
 
     def step(self) -> dict[str, float]:
         """Every player's next window, and some of earlier ones; returns the means of what is logged."""
@@ -181,4 +193,51 @@ def train(
             trainer.save()
 
 
-__all__ = ["PARTS", "Recipe", "Trainer", "asdict", "load_file", "train"]
+def material(path: Path, folders: Sequence[Path], semantic: Path | None) -> Material:
+    """What was cut out of photographs, read from a file, which is made where it is missing.
+
+    Args:
+        path: of the file, `.npz`.
+        folders: of photographs, searched with all that lies below.
+        semantic: weights of ESPNetv2, whose classes are cut out too.
+
+    Raises:
+        StylebridgeError: not_found where there are no photographs; as reading pictures and weights does.
+    """
+    if not path.exists():
+        # Under another name until it is whole: a file that is there is taken as it is.
+        unfinished = path.with_name(f".{path.name}")
+        cuttings.make(folders, semantic, unfinished)
+        unfinished.rename(path)
+    return Material(path)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("part", choices=PARTS, help="look: from a prompt; trace: from frame to frame")
+    options.add_argument("--photographs", type=Path, nargs="+", required=True, help="folders")
+    options.add_argument("--semantic", type=Path, help="ESPNetv2's weights, whose finds are cut out too")
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--steps", type=int, default=Recipe.steps)
+    options.add_argument("--fall", type=float, default=Recipe.fall, help="share of the steps")
+    options.add_argument("--seed", type=int, default=Recipe.seed)
+    asked = options.parse_args(words)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    try:
+        things = material(asked.out / "things.npz", asked.photographs, asked.semantic)
+    except StylebridgeError as error:
+        options.error(str(error))
+    recipe = Recipe(asked.part, steps=asked.steps, fall=asked.fall, seed=asked.seed)
+
+    def report(done: int, means: dict[str, float]) -> None:
+        print(
+            f"step {done}: " + ", ".join(f"{name} {value:.3f}" for name, value in means.items()), flush=True
+        )
+
+    folder = asked.out / asked.part
+    train(recipe, things, folder, report)
+    export(asked.part, folder / AVERAGED, asked.out / "weights")
+
+
+if __name__ == "__main__":
+    main()
