@@ -269,7 +269,7 @@ def _confirmed(number: int, rgb: Rgb8, share: Plane, given: Plane) -> tuple[Plan
     x, y, bw, bh = cv2.boundingRect((given > 0.5).astype(np.uint8))
     box = max(x - 2, 0) / w, max(y - 2, 0) / h, min(x + bw + 2, w) / w, min(y + bh + 2, h) / h
     try:
-        seen = plane(label(rgb, [Prompt("thing", number, box=box)], None) > 0.5)
+        seen = plane(label(rgb, [Prompt("thing", number, box=box)], None, by_cut=False) > 0.5)
     except StylebridgeError as error:
         if error.code != Code.BAD_VALUE:
             raise

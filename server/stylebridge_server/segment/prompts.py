@@ -84,7 +84,7 @@ def _check_matte(prompt: Prompt, who: str, size: tuple[int, int]) -> None:
         raise _bad(prompt, f"{who} has an empty matte; paint the thing white")
 
 
-def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None) -> Plane:
+def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None, by_cut: bool = True) -> Plane:
     """The label that the prompts of one name give on one frame.
 
     Args:
@@ -92,6 +92,7 @@ def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None) -> Plane:
         prompts: checked prompts of one name on this frame; points, strokes and boxes are taken together, and a matte
             stands in place of all.
         around: what other frames show there, where there are any.
+        by_cut: whether the graph cut is heard beside the network.
 
     Returns:
         (h, w) float32 in [0, 1], at least one pixel above 0.5.
@@ -107,9 +108,9 @@ def label(rgb: Rgb8, prompts: Sequence[Prompt], around: Survey | None) -> Plane:
             return hard if hard.any() else (soft == soft.max()).astype(np.float32)
     aim = _aim(prompts, h, w)
     odds = first_look.find(to_lab(rgb), aim, around, ready(LOOK))
-    by_cut = cutout.cut_out(rgb, aim, around)
-    if by_cut.any():
-        odds = odds + np.where(by_cut > 0, _CUT, -_CUT)
+    cut = cutout.cut_out(rgb, aim, around) if by_cut else np.zeros(0)
+    if cut.any():
+        odds = odds + np.where(cut > 0, _CUT, -_CUT)
     found = plane(1 / (1 + np.exp(-odds)))
     if aim.box is not None:
         x0, y0, x1, y1 = aim.box

@@ -1,7 +1,7 @@
 """Optical flow between two frames, both ways, with a soft measure of where it can be believed.
 
 The flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016), OpenCV's medium
-preset with less effort, on 8-bit luma. Where it can be believed follows the tests of Ruder, Dosovitskiy and Brox
+preset, on 8-bit luma. Where it can be believed follows the tests of Ruder, Dosovitskiy and Brox
 ("Artistic style transfer for videos", GCPR 2016), made soft: a threshold flips on rounding, so two machines would
 disagree by whole pixels of weight, and a threshold crawls visibly along edges from frame to frame.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,6 +26,19 @@ Test = Callable[[Field, Field], Plane]
 LINES = 720  # the short side at which DIS works at most; see `working`
 # DIS's coarsest patches do not fit a side shorter than this (it raises, or reads outside the picture).
 SMALLEST_SIDE = 16
+
+
+class Effort(NamedTuple):
+    """What DIS takes: pixels between patches, and steps of gradient descent for each."""
+
+    stride: int
+    steps: int
+
+
+PRESET = Effort(3, 25)
+# On the example shot it errs as little as the preset (docs/flow.md), in three quarters of the time. Things, which are
+# followed over many frames, were followed less well by it.
+LESS = Effort(4, 8)
 
 
 def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb, test: Test | None = None) -> FlowPair:
@@ -47,13 +60,15 @@ def flow_pair(a: Rgb8 | Rgb, b: Rgb8 | Rgb, test: Test | None = None) -> FlowPai
     return believed(dis(a, b), test)
 
 
-def dis(a: Rgb8 | Rgb, b: Rgb8 | Rgb) -> FlowPair:
+def dis(a: Rgb8 | Rgb, b: Rgb8 | Rgb, effort: Effort = PRESET) -> FlowPair:
     """As `flow_pair`, and all of it believed."""
     size = a.shape[0], a.shape[1]
     small = working_size(size, LINES)
     first, second = (reduced(luma8(picture), small) for picture in (a, b))
     # DIS's coarse levels leave all threads but one idle. The same bits.
-    forward, backward = at_once(lambda ends: enlarged(_dis(*ends), size), [(first, second), (second, first)])
+    forward, backward = at_once(
+        lambda ends: enlarged(_dis(*ends, effort), size), [(first, second), (second, first)]
+    )
     step()
     return FlowPair(forward, backward, np.ones(size, np.float32), np.ones(size, np.float32))
 
@@ -170,14 +185,13 @@ def inside_picture(flow: Field) -> Plane:
     return inside(flow + grid(*flow.shape[:2]))
 
 
-def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Field:
+def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8], effort: Effort) -> Field:
     if min(a.shape) < SMALLEST_SIDE:
         return np.zeros((*a.shape, 2), np.float32)
     # A new object each time: it keeps buffers, and is not safe between threads.
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # Fewer patches, fewer steps: on the example shot it errs as little as the preset, in three quarters of the time.
-    method.setPatchStride(4)
-    method.setGradientDescentIterations(8)
+    method.setPatchStride(effort.stride)
+    method.setGradientDescentIterations(effort.steps)
     # None as the flow: an array given there is read as an initial guess, and the result would depend on what it held.
     return np.asarray(method.calc(a, b, None))
 
