@@ -13,7 +13,7 @@ from stylebridge_server.steps import step
 from stylebridge_server.values import Plane
 
 _FILES = {LOOK: "embedded-look", TRACE: "embedded-trace"}
-METHOD = "tracer-1"  # raised when the same weights would give other labels
+METHOD = "tracer-2"  # raised when the same weights would give other labels
 
 
 @cache
