@@ -58,7 +58,7 @@ def rooms() -> list[str]:
     features = engine.features(plates[0])
     scene = engine.statistics(plates[:1])
     middle = reach.handles(window.WINDOW)[0]
-    numbers, sides = window.links(plates, middle)
+    numbers, sides = window.links(*window.halved(plates), middle, window.WINDOW)
     half, size = temporal.shown(plates[middle]), (height, width)
     taps = temporal.taps(half, size, *sides)
     ordered = [plates[k] for k in numbers]

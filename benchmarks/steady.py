@@ -14,7 +14,6 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -22,14 +21,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stylebridge import reach
 from stylebridge_models.microast import MicroAst
 from stylebridge_server import media, style, temporal
 from stylebridge_server.style.pixels import shrunk, to_rgb
 from stylebridge_server.values import FlowPair, Rgb, Rgb8, Tile
 
 from . import peer
-from .window import half_flow
+from .window import halved, links
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "examples"))
@@ -60,27 +58,12 @@ def steadied(source: Frames, styled: Frames, window: int) -> Frames:
     """Every frame as `shot.streams` blends it."""
     if window == 1:
         return styled
-    flows = [half_flow(b, a) for a, b in pairwise(source)]  # from each frame to the one before
-    halves = [temporal.shown(plate) for plate in source]
+    flows, halves = halved(source)
     height, width = source[0].shape[:2]
     result = []
     for t in range(len(source)):
-        numbers, links = [t], []
-        for way, count in zip((-1, 1), reach.sides(window), strict=True):
-            away = [d for d in reach.distances(count) if 0 <= t + way * d < len(source)]
-            weights = dict(zip(away, temporal.fade(away, reach.distances(len(away) + 1)[-1]), strict=True))
-            numbers += [t + way * d for d in away]
-            links.append(
-                [
-                    temporal.Link(
-                        flows[t - d] if way < 0 else flows[t + d - 1].reversed,
-                        halves[t + way * d] if d in weights else None,
-                        weights.get(d, 0.0),
-                    )
-                    for d in range(1, max(away, default=0) + 1)
-                ]
-            )
-        taps = temporal.taps(halves[t], (height, width), *links)
+        numbers, sides = links(flows, halves, t, window)
+        taps = temporal.taps(halves[t], (height, width), *sides)
         whole = Tile(0, 0, width, height)
         result.append(np.clip(temporal.blend(taps, whole, [styled[k] for k in numbers]), 0, 1))
     return result

@@ -33,9 +33,8 @@ def cost(plates: Sequence[Rgb]) -> list[str]:
     middle = reach.handles(WINDOW)[0]
     whole = Tile(0, 0, plates[0].shape[1], plates[0].shape[0])
     size = plates[0].shape[0], plates[0].shape[1]
-    numbers, sides = links(plates, middle)
-    half = temporal.shown(plates[middle])
-    found = temporal.taps(half, size, *sides)
+    numbers, sides = links(*halved(plates), middle, WINDOW)
+    found = temporal.taps(temporal.shown(plates[middle]), size, *sides)
     sources = [plates[k] for k in numbers]
     steps: dict[str, Callable[[], object]] = {
         "flow pair with validity": lambda: half_flow(plates[middle], plates[middle - 1]),
@@ -68,23 +67,35 @@ def half_flow(a: Rgb, b: Rgb) -> FlowPair:
     return temporal.for_window(temporal.DIS.pair((1, 0), (a, b)))
 
 
-def links(plates: Sequence[Rgb], middle: int) -> tuple[list[int], list[list[temporal.Link]]]:
-    """The frames of a window, the middle one first, and the links of its two sides."""
-    flows = [half_flow(b, a) for a, b in pairwise(plates)]  # from each frame to the one before
-    halves = [temporal.shown(plate) for plate in plates]
-    numbers, sides = [middle], []
-    for way, count in zip((-1, 1), reach.sides(WINDOW), strict=True):
-        away = reach.distances(count)
-        weights = dict(zip(away, temporal.fade(away, reach.distances(count + 1)[-1]), strict=True))
-        numbers += [middle + way * d for d in away]
+def halved(plates: Sequence[Rgb]) -> tuple[list[FlowPair], list[Rgb]]:
+    """What windows follow and compare: the flow from each frame to the one before, and every frame."""
+    return [half_flow(b, a) for a, b in pairwise(plates)], [temporal.shown(plate) for plate in plates]
+
+
+def links(
+    flows: Sequence[FlowPair], halves: Sequence[Rgb], t: int, window: int
+) -> tuple[list[int], list[list[temporal.Link]]]:
+    """The frames of a window, t first, and the links of its two sides, as `shot.streams` makes them.
+
+    Args:
+        flows: from each frame but the first to the one before, as `half_flow` gives it.
+        halves: every frame, as `temporal.shown` gives it.
+        t: the frame at hand, counted from the first.
+        window: how many frames are blended, where there are as many.
+    """
+    numbers, sides = [t], []
+    for way, count in zip((-1, 1), reach.sides(window), strict=True):
+        away = [d for d in reach.distances(count) if 0 <= t + way * d < len(halves)]
+        weights = dict(zip(away, temporal.fade(away, reach.distances(len(away) + 1)[-1]), strict=True))
+        numbers += [t + way * d for d in away]
         sides.append(
             [
                 temporal.Link(
-                    flows[middle - d] if way < 0 else flows[middle + d - 1].reversed,
-                    halves[middle + way * d] if d in weights else None,
+                    flows[t - d] if way < 0 else flows[t + d - 1].reversed,
+                    halves[t + way * d] if d in weights else None,
                     weights.get(d, 0.0),
                 )
-                for d in range(1, away[-1] + 1)
+                for d in range(1, max(away, default=0) + 1)
             ]
         )
     return numbers, sides
